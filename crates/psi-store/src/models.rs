@@ -169,7 +169,8 @@ impl ModelDir {
         if let Some(model) = find(&models, text) {
             return Ok(model.path.clone());
         }
-        let mut known = models.iter().map(|m| m.name.as_str()).chain(aliases.keys().map(String::as_str));
+        let mut known =
+            models.iter().map(|m| m.name.as_str()).chain(aliases.keys().map(String::as_str));
         let near = nearest(text, &mut known, 3);
         Err(StoreError::NoSuchModel {
             name: text.to_owned(),
