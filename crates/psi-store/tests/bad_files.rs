@@ -682,3 +682,53 @@ fn a_folder_without_usable_weights_says_what_it_holds() {
     write(&dir.path().join("m.gguf"), &good_gguf().bytes());
     assert_refused("gguf", dir.path(), "a folder of GGUF files", SafeTensors::open);
 }
+
+// ---- seeds for the fuzzers --------------------------------------------------------------------------
+
+/// A GGUF file with every kind of value and several types of tensors.
+fn rich_gguf(dir: &Path) -> Vec<u8> {
+    use psi_store::gguf::{Value, Writer};
+    use psi_store::{DType, TensorSpec};
+    let mut w = Writer::new();
+    w.put_str("s", "text").put_bool("b", true).put("f", Value::F64(0.5)).put_f32("g", 1.0);
+    w.put("i", Value::I8(-1)).put("j", Value::I16(-1)).put("k", Value::I64(-1)).put_u32("l", 1);
+    w.put_strs("ss", &["a", "b"])
+        .put_bools("bs", &[true])
+        .put_f32s("fs", &[0.5])
+        .put_i32s("is", &[1]);
+    w.put_u8s("us", &[1, 2]).put_i16s("js", &[1]).put_u64s("ks", &[1]).put_f64s("gs", &[1.0]);
+    for dtype in [DType::F16, DType::Q4_0, DType::Mxfp4, DType::I64] {
+        w.add(TensorSpec::new(dtype.name(), dtype, &[2, dtype.block_len()]));
+    }
+    let path = dir.join("rich.gguf");
+    let mut sink = w.create(&path).unwrap();
+    for dtype in [DType::F16, DType::Q4_0, DType::Mxfp4, DType::I64] {
+        sink.write(dtype.name(), &vec![1; 2 * dtype.block_bytes()]).unwrap();
+    }
+    sink.finish().unwrap();
+    fs::read(path).unwrap()
+}
+
+/// Files above 64 KiB teach a fuzzer nothing that small ones do not.
+const MAX_SEED: usize = 64 << 10;
+
+#[test]
+fn the_fuzzers_start_from_these_files() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    let tmp = tempfile::tempdir().unwrap();
+    let good = [("good", good_gguf().bytes(), ""), ("rich", rich_gguf(tmp.path()), "")];
+    let gguf = [gguf_header_rows(), gguf_metadata_rows(), gguf_tensor_rows(), good.to_vec()];
+    let st = [st_header_rows(), st_tensor_rows(), vec![("good", st_bytes(GOOD, 19), "")]];
+    for (target, rows) in [("gguf", gguf.concat()), ("safetensors", st.concat())] {
+        let dir = corpus.join(target);
+        if let Err(e) = fs::create_dir_all(&dir) {
+            eprintln!("skipped: cannot create {}: {e}", dir.display());
+            return;
+        }
+        for (name, bytes, _) in rows.iter().filter(|(_, bytes, _)| bytes.len() <= MAX_SEED) {
+            let file = format!("seed-{}", name.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
+            write(&dir.join(file), bytes);
+        }
+        assert!(fs::read_dir(&dir).unwrap().count() > 40);
+    }
+}
