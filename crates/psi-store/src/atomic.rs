@@ -9,8 +9,8 @@ use crate::error::{Result, StoreError};
 
 /// Replaces `path` by `bytes` so that a crash at any moment leaves the old file or the new one.
 ///
-/// The temporary file lies in the same folder, is fsynced, renamed over `path`, and the folder is fsynced
-/// (on Unix). Errors name `path`; the temporary file is removed.
+/// The temporary file lies in the same folder, is fsynced, renamed over `path`, and the folder is
+/// fsynced (on Unix). Errors name `path`; the temporary file is removed.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = AtomicFile::create(path)?;
     file.write_all(bytes).map_err(|e| StoreError::io(path, "writing", e))?;
@@ -69,8 +69,8 @@ impl AtomicFile {
         result.map_err(|e| StoreError::io(&self.path, "sizing", e))
     }
 
-    /// Syncs and closes the file but leaves it under its temporary name, so that many finished files
-    /// can wait for one commit without holding descriptors.
+    /// Syncs and closes the file but leaves it under its temporary name, so that many finished
+    /// files can wait for one commit without holding descriptors.
     pub fn seal(&mut self) -> Result<()> {
         if let Some(file) = self.file.take() {
             file.sync_all().map_err(|e| StoreError::io(&self.path, "syncing", e))?;

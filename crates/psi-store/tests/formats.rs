@@ -189,7 +189,7 @@ fn the_shared_vocabularies_read_as_the_gguf_package_reads_them() {
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).collect();
     files.retain(|p| p.extension().is_some_and(|e| e == "gguf"));
-    files.sort();
+    files.sort_by_key(|p| std::fs::metadata(p).unwrap().len());
     assert!(files.len() >= 10, "{files:?}");
     for file in &files {
         let gguf = Gguf::open(file).unwrap();
@@ -197,7 +197,8 @@ fn the_shared_vocabularies_read_as_the_gguf_package_reads_them() {
         assert!(n > 10_000, "{}: {n} tokens", file.display());
         assert_eq!(gguf.get_strings("tokenizer.ggml.tokens").unwrap().count(), n);
     }
-    let args: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    // The package takes seconds per file: the four smallest have one of each kind of tokenizer.
+    let args: Vec<&Path> = files.iter().take(4).map(PathBuf::as_path).collect();
     let Some(seen) = reference(&args, "read") else { return };
     for (file, theirs) in files.iter().zip(&seen) {
         assert_same(file, &describe_gguf(file), theirs);
