@@ -21,6 +21,6 @@ mod gradcheck;
 
 pub use gradients::{Gradients, ParamId};
 pub use graph::Graph;
-pub use ops::{ExpertPart, Routing};
+pub use ops::{ExpertPart, RopeTables, Routing};
 pub use var::Var;
 pub use weight::{LayerNorm, Linear, Lora, Parameter, RmsNorm, Vector, Weight};

@@ -15,6 +15,7 @@ mod softcap;
 mod sum;
 
 pub use moe::{ExpertPart, Routing};
+pub use rope::RopeTables;
 
 use crate::graph::{Tape, ValueId};
 

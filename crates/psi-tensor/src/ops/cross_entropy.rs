@@ -1,12 +1,11 @@
 //! Log-probabilities of tokens, and the cross-entropy made of them.
 
-use psi_kernels::softmax::log_sum_exp;
+use psi_kernels::softmax::{cross_entropy_backward, log_sum_exp};
 
 use super::Backward;
 use crate::{
     Var,
     graph::{Shape, Tape, ValueId},
-    rows::for_parts,
 };
 
 impl<'g> Var<'g> {
@@ -61,24 +60,13 @@ struct LogProbsBack {
 
 impl Backward for LogProbsBack {
     fn backward(&self, _y: ValueId, d_y: Vec<f32>, tape: &mut Tape<'_>) {
-        let Shape { rows, cols: v } = tape.shape(self.x);
-        let mut d_x = tape.buffers.take(rows * v);
-        let x = tape.value(self.x);
-        for_parts(tape.cpu, v, &mut d_x, |range, part| {
-            let first = range.start / v;
-            let rows = part.chunks_exact_mut(v).zip(x[range].chunks_exact(v)).enumerate();
-            for (i, (d_x, x)) in rows.map(|(i, row)| (first + i, row)) {
-                let d = d_y[i];
-                match self.targets[i] {
-                    Some(t) if d != 0.0 => {
-                        let lse = self.lse[i];
-                        d_x.iter_mut().zip(x).for_each(|(g, x)| *g = -d * (x - lse).exp());
-                        d_x[t as usize] += d;
-                    }
-                    _ => d_x.fill(0.0),
-                }
-            }
-        });
+        let v = tape.shape(self.x).cols;
+        let mut d_x = tape.buffers.take(tape.shape(self.x).len());
+        d_x.copy_from_slice(tape.value(self.x));
+        let targets: Vec<u32> = self.targets.iter().map(|t| t.unwrap_or(0)).collect();
+        let scale = |(t, d): (&Option<u32>, &f32)| if t.is_some() { -d } else { 0.0 };
+        let scales: Vec<f32> = self.targets.iter().zip(&d_y).map(scale).collect();
+        cross_entropy_backward(tape.cpu, &mut d_x, v, &targets, &self.lse, &scales);
         tape.add(self.x, d_x);
         tape.buffers.put(d_y);
     }

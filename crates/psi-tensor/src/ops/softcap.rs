@@ -1,10 +1,11 @@
 //! Soft capping of logits. Gemma 2 report (2024), section 2.
 
+use psi_kernels::elementwise::{soft_cap, soft_cap_backward};
+
 use super::Backward;
 use crate::{
     Var,
     graph::{Tape, ValueId},
-    rows::for_parts,
 };
 
 impl<'g> Var<'g> {
@@ -14,10 +15,8 @@ impl<'g> Var<'g> {
             self.shape,
             self.needs_grad(),
             |values, y| {
-                let x = values.get(self);
-                for_parts(self.graph.cpu(), 1, y, |range, y| {
-                    y.iter_mut().zip(&x[range]).for_each(|(y, x)| *y = c * (x / c).tanh());
-                });
+                y.copy_from_slice(values.get(self));
+                soft_cap(self.graph.cpu(), y, c);
             },
             || Box::new(SoftcapBack { x: self.id, c }),
         )
@@ -31,10 +30,7 @@ struct SoftcapBack {
 
 impl Backward for SoftcapBack {
     fn backward(&self, y: ValueId, mut d_y: Vec<f32>, tape: &mut Tape<'_>) {
-        let (y, c) = (tape.value(y), self.c);
-        for_parts(tape.cpu, 1, &mut d_y, |range, d| {
-            d.iter_mut().zip(&y[range]).for_each(|(d, y)| *d *= 1.0 - (y / c) * (y / c));
-        });
+        soft_cap_backward(tape.cpu, tape.value(y), self.c, &mut d_y);
         tape.add(self.x, d_y);
     }
 }
