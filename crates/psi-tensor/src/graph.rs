@@ -103,6 +103,21 @@ impl Graph {
         result
     }
 
+    /// [`Graph::scope`] around a function of `x` that also uses `x` up: when not recording, `x` is released
+    /// too (unless it is the result).
+    pub fn scope_from<'g>(&'g self, x: Var<'g>, f: impl FnOnce(Var<'g>) -> Var<'g>) -> Var<'g> {
+        let result = self.scope(|| f(x));
+        if !self.records && result.id != x.id {
+            let State { values, buffers } = &mut *self.state.borrow_mut();
+            let value = &mut values[x.id as usize];
+            if !value.released {
+                value.released = true;
+                buffers.put(std::mem::take(&mut value.data));
+            }
+        }
+        result
+    }
+
     /// Forgets all values and keeps their memory for the next step.
     pub fn reset(&mut self) {
         let State { values, buffers } = self.state.get_mut();
