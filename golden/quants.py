@@ -4,6 +4,8 @@ from them, and for one f32 matrix the bytes and errors of llama.cpp's quantisers
 Writes `quants/<TYPE>.in` (raw blocks), `quants/<TYPE>.out` (f32, little-endian) and
 `quants/index.json`. With `LLAMA_CPP_SRC` naming a llama.cpp source tree and a C compiler it also
 writes `quants/<TYPE>.ref` (the quantised `quants/matrix.f32`) and `quants/reference.json` (RMSE per row).
+With `LLAMA_QUANTIZE` naming llama.cpp's `llama-quantize` it also writes `quants/mixes.json`: the type
+that the mixed formats give every tensor of a few model shapes.
 """
 
 from __future__ import annotations
@@ -142,6 +144,94 @@ def write_reference(source: Path, folder: Path, matrix: np.ndarray) -> list[str]
     return ["quants/reference.json"] + [f"quants/{k.name}.ref" for k in F16_FIELDS]
 
 
+# name, architecture, layers, width, heads, KV heads, d_ff, experts, tied
+SHAPES = [
+    ("2 layers", "llama", 2, 256, 4, 2, 512, 0, True),
+    ("8 layers", "llama", 8, 256, 4, 4, 256, 0, False),
+    ("16 layers, tied, like 1.2B", "llama", 16, 256, 4, 1, 512, 0, True),
+    ("30 layers of 576, tied, like 135M", "llama", 30, 576, 9, 3, 1536, 0, True),
+    ("28 layers", "qwen3", 28, 256, 4, 2, 256, 0, False),
+    ("d_ff 288", "llama", 4, 256, 4, 2, 288, 0, False),
+    ("4 experts", "llama", 4, 256, 4, 2, 256, 4, False),
+    ("8 experts", "llama", 4, 256, 4, 2, 256, 8, False),
+]
+MIXES = ["Q4_K_M", "Q4_K_S", "Q5_K_M", "Q6_K", "Q8_0", "Q4_0"]
+
+
+def write_shape(path: Path, arch: str, layers: int, d: int, heads: int, kv: int, ff: int, experts: int, tied: bool) -> None:
+    """A GGUF of the given shape with small random weights."""
+    rng, vocab, writer = np.random.default_rng(SEED), 32, gguf.GGUFWriter(path, arch)
+    writer.add_block_count(layers)
+    writer.add_context_length(64)
+    writer.add_embedding_length(d)
+    writer.add_feed_forward_length(ff)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(kv)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_vocab_size(vocab)
+    writer.add_file_type(0)
+    if experts:
+        writer.add_expert_count(experts)
+        writer.add_expert_used_count(2)
+    writer.add_tokenizer_model("none")
+    add = lambda name, *shape: writer.add_tensor(name, (0.1 * rng.standard_normal(shape)).astype(np.float32))
+    add("token_embd.weight", vocab, d)
+    for i in range(layers):
+        b, one = f"blk.{i}.", (experts,) if experts else ()
+        add(b + "attn_norm.weight", d)
+        add(b + "attn_q.weight", d, d)
+        add(b + "attn_k.weight", d // heads * kv, d)
+        add(b + "attn_v.weight", d // heads * kv, d)
+        add(b + "attn_output.weight", d, d)
+        if arch == "qwen3":
+            add(b + "attn_q_norm.weight", d // heads)
+            add(b + "attn_k_norm.weight", d // heads)
+        add(b + "ffn_norm.weight", d)
+        suffix = "_exps.weight" if experts else ".weight"
+        if experts:
+            add(b + "ffn_gate_inp.weight", experts, d)
+        add(b + "ffn_gate" + suffix, *one, ff, d)
+        add(b + "ffn_up" + suffix, *one, ff, d)
+        add(b + "ffn_down" + suffix, *one, d, ff)
+    add("output_norm.weight", d)
+    if not tied:
+        add("output.weight", vocab, d)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def write_mixes(program: str, folder: Path) -> list[str]:
+    """Per shape and mix: the type of each tensor, per-layer tensors as a list over the layers."""
+    report = []
+    with tempfile.TemporaryDirectory() as tmp:
+        for name, arch, layers, d, heads, kv, ff, experts, tied in SHAPES:
+            source, entry = Path(tmp) / "f32.gguf", dict(name=name, arch=arch, layers=layers, d_model=d, n_heads=heads,
+                                                         n_kv_heads=kv, d_ff=ff, experts=experts, tied=tied, mixes={})
+            write_shape(source, arch, layers, d, heads, kv, ff, experts, tied)
+            for mix in MIXES:
+                target = Path(tmp) / "mix.gguf"
+                done = subprocess.run([program, str(source), str(target), mix, "1"], capture_output=True, text=True)
+                assert done.returncode == 0, done.stderr[-2000:]
+                types: dict = {}
+                reader = gguf.GGUFReader(target)
+                found = {t.name: t.tensor_type.name for t in reader.tensors}
+                for tensor in sorted(found, key=lambda n: (len(n.split(".")), n)):
+                    parts = tensor.split(".")
+                    if parts[0] != "blk":
+                        types[tensor] = found[tensor]
+                    elif parts[1] == "0":
+                        rest = ".".join(parts[2:])
+                        kinds = [found[f"blk.{i}.{rest}"] for i in range(layers)]
+                        types[f"blk.*.{rest}"] = kinds[0] if len(set(kinds)) == 1 else kinds
+                entry["mixes"][mix] = dict(file_type=int(reader.fields["general.file_type"].contents()), types=types)
+            report.append(entry)
+    lines = ",\n ".join(json.dumps(entry) for entry in report)
+    (folder / "mixes.json").write_text(f"[{lines}]\n")
+    return ["quants/mixes.json"]
+
+
 def build(out: Path) -> list[str]:
     folder = out / "quants"
     folder.mkdir(parents=True, exist_ok=True)
@@ -162,6 +252,10 @@ def build(out: Path) -> list[str]:
         owned += write_reference(Path(source), folder, matrix)
     else:
         print("skipped the quantisers: LLAMA_CPP_SRC does not name a llama.cpp source tree")
+    if program := os.environ.get("LLAMA_QUANTIZE"):
+        owned += write_mixes(program, folder)
+    else:
+        print("skipped the mixes: LLAMA_QUANTIZE does not name the llama-quantize program")
     return owned
 
 
