@@ -31,9 +31,10 @@ MIN_ROUTER_GAP = 2e-3
 # The reference arithmetic: plain loops over attention and over experts.
 EAGER = dict(attn_implementation="eager", experts_implementation="eager")
 
+# The epsilon is far from any default, so that a reader that ignores the key is caught.
 BASE = dict(
-    vocab_size=VOCAB, hidden_size=32, intermediate_size=56, num_hidden_layers=2, num_attention_heads=4,
-    num_key_value_heads=2, max_position_embeddings=128, bos_token_id=1, eos_token_id=2, pad_token_id=0,
+    vocab_size=VOCAB, hidden_size=24, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4,
+    num_key_value_heads=2, max_position_embeddings=128, rms_norm_eps=2e-3, bos_token_id=1, eos_token_id=2, pad_token_id=0,
 )
 
 
@@ -62,21 +63,24 @@ LONGROPE = dict(
 )
 
 SPECS: dict[str, Spec] = {
-    "llama2": Spec("llama", dict(num_key_value_heads=4, intermediate_size=88, rms_norm_eps=1e-5, rope_parameters=rope(10000.0))),
+    "llama2": Spec("llama", dict(hidden_size=32, num_key_value_heads=4, intermediate_size=88, rms_norm_eps=1e-5, rope_parameters=rope(10000.0))),
     "llama3": Spec("llama", dict(
-        num_key_value_heads=1, head_dim=16, num_attention_heads=2, tie_word_embeddings=True, rms_norm_eps=1e-5,
+        num_key_value_heads=1, head_dim=16, num_attention_heads=2, tie_word_embeddings=True,
         rope_parameters=rope(kind="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32),
     ), gradients=True),
     "llama_bias": Spec("llama", dict(attention_bias=True, mlp_bias=True, head_dim=12, hidden_act="gelu", rope_parameters=rope())),
-    "llama_linear": Spec("llama", dict(rope_parameters=rope(kind="linear", factor=4.0))),
-    "llama_dynamic": Spec("llama", dict(max_position_embeddings=32, rope_parameters=rope(kind="dynamic", factor=2.0)), crossing=20),
+    "llama_linear": Spec("llama", dict(head_dim=16, num_attention_heads=2, num_key_value_heads=1, rope_parameters=rope(kind="linear", factor=4.0))),
+    "llama_dynamic": Spec("llama", dict(
+        head_dim=16, num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=32,
+        rope_parameters=rope(kind="dynamic", factor=2.0),
+    ), crossing=20),
     "llama_yarn": Spec("llama", dict(
         head_dim=16, num_attention_heads=2, num_key_value_heads=1,
         rope_parameters=rope(kind="yarn", factor=4.0, original_max_position_embeddings=32),
     )),
     "mistral": Spec("mistral", dict(head_dim=12, sliding_window=WINDOW, rope_parameters=rope())),
     "qwen2": Spec("qwen2", dict(
-        use_sliding_window=True, sliding_window=WINDOW, max_window_layers=1, rope_parameters=rope(1000.0),
+        hidden_size=32, use_sliding_window=True, sliding_window=WINDOW, max_window_layers=1, rope_parameters=rope(1000.0),
     )),
     "qwen2_tied": Spec("qwen2", dict(tie_word_embeddings=True, rope_parameters=rope(1e6)), dtype=torch.bfloat16),
     "qwen3": Spec("qwen3", dict(head_dim=12, tie_word_embeddings=True, rope_parameters=rope(1000.0)), gradients=True),
@@ -85,39 +89,45 @@ SPECS: dict[str, Spec] = {
         final_logit_softcapping=6.0, rope_parameters=rope(),
     ), gradients=True),
     "gemma3": Spec("gemma3_text", dict(
-        hidden_size=24, intermediate_size=28, num_hidden_layers=6, num_attention_heads=2, num_key_value_heads=1,
+        intermediate_size=28, num_hidden_layers=6, num_attention_heads=2, num_key_value_heads=1,
         head_dim=16, query_pre_attn_scalar=10, sliding_window=WINDOW,
         rope_parameters=dict(sliding_attention=rope(100.0), full_attention=rope(2000.0, "linear", factor=8.0)),
     )),
     "phi3": Spec("phi3", dict(
-        num_attention_heads=2, num_key_value_heads=1, original_max_position_embeddings=32, sliding_window=20,
+        hidden_size=32, num_attention_heads=2, num_key_value_heads=1, original_max_position_embeddings=32, sliding_window=20,
         rope_parameters=rope(kind="longrope", **LONGROPE),
     ), crossing=20),
     "phi4_mini": Spec("phi3", dict(
-        num_attention_heads=2, num_key_value_heads=1, tie_word_embeddings=True, original_max_position_embeddings=32,
+        hidden_size=32, num_attention_heads=2, num_key_value_heads=1, tie_word_embeddings=True, original_max_position_embeddings=32,
         rope_parameters=rope(kind="longrope", partial_rotary_factor=0.75,
                              short_factor=LONGROPE["short_factor"][:6], long_factor=LONGROPE["long_factor"][:6]),
     ), dtype=torch.float16),
     "smollm3": Spec("smollm3", dict(
-        hidden_size=24, num_hidden_layers=4, intermediate_size=40, num_attention_heads=2, num_key_value_heads=1,
-        no_rope_layers=[1, 0, 1, 1], rope_parameters=rope(),
+        num_hidden_layers=4, num_attention_heads=2, num_key_value_heads=1,
+        # The list wins over the interval; GGUF can only say "every fourth".
+        no_rope_layers=[1, 1, 1, 0], no_rope_layer_interval=3, rope_parameters=rope(),
     )),
-    "olmo2": Spec("olmo2", dict(rms_norm_eps=1e-6, rope_parameters=rope()), shard="40KB"),
+    "olmo2": Spec("olmo2", dict(hidden_size=32, rope_parameters=rope()), shard="40KB"),
     "gpt2": Spec("gpt2", dict(
-        vocab_size=VOCAB, n_embd=24, n_layer=2, n_head=4, n_positions=80, bos_token_id=1, eos_token_id=2,
+        vocab_size=VOCAB, n_embd=24, n_layer=2, n_head=4, n_positions=80, layer_norm_epsilon=2e-3, bos_token_id=1, eos_token_id=2,
         resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
     ), base={}, gradients=True),
     "mixtral": Spec("mixtral", dict(
-        hidden_size=24, num_local_experts=4, num_experts_per_tok=2, intermediate_size=16, sliding_window=WINDOW, rope_parameters=rope(),
+        num_local_experts=4, num_experts_per_tok=2, intermediate_size=16, sliding_window=WINDOW, rope_parameters=rope(),
     ), gradients=True),
     "qwen3_moe": Spec("qwen3_moe", dict(
-        num_hidden_layers=3, head_dim=12, num_attention_heads=2, num_key_value_heads=1, intermediate_size=40,
+        num_hidden_layers=3, head_dim=12, num_attention_heads=2, num_key_value_heads=1,
         moe_intermediate_size=16, num_experts=5, num_experts_per_tok=2, norm_topk_prob=True, mlp_only_layers=[1],
         tie_word_embeddings=True, rope_parameters=rope(),
     )),
     "qwen3_moe_step": Spec("qwen3_moe", dict(
-        head_dim=8, num_attention_heads=2, num_key_value_heads=2, intermediate_size=40, moe_intermediate_size=12,
+        head_dim=8, num_attention_heads=2, moe_intermediate_size=12,
         num_experts=6, num_experts_per_tok=3, norm_topk_prob=False, decoder_sparse_step=2, rope_parameters=rope(),
+    )),
+    # Every layer sparse and renormalised: all that GGUF's qwen3moe can say.
+    "qwen3_moe_all": Spec("qwen3_moe", dict(
+        head_dim=16, num_attention_heads=2, num_key_value_heads=1, moe_intermediate_size=12, num_experts=4,
+        num_experts_per_tok=2, norm_topk_prob=True, tie_word_embeddings=True, rope_parameters=rope(),
     )),
 }
 
@@ -133,7 +143,7 @@ def fill(model: torch.nn.Module, rng: np.random.Generator, dtype: torch.dtype) -
         noise = rng.standard_normal(tuple(p.shape))
         leaf = name.rsplit(".", 2)[-2:]
         if "norm" in leaf[0] or leaf[0].startswith("ln_"):
-            centre = 1.0 if leaf[1] == "weight" and not gemma else 0.0
+            centre = 0.0 if leaf[1] == "bias" else 0.6 if gemma else 1.0
             value = centre + 0.15 * noise
         elif leaf[1] == "bias":
             value = 0.2 * noise
@@ -300,6 +310,8 @@ def to_v4(config: dict) -> dict:
         del old["head_dim"]
     if kind in ("qwen2", "qwen3") and "sliding_attention" not in layer_types:
         old["sliding_window"] = 4096
+    if kind == "smollm3":
+        del old["no_rope_layers"], old["no_rope_layer_interval"]
     if kind == "qwen3_moe":
         old["num_experts"] = old.pop("num_local_experts", old.get("num_experts"))
     return old
@@ -310,7 +322,7 @@ def check_v4(v4: dict, config_path: Path) -> None:
     keys = {k: v for k, v in copy.deepcopy(v4).items() if k not in ("model_type", "transformers_version")}
     a = AutoConfig.for_model(v4["model_type"], **keys).to_dict()
     b = AutoConfig.from_pretrained(config_path.parent).to_dict()
-    skip = {"transformers_version", "sliding_window_pattern", "_name_or_path", "rope_theta", "rope_local_base_freq", "partial_rotary_factor"}
+    skip = {"transformers_version", "no_rope_layer_interval", "sliding_window_pattern", "_name_or_path", "rope_theta", "rope_local_base_freq", "partial_rotary_factor"}
     drop_type = lambda d: {k: ({x: y for x, y in v.items() if x != "type"} if k == "rope_parameters" else v) for k, v in d.items()}
     a, b = drop_type(a), drop_type(b)
     diff = {k: (a.get(k), b.get(k)) for k in set(a) | set(b) if k not in skip and a.get(k) != b.get(k)}
