@@ -262,10 +262,10 @@ fn block_parameter(block: &mut Block, expert: Option<u32>, role: Role) -> Option
 fn mlp_parameter(mlp: &mut FeedForward, expert: Option<u32>, role: Role) -> Option<Parameter<'_>> {
     let mlp = match mlp {
         FeedForward::Dense(mlp) => mlp,
-        FeedForward::Experts(experts) if role == Role::Router => {
-            return Some(Parameter::Weight(&mut experts.router.weight));
-        }
-        FeedForward::Experts(experts) => experts.experts.get_mut(expert? as usize)?,
+        FeedForward::Experts(experts) => match expert {
+            None => return Some(Parameter::Weight(&mut experts.router.weight)),
+            Some(e) => experts.experts.get_mut(e as usize)?,
+        },
     };
     match role {
         Role::Gate | Role::ExpertGate => {

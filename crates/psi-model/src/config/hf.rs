@@ -87,7 +87,7 @@ pub(crate) fn read(path: &Path, text: &str) -> Result<Read> {
     read_model(&top, kind, None)
 }
 
-fn read_model(f: &Fields<'_>, kind: &str, outer: Option<&Fields<'_>>) -> Result<Read> {
+fn read_model<'a>(f: &Fields<'a>, kind: &str, outer: Option<&Fields<'a>>) -> Result<Read> {
     let Some(family) = family_of(kind) else {
         let known: Vec<&str> = FAMILIES.iter().map(|(name, _)| *name).collect();
         let why = "psi has no such architecture";
