@@ -1,0 +1,301 @@
+//! A persistent thread pool for regions of microseconds: tasks are claimed from one atomic word.
+//!
+//! A region publishes a job and a *ticket* (epoch, number of tasks, next task). Threads claim tasks
+//! by incrementing the ticket; the caller takes part and returns when all claimed tasks are done,
+//! not when all workers have shown up: a worker whose core is busy with something else is
+//! simply not waited for. Which thread computes a task never changes a result.
+#![expect(unsafe_code, reason = "a job borrowed from the caller's stack is shared with workers")]
+
+use std::{
+    any::Any,
+    cell::{Cell, UnsafeCell},
+    fmt, hint,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{
+        Arc, Mutex, TryLockError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle, Thread},
+    time::{Duration, Instant},
+};
+
+type Job<'a> = &'a (dyn Fn(usize) + Sync);
+type Panic = Box<dyn Any + Send>;
+
+/// Largest number of tasks in one region (24 bits of the ticket).
+const MAX_TASKS: usize = 1 << 23;
+/// How long an idle worker spins before it sleeps: longer than the serial parts between two
+/// regions of a token, far shorter than a person notices on an idle machine.
+const WORKER_SPIN: Duration = Duration::from_micros(200);
+/// How long the caller spins for the last task before it gives its core away.
+const CALLER_SPIN: Duration = Duration::from_micros(30);
+
+/// Threads that run regions together with the caller.
+pub struct Pool {
+    shared: Arc<Shared>,
+    region: Mutex<()>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    /// `epoch << 48 | n_tasks << 24 | next`.
+    ticket: AtomicU64,
+    job: UnsafeCell<Option<Job<'static>>>,
+    done: AtomicUsize,
+    caller: Mutex<Option<Thread>>,
+    caller_sleeps: AtomicBool,
+    sleepers: AtomicUsize,
+    panic: Mutex<Option<Panic>>,
+    stop: AtomicBool,
+}
+
+// SAFETY: `job` is written by the one caller inside the `region` lock while no task is claimed, and
+// read only by threads that hold a claimed task of the current epoch (see `claim`).
+unsafe impl Sync for Shared {}
+
+thread_local! {
+    /// Set while this thread runs a task: a nested region runs on this thread alone.
+    static IN_TASK: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Pool {
+    /// A pool of `n_threads` threads in all, the caller's included (at least one).
+    ///
+    /// # Panics
+    /// When the operating system refuses a thread.
+    pub fn new(n_threads: usize) -> Self {
+        let shared = Arc::new(Shared {
+            ticket: AtomicU64::new(0),
+            job: UnsafeCell::new(None),
+            done: AtomicUsize::new(0),
+            caller: Mutex::new(None),
+            caller_sleeps: AtomicBool::new(false),
+            sleepers: AtomicUsize::new(0),
+            panic: Mutex::new(None),
+            stop: AtomicBool::new(false),
+        });
+        let workers = (1..n_threads.max(1))
+            .map(|i| {
+                let shared = Arc::clone(&shared);
+                thread::Builder::new()
+                    .name(format!("psi-{i}"))
+                    .spawn(move || shared.work())
+                    .unwrap_or_else(|e| panic!("the system refused thread {i} of the pool: {e}"))
+            })
+            .collect();
+        Self { shared, region: Mutex::new(()), workers }
+    }
+
+    /// Number of threads, the caller's included.
+    pub fn n_threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Runs `task(0) .. task(n_tasks - 1)`, each once, in any order, and returns when all are done.
+    ///
+    /// A region inside a task, or started while another thread's region runs, is computed by the
+    /// calling thread alone.
+    ///
+    /// # Panics
+    /// With a task's own panic, after all tasks have ended.
+    pub fn run(&self, n_tasks: usize, task: Job<'_>) {
+        assert!(n_tasks <= MAX_TASKS, "{n_tasks} tasks in one region");
+        let guard = match self.region.try_lock() {
+            _ if n_tasks <= 1 || self.workers.is_empty() || IN_TASK.get() => None,
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        match guard {
+            None => (0..n_tasks).for_each(task),
+            Some(_guard) => self.run_shared(n_tasks, task),
+        }
+    }
+
+    fn run_shared(&self, n_tasks: usize, task: Job<'_>) {
+        let shared = &*self.shared;
+        // SAFETY: only the lifetime changes. No thread calls the job after this function returns:
+        // a task is called only when claimed, and all claimed tasks are awaited below.
+        let job: Job<'static> = unsafe { std::mem::transmute::<Job<'_>, Job<'static>>(task) };
+        // SAFETY: all tasks of the previous epoch are done, so no thread reads `job`.
+        unsafe { *shared.job.get() = Some(job) };
+        shared.done.store(0, Ordering::Relaxed);
+        let epoch = (shared.ticket.load(Ordering::Relaxed) >> 48).wrapping_add(1);
+        shared.ticket.store(epoch << 48 | (n_tasks as u64) << 24, Ordering::SeqCst);
+        if shared.sleepers.load(Ordering::SeqCst) > 0 {
+            self.workers.iter().for_each(|w| w.thread().unpark());
+        }
+        while let Some(i) = shared.claim() {
+            shared.call(i);
+        }
+        shared.wait_for_all(n_tasks);
+        let panic = lock(&shared.panic).take();
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        for worker in self.workers.drain(..) {
+            worker.thread().unpark();
+            // A worker's panic was already handed to the caller of its region.
+            let _ = worker.join();
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pool({} threads)", self.n_threads())
+    }
+}
+
+impl Shared {
+    /// Takes the next task of the current region, if one is left.
+    fn claim(&self) -> Option<usize> {
+        let open = |ticket: u64| (ticket & 0xff_ffff) < (ticket >> 24 & 0xff_ffff);
+        if !open(self.ticket.load(Ordering::Relaxed)) {
+            return None;
+        }
+        let ticket = self.ticket.fetch_add(1, Ordering::AcqRel);
+        open(ticket).then_some((ticket & 0xff_ffff) as usize)
+    }
+
+    /// Runs a claimed task and counts it.
+    fn call(&self, i: usize) {
+        // SAFETY: task `i` of the current epoch is claimed and not yet counted as done, so the
+        // caller is still inside `run_shared` and does not write `job`.
+        let job = unsafe { *self.job.get() };
+        let nested = IN_TASK.replace(true);
+        if let Some(job) = job
+            && let Err(panic) = catch_unwind(AssertUnwindSafe(|| job(i)))
+        {
+            lock(&self.panic).get_or_insert(panic);
+        }
+        IN_TASK.set(nested);
+        self.done.fetch_add(1, Ordering::SeqCst);
+        if self.caller_sleeps.load(Ordering::SeqCst)
+            && let Some(caller) = &*lock(&self.caller)
+        {
+            caller.unpark();
+        }
+    }
+
+    /// Spins, then sleeps, until `n_tasks` are done. Sleeping gives this core to a worker that the
+    /// scheduler has not been running: with more runnable threads than cores, spinning would wait
+    /// for the core it occupies.
+    fn wait_for_all(&self, n_tasks: usize) {
+        let all_done = || self.done.load(Ordering::SeqCst) == n_tasks;
+        if spin_until(CALLER_SPIN, all_done) {
+            return;
+        }
+        *lock(&self.caller) = Some(thread::current());
+        self.caller_sleeps.store(true, Ordering::SeqCst);
+        while !all_done() {
+            thread::park();
+        }
+        self.caller_sleeps.store(false, Ordering::SeqCst);
+    }
+
+    fn work(&self) {
+        let open = || {
+            let ticket = self.ticket.load(Ordering::SeqCst);
+            (ticket & 0xff_ffff) < (ticket >> 24 & 0xff_ffff) || self.stop.load(Ordering::Relaxed)
+        };
+        while !self.stop.load(Ordering::Relaxed) {
+            while let Some(i) = self.claim() {
+                self.call(i);
+            }
+            if !spin_until(WORKER_SPIN, open) {
+                self.sleepers.fetch_add(1, Ordering::SeqCst);
+                while !open() {
+                    thread::park();
+                }
+                self.sleepers.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+    }
+}
+
+/// Spins until `ready` or for about `limit`; tells whether it became ready.
+fn spin_until(limit: Duration, ready: impl Fn() -> bool) -> bool {
+    const POLLS_PER_CLOCK_READ: u32 = 64;
+    if ready() {
+        return true;
+    }
+    let start = Instant::now();
+    loop {
+        for _ in 0..POLLS_PER_CLOCK_READ {
+            if ready() {
+                return true;
+            }
+            hint::spin_loop();
+        }
+        if start.elapsed() >= limit {
+            return ready();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicU32;
+
+    #[test]
+    fn every_task_runs_exactly_once_over_many_regions() {
+        for n_threads in [1, 2, 3, 7] {
+            let pool = Pool::new(n_threads);
+            for n_tasks in (0..40).chain([1000]) {
+                let counts: Vec<AtomicU32> = (0..n_tasks).map(|_| AtomicU32::new(0)).collect();
+                for _ in 0..50 {
+                    pool.run(n_tasks, &|i| {
+                        counts[i].fetch_add(1, Ordering::Relaxed);
+                    });
+                }
+                assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 50));
+            }
+        }
+    }
+
+    #[test]
+    fn regions_may_nest_and_may_come_from_several_threads() {
+        let pool = Pool::new(3);
+        let sum = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        pool.run(4, &|_| {
+                            pool.run(5, &|j| {
+                                sum.fetch_add(j, Ordering::Relaxed);
+                            });
+                        });
+                    }
+                });
+            }
+        });
+        assert_eq!(sum.load(Ordering::Relaxed), 3 * 100 * 4 * 10);
+    }
+
+    #[test]
+    fn a_panicking_task_reaches_the_caller_and_the_pool_lives_on() {
+        let pool = Pool::new(2);
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            pool.run(8, &|i| assert!(i != 5, "task five"));
+        }));
+        assert!(caught.is_err());
+        let ran = AtomicUsize::new(0);
+        pool.run(8, &|_| {
+            ran.fetch_add(1, Ordering::Relaxed);
+        });
+        assert_eq!(ran.load(Ordering::Relaxed), 8);
+    }
+}

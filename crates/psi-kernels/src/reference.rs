@@ -1,0 +1,1 @@
+//! Obviously right f64 implementations that every fast kernel is held against.

@@ -1,0 +1,1 @@
+//! The machine's roof: peak arithmetic by type, and read bandwidth.
