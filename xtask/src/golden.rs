@@ -7,8 +7,16 @@ use std::process::{Command, Stdio};
 use crate::{Outcome, run};
 
 /// Packages that golden scripts may import; each script is checked for the ones it names.
-const PACKAGES: &[&str] =
-    &["gguf", "jinja2", "numpy", "safetensors", "sentencepiece", "tokenizers", "torch", "transformers"];
+const PACKAGES: &[&str] = &[
+    "gguf",
+    "jinja2",
+    "numpy",
+    "safetensors",
+    "sentencepiece",
+    "tokenizers",
+    "torch",
+    "transformers",
+];
 
 /// Run every `golden/*.py`; one that lacks a package is named and left out, and the command then fails.
 pub(crate) fn golden(root: &Path, args: &[String]) -> Outcome {

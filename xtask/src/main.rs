@@ -15,7 +15,7 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   check                       formatting, lints, tidy, tests: what continuous integration runs first
-  tidy                        the style rules alone, in a second, with the unsafe count of each crate
+  tidy [FOLDER]               the style rules alone, in a second, with the unsafe count of each crate
   bench [--model FILE]...     run psi bench and write docs/benchmarks.md and docs/kernels.md
   golden [--python PROGRAM]   make the golden files again with the scripts in golden/
   docs                        write docs/reference/cli.md from the program's own help
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     let rest = args.get(1..).unwrap_or_default();
     let outcome = match args.first().map(String::as_str) {
         Some("check") => check::check(&root),
-        Some("tidy") => tidy(&root),
+        Some("tidy") => tidy(&rest.first().map_or(root, PathBuf::from)),
         Some("bench") => measured_docs::bench(&root, rest),
         Some("golden") => golden::golden(&root, rest),
         Some("docs") => command_docs::docs(&root),

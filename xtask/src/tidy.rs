@@ -120,8 +120,7 @@ pub struct SourceFile {
 
 impl SourceFile {
     fn new(path: String, text: String) -> Self {
-        let code =
-            if path.ends_with(".rs") { rust_text::code_only(&text) } else { String::new() };
+        let code = if path.ends_with(".rs") { rust_text::code_only(&text) } else { String::new() };
         Self { path, text, code }
     }
 
@@ -168,9 +167,8 @@ impl Tree {
 
     /// A tree made of the given paths and texts, for trying a rule.
     pub fn from_snippets(snippets: &[(&str, &str)]) -> Self {
-        let file = |(path, text): &(&str, &str)| {
-            SourceFile::new((*path).to_owned(), (*text).to_owned())
-        };
+        let file =
+            |(path, text): &(&str, &str)| SourceFile::new((*path).to_owned(), (*text).to_owned());
         Self { files: snippets.iter().map(file).collect() }
     }
 

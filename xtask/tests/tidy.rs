@@ -5,7 +5,8 @@ use std::path::Path;
 use xtask::tidy::{RULES, Tree, unsafe_tokens};
 
 fn repository() -> Tree {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository");
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository");
     Tree::load(root).expect("the repository is readable")
 }
 
@@ -57,7 +58,8 @@ fn a_crate_outside_the_table_is_caught() {
 fn a_manifest_without_description_or_lints_is_caught() {
     let path = "crates/psi-model/Cargo.toml";
     assert_eq!(lines("manifest", path, "[package]\nname = \"psi-model\"\n"), [0, 0]);
-    let good = "[package]\ndescription = \"The decoder and its names.\"\n[lints]\nworkspace = true\n";
+    let good =
+        "[package]\ndescription = \"The decoder and its names.\"\n[lints]\nworkspace = true\n";
     assert_eq!(lines("manifest", path, good), [0; 0]);
 }
 

@@ -75,9 +75,9 @@ fn type_parameter(generics: &str) -> Option<&str> {
         depth += i32::from("<([".contains(c)) - i32::from(">)]".contains(c));
         c == ',' && depth == 0
     });
-    top_level.map(str::trim).find(|p| {
-        !p.is_empty() && !p.starts_with('\'') && !p.starts_with("const ")
-    })
+    top_level
+        .map(str::trim)
+        .find(|p| !p.is_empty() && !p.starts_with('\'') && !p.starts_with("const "))
 }
 
 fn check_file(file: &SourceFile, findings: &mut Vec<Finding>) {
@@ -115,7 +115,10 @@ mod tests {
     fn lifetimes_and_constants_are_no_type_parameters() {
         assert_eq!(type_parameter("'a, const N: usize, 'b: 'a"), None);
         assert_eq!(type_parameter("const N: usize, T: Copy"), Some("T: Copy"));
-        assert_eq!(type_parameter("F: Fn(usize, usize) -> f32"), Some("F: Fn(usize, usize) -> f32"));
+        assert_eq!(
+            type_parameter("F: Fn(usize, usize) -> f32"),
+            Some("F: Fn(usize, usize) -> f32")
+        );
     }
 
     #[test]

@@ -83,9 +83,9 @@ pub(super) fn check_layers(tree: &Tree) -> Vec<Finding> {
 
 pub(super) fn check_manifests(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for file in tree.files.iter().filter(|f| {
-        crate_of(&f.path).is_some() || f.path == "xtask/Cargo.toml"
-    }) {
+    for file in
+        tree.files.iter().filter(|f| crate_of(&f.path).is_some() || f.path == "xtask/Cargo.toml")
+    {
         let described = file.text.lines().any(|l| {
             l.strip_prefix("description = \"").is_some_and(|d| d.trim_end_matches('"').len() > 10)
         });

@@ -131,23 +131,26 @@ pub(super) fn line_of(text: &str, offset: usize) -> usize {
 mod tests {
     use super::*;
 
+    /// `expected` writes a blanked character as a dot.
     fn check(input: &str, expected: &str) {
-        assert_eq!(code_only(input), expected);
+        let blanked = |(i, o): (char, char)| if o == ' ' && i != ' ' { '.' } else { o };
+        let seen: String = input.chars().zip(code_only(input).chars()).map(blanked).collect();
+        assert_eq!(seen, expected);
     }
 
     #[test]
     fn comments_and_literals_become_spaces_and_code_stays() {
-        check("a // unsafe\nb", "a          \nb");
-        check("a /* x /* y */ z */ b", "a                     b");
-        check(r#"f("a\"b", 'c', '\'')"#, "f(      ,    ,     )");
-        check("r#\"un\"safe\"# x", "              x");
-        check("br\"a\" b'x' c\"y\"", "               ");
+        check("a //unsafe\nb", "a ........\nb");
+        check("a /*x/*y*/z*/ b", "a ........... b");
+        check(r#"f("a\"b", 'c', '\'')"#, "f(......, ..., ....)");
+        check("r#\"un\"safe\"# x", "............ x");
+        check("br\"a\" b'x' c\"y\"", "..... .... ....");
         check("fn f<'a>(x: &'a str)", "fn f<'a>(x: &'a str)");
-        check("bar(\"s\")", "bar(   )");
-        check("\"a\nb\"", "  \n  ");
+        check("bar(\"s\")", "bar(...)");
+        check("\"a\nb\"", "..\n..");
         check("r#fn + 1", "r#fn + 1");
-        check("/* open", "       ");
-        check("\"open", "     ");
+        check("/*open", "......");
+        check("\"open", ".....");
     }
 
     #[test]

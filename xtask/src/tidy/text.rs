@@ -32,9 +32,10 @@ pub(super) fn check_file_names(tree: &Tree) -> Vec<Finding> {
         if file.file_name() == "mod.rs" {
             findings.push(Finding::new(&file.path, 0, "write foo.rs beside foo/, not foo/mod.rs"));
         }
-        let empty = file.path.split('/').find(|part| {
-            EMPTY_NAMES.contains(&part.strip_suffix(".rs").unwrap_or(part))
-        });
+        let empty = file
+            .path
+            .split('/')
+            .find(|part| EMPTY_NAMES.contains(&part.strip_suffix(".rs").unwrap_or(part)));
         if let Some(part) = empty {
             let what = format!("`{part}` does not say what it holds: name it after that");
             findings.push(Finding::new(&file.path, 0, what));
