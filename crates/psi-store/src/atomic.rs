@@ -44,7 +44,12 @@ impl AtomicFile {
             let tmp = parent(path).join(format!(".psi-{}-{n}.tmp", std::process::id()));
             match OpenOptions::new().read(true).write(true).create_new(true).open(&tmp) {
                 Ok(file) => {
-                    return Ok(Self { path: path.to_owned(), tmp, file: Some(file), pending: true });
+                    return Ok(Self {
+                        path: path.to_owned(),
+                        tmp,
+                        file: Some(file),
+                        pending: true,
+                    });
                 }
                 // Left by a killed process that had our number: take the next name.
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}

@@ -164,12 +164,13 @@ impl StoreError {
             Self::NoSuchModel { nearest, .. } if !nearest.is_empty() => {
                 Some(format!("did you mean {}?", nearest.join(" or ")))
             }
-            Self::NoSuchModel { .. } => {
-                Some("give a folder, a .gguf file, or fetch a model with `psi pull ORG/NAME`".into())
-            }
-            Self::BadName { .. } => {
-                Some("names are ORG/NAME or ORG/NAME@REVISION, of letters, digits, '.', '_' and '-'".into())
-            }
+            Self::NoSuchModel { .. } => Some(
+                "give a folder, a .gguf file, or fetch a model with `psi pull ORG/NAME`".into(),
+            ),
+            Self::BadName { .. } => Some(
+                "names are ORG/NAME or ORG/NAME@REVISION, of letters, digits, '.', '_' and '-'"
+                    .into(),
+            ),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("check the path".into())
             }
@@ -185,7 +186,11 @@ impl StoreError {
         Self::Malformed { path: path.to_owned(), what: what.into(), at, hint: None }
     }
 
-    pub(crate) fn unsupported(path: &Path, what: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn unsupported(
+        path: &Path,
+        what: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
         Self::Unsupported { path: path.to_owned(), what: what.into(), hint: hint.into() }
     }
 
@@ -225,7 +230,9 @@ impl fmt::Display for StoreError {
             Self::NoSuchModel { name, dir, .. } => {
                 write!(f, "no model '{}' (not a path, not in {})", Clipped(name), dir.display())
             }
-            Self::BadName { name, why } => write!(f, "'{}' is not a usable name: {why}", Clipped(name)),
+            Self::BadName { name, why } => {
+                write!(f, "'{}' is not a usable name: {why}", Clipped(name))
+            }
         }
     }
 }

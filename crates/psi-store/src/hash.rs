@@ -157,7 +157,8 @@ mod tests {
         assert_eq!(ABC.parse(), Ok(want));
         assert_eq!(format!("sha256:{ABC}").parse(), Ok(want));
         assert_eq!(ABC.to_uppercase().parse(), Ok(want));
-        for bad in ["", "sha256:", &ABC[1..], &format!("{ABC}0"), &ABC.replace('b', "g"), "sha1:00"] {
+        for bad in ["", "sha256:", &ABC[1..], &format!("{ABC}0"), &ABC.replace('b', "g"), "sha1:00"]
+        {
             assert_eq!(bad.parse::<ContentHash>(), Err(NotAHash), "{bad:?}");
         }
     }

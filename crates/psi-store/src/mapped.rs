@@ -25,7 +25,8 @@ impl Bytes {
     pub(crate) fn map(path: &Path) -> Result<Self> {
         let meta = std::fs::metadata(path).map_err(|e| StoreError::io(path, "opening", e))?;
         if !meta.is_file() {
-            let what = if meta.is_dir() { "is a folder, not a file" } else { "is not a regular file" };
+            let what =
+                if meta.is_dir() { "is a folder, not a file" } else { "is not a regular file" };
             return Err(StoreError::unsupported(path, what, "give the path of a weights file"));
         }
         let file = File::open(path).map_err(|e| StoreError::io(path, "opening", e))?;

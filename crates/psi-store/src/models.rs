@@ -169,7 +169,8 @@ impl ModelDir {
         if let Some(model) = find(&models, text) {
             return Ok(model.path.clone());
         }
-        let mut known = models.iter().map(|m| m.name.as_str()).chain(aliases.keys().map(String::as_str));
+        let mut known =
+            models.iter().map(|m| m.name.as_str()).chain(aliases.keys().map(String::as_str));
         let near = nearest(text, &mut known, 3);
         Err(StoreError::NoSuchModel {
             name: text.to_owned(),
@@ -312,4 +313,146 @@ fn gguf_bytes(path: &Path) -> Result<u64> {
         }
     }
     Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory with a bit of everything.
+    fn dir() -> (tempfile::TempDir, ModelDir) {
+        let tmp = tempfile::tempdir().unwrap();
+        let root = tmp.path().join("models");
+        for file in [
+            "Qwen/Qwen3-0.6B/config.json",
+            "Qwen/Qwen3-0.6B/model.safetensors",
+            "Qwen/Qwen3-0.6B@abc123/config.json",
+            "Qwen/Qwen3-0.6B@abc123/model.safetensors.index.json",
+            "bart/Quants/m-Q4_K_M.gguf",
+            "bart/Quants/m-Q8_0.gguf",
+            "bart/Single/only.gguf",
+            "mine/config.json",
+            "mine/model.safetensors",
+            "half/config.json",
+            "tiny.gguf",
+            "big-00001-of-00002.gguf",
+            "big-00002-of-00002.gguf",
+            ".psi-1-1.tmp",
+            "notes.txt",
+        ] {
+            let path = root.join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            write_atomic(&path, b"12345").unwrap();
+        }
+        let models = ModelDir::at(&root);
+        (tmp, models)
+    }
+
+    #[test]
+    fn a_listing_has_every_model_once() {
+        let (_tmp, models) = dir();
+        let list = models.list().unwrap();
+        let names: Vec<&str> = list.iter().map(|m| m.name.as_str()).collect();
+        let want = [
+            "Qwen/Qwen3-0.6B",
+            "Qwen/Qwen3-0.6B@abc123",
+            "bart/Quants/m-Q4_K_M.gguf",
+            "bart/Quants/m-Q8_0.gguf",
+            "bart/Single/only.gguf",
+            "big-00001-of-00002.gguf",
+            "mine",
+            "tiny.gguf",
+        ];
+        assert_eq!(names, want);
+        assert_eq!((list[0].form, list[0].n_bytes), (ModelForm::Folder, 10));
+        assert_eq!((list[5].form, list[5].n_bytes), (ModelForm::Gguf, 10), "both files");
+        assert!(ModelDir::at(Path::new("/no/such/folder")).list().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_model_is_found_by_any_unambiguous_name() {
+        let (_tmp, models) = dir();
+        for (text, want) in [
+            ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B"),
+            ("qwen/qwen3-0.6b", "Qwen/Qwen3-0.6B"),
+            ("Qwen3-0.6B", "Qwen/Qwen3-0.6B"),
+            ("Qwen/Qwen3-0.6B@abc123", "Qwen/Qwen3-0.6B@abc123"),
+            ("tiny", "tiny.gguf"),
+            ("TINY.gguf", "tiny.gguf"),
+            ("bart/Quants/m-Q8_0", "bart/Quants/m-Q8_0.gguf"),
+            ("m-q4_k_m", "bart/Quants/m-Q4_K_M.gguf"),
+            ("bart/Single", "bart/Single/only.gguf"),
+        ] {
+            assert_eq!(models.resolve(text).unwrap(), models.root().join(want), "{text}");
+        }
+        let path = models.root().join("half");
+        assert_eq!(
+            models.resolve(path.to_str().unwrap()).unwrap(),
+            path,
+            "an existing path is taken"
+        );
+    }
+
+    #[test]
+    fn an_unknown_or_ambiguous_name_gets_suggestions() {
+        let (_tmp, models) = dir();
+        let hint = |text: &str| models.resolve(text).unwrap_err().hint().unwrap();
+        assert!(hint("Qwen/Qwen3-0.6").contains("Qwen/Qwen3-0.6B"));
+        let both = hint("bart/Quants");
+        assert!(both.contains("m-Q4_K_M") && both.contains("m-Q8_0"), "{both}");
+        assert!(hint("something/entirely-different-from-all").contains("psi pull"));
+        for text in ["", "..", "../..", "a/../b", "a//b", "~root", "\0"] {
+            // Nothing to find, or an existing path outside: never a path made from the name.
+            if let Ok(path) = models.resolve(text) {
+                assert_eq!(path, Path::new(text));
+            }
+        }
+    }
+
+    #[test]
+    fn aliases_stand_for_models_and_paths() {
+        let (tmp, models) = dir();
+        models.set_alias("best", Some("Qwen/Qwen3-0.6B")).unwrap();
+        let tiny = models.root().join("tiny.gguf");
+        models.set_alias("small", tiny.to_str()).unwrap();
+        assert_eq!(models.resolve("best").unwrap(), models.root().join("Qwen/Qwen3-0.6B"));
+        assert_eq!(models.resolve("small").unwrap(), tiny);
+        assert!(models.resolve("smal").unwrap_err().hint().unwrap().contains("small"));
+        models.set_alias("small", None).unwrap();
+        assert!(models.resolve("small").is_err());
+        assert!(models.set_alias("../x", Some("y")).is_err());
+        write_atomic(&models.root().join(ALIASES), b"[1]").unwrap();
+        let err = models.resolve("best").unwrap_err();
+        assert!(err.path().unwrap().ends_with(ALIASES), "{err}");
+        let fresh = ModelDir::at(&tmp.path().join("new"));
+        fresh.set_alias("a", Some("b")).unwrap();
+        assert_eq!(fresh.aliases().unwrap()["a"], "b");
+    }
+
+    #[test]
+    fn pickles_are_refused_even_by_path() {
+        let (tmp, models) = dir();
+        let path = tmp.path().join("pytorch_model.bin");
+        write_atomic(&path, b"x").unwrap();
+        let err = models.resolve(path.to_str().unwrap()).unwrap_err();
+        assert!(matches!(err, StoreError::Unsupported { .. }), "{err}");
+    }
+
+    #[test]
+    fn names_stay_inside_the_directory() {
+        let name: ModelName = "Qwen/Qwen3-0.6B@v1.0".parse().unwrap();
+        assert_eq!(name.repository(), "Qwen/Qwen3-0.6B");
+        assert_eq!(name.to_string().parse::<ModelName>().unwrap(), name);
+        assert_eq!(name.folder(), Path::new("Qwen/Qwen3-0.6B@v1.0"));
+        let models = ModelDir::at(Path::new("m"));
+        assert_eq!(models.path_of(&name), Path::new("m/Qwen/Qwen3-0.6B@v1.0"));
+        let long = "x".repeat(129);
+        for bad in [
+            "", "/", "a/", "/a", "..", "a/..", "../a", "a/b/c", "a/b@", "a/b@..", "a/b@r/s", "a b",
+            "a/b@c@d", "C:\\x", "a\\b", "a\0", ".hidden", "a/.b", "b.", "é", "a%2e", &long,
+        ] {
+            let err = bad.parse::<ModelName>().unwrap_err();
+            assert!(matches!(err, StoreError::BadName { .. }) && err.hint().is_some(), "{bad:?}");
+        }
+    }
 }

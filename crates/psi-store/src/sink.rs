@@ -63,13 +63,23 @@ impl TensorSink {
             left[slot.file] += 1;
             if by_name.insert(slot.name.clone(), i).is_some() {
                 let at = At::Tensor(slot.name.clone());
-                return Err(StoreError::unwritable(&files[slot.file].0, at, "two tensors of this name"));
+                return Err(StoreError::unwritable(
+                    &files[slot.file].0,
+                    at,
+                    "two tensors of this name",
+                ));
             }
         }
         let files = files
             .into_iter()
             .zip(left)
-            .map(|((path, header, data_len), left)| Part { path, header, data_len, left, file: None })
+            .map(|((path, header, data_len), left)| Part {
+                path,
+                header,
+                data_len,
+                left,
+                file: None,
+            })
             .collect();
         Ok(Self { files, slots, by_name, index: None, invalidates: None, supersedes: Vec::new() })
     }
@@ -114,7 +124,8 @@ impl TensorSink {
     ) -> Result<()> {
         let (i, n_bytes) = self.slot(name)?;
         let file = self.seek_to(i)?;
-        let mut out = Exactly { inner: io::BufWriter::with_capacity(1 << 20, &mut *file), left: n_bytes };
+        let mut out =
+            Exactly { inner: io::BufWriter::with_capacity(1 << 20, &mut *file), left: n_bytes };
         let result = produce(&mut out).and_then(|()| out.inner.flush());
         let left = out.left;
         drop(out);

@@ -12,7 +12,8 @@ pub(crate) fn refuse_by_name(path: &Path) -> Result<()> {
     let ext = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
     match ext.as_str() {
         "pt" | "pth" | "bin" | "ckpt" | "pkl" | "pickle" | "t7" => {
-            let what = format!("'.{ext}' files hold pickled or raw weights, which psi does not load");
+            let what =
+                format!("'.{ext}' files hold pickled or raw weights, which psi does not load");
             Err(StoreError::unsupported(path, what, CONVERT))
         }
         "h5" | "msgpack" | "onnx" | "npz" | "ot" => {

@@ -18,7 +18,8 @@ pub(super) const MAX_ALIGNMENT: u64 = 1 << 20;
 pub(super) const DEFAULT_ALIGNMENT: u64 = 32;
 pub(super) const ALIGNMENT_KEY: &str = "general.alignment";
 
-const TRUNCATED: &str = "the file may be cut off: compare its size with the source and fetch it again";
+const TRUNCATED: &str =
+    "the file may be cut off: compare its size with the source and fetch it again";
 
 /// A parsed header: everything but the bytes it points into.
 #[derive(Debug)]
@@ -113,12 +114,13 @@ impl Header {
     }
 
     fn read_alignment(&self, path: &Path, bytes: &[u8]) -> Result<u64> {
-        let refuse = |what: String| {
-            StoreError::malformed(path, At::Key(ALIGNMENT_KEY.into()), what)
-        };
+        let refuse =
+            |what: String| StoreError::malformed(path, At::Key(ALIGNMENT_KEY.into()), what);
         match self.get(bytes, ALIGNMENT_KEY) {
             None => Ok(DEFAULT_ALIGNMENT),
-            Some(Value::U32(a)) if a.is_power_of_two() && u64::from(a) <= MAX_ALIGNMENT => Ok(a.into()),
+            Some(Value::U32(a)) if a.is_power_of_two() && u64::from(a) <= MAX_ALIGNMENT => {
+                Ok(a.into())
+            }
             Some(Value::U32(a)) => Err(refuse(format!(
                 "the alignment is {a}, but must be a power of two up to {MAX_ALIGNMENT}"
             ))),
@@ -140,14 +142,19 @@ impl Header {
             let at = || At::Tensor(t.name.as_ref().into());
             let (offset, n_bytes) = (t.start as u64, t.end as u64);
             if !offset.is_multiple_of(self.alignment) {
-                let what = format!("offset {offset} is not a multiple of the alignment {}", self.alignment);
+                let what = format!(
+                    "offset {offset} is not a multiple of the alignment {}",
+                    self.alignment
+                );
                 return Err(c.error_at(at(), what));
             }
             if offset != expected {
-                let what = format!("offset is {offset}, but the tensors before it end at {expected}");
+                let what =
+                    format!("offset is {offset}, but the tensors before it end at {expected}");
                 return Err(c.error_at(at(), what));
             }
-            let end = data_start.checked_add(offset).and_then(|s| Some((s, s.checked_add(n_bytes)?)));
+            let end =
+                data_start.checked_add(offset).and_then(|s| Some((s, s.checked_add(n_bytes)?)));
             let (start, end) = match end {
                 Some((s, e)) if e <= file_len => (s, e),
                 _ => {
@@ -168,7 +175,10 @@ impl Header {
 }
 
 /// Positions of `items` in the order of their names, or the name that appears twice.
-pub(super) fn sorted_unique<T>(items: &[T], name: fn(&T) -> &str) -> std::result::Result<Vec<u32>, &str> {
+pub(super) fn sorted_unique<T>(
+    items: &[T],
+    name: fn(&T) -> &str,
+) -> std::result::Result<Vec<u32>, &str> {
     // At 14 bytes of file per entry, more than u32::MAX entries are 60 GB of header.
     let mut order: Vec<u32> = (0..u32::try_from(items.len()).unwrap_or(u32::MAX)).collect();
     order.sort_by_key(|&i| name(&items[i as usize]));
@@ -274,7 +284,10 @@ impl<'a> Cursor<'a> {
         let fail = |c: &Self, text: String| Err(c.error_at(At::Byte(start as u64), text));
         let len = self.u64(what)?;
         if len > limit as u64 {
-            return fail(self, format!("the length of {what} is {len} bytes; at most {limit} are allowed"));
+            return fail(
+                self,
+                format!("the length of {what} is {len} bytes; at most {limit} are allowed"),
+            );
         }
         let raw = self.take(len, what)?;
         match std::str::from_utf8(raw) {
@@ -288,36 +301,33 @@ impl<'a> Cursor<'a> {
     fn kv(&mut self, i: u64) -> Result<Kv> {
         let key = self.name(MAX_KEY, &format!("the key of metadata entry {i}"))?;
         let kind = self.kind(&key)?;
-        let mut entry = Kv { key, kind, element: kind, len: 1, start: self.pos, end: self.pos };
-        let Kv { key, .. } = &entry;
-        let what = format!("the value of '{}'", Clipped(key));
+        let what = format!("the value of '{}'", Clipped(&key));
+        let at = || At::Key(key.as_ref().into());
+        let (mut element, mut len, mut start) = (kind, 1, self.pos);
         match kind {
             Kind::Array => {
-                let element = self.kind(key)?;
-                let len = self.u64(&what)?;
+                element = self.kind(&key)?;
+                len = self.u64(&what)?;
                 if element == Kind::Array {
-                    let text = "an array of arrays, which psi does not read";
-                    return Err(self.error_at(At::Key(key.as_ref().into()), text));
+                    return Err(self.error_at(at(), "an array of arrays, which psi does not read"));
                 }
-                entry.start = self.pos;
-                self.skip_elements(element, len, key)?;
-                entry.element = element;
-                entry.len = len as usize; // every element took at least one byte
+                start = self.pos;
+                self.skip_elements(element, len, &key)?;
             }
             Kind::Str => {
-                let len = self.u64(&what)?;
-                entry.start = self.pos;
-                if std::str::from_utf8(self.take(len, &what)?).is_err() {
-                    return Err(self.error_at(At::Key(key.as_ref().into()), "the text is not UTF-8"));
+                let n_bytes = self.u64(&what)?;
+                start = self.pos;
+                if std::str::from_utf8(self.take(n_bytes, &what)?).is_err() {
+                    return Err(self.error_at(at(), "the text is not UTF-8"));
                 }
             }
-            Kind::Bool => self.bools(1, key)?,
+            Kind::Bool => self.bools(1, &key)?,
             fixed => {
                 self.take(fixed.fixed_bytes().unwrap_or(0) as u64, &what)?;
             }
         }
-        entry.end = self.pos;
-        Ok(entry)
+        // Every element took at least one byte, so their number fits in usize.
+        Ok(Kv { key, kind, element, len: len as usize, start, end: self.pos })
     }
 
     fn kind(&mut self, key: &str) -> Result<Kind> {
@@ -344,7 +354,8 @@ impl<'a> Cursor<'a> {
                     let n = self.u64("an array of strings")?;
                     if n > self.remaining() {
                         let left = self.remaining();
-                        let what = format!("string {i} of the array claims {n} bytes, {left} are left");
+                        let what =
+                            format!("string {i} of the array claims {n} bytes, {left} are left");
                         let err = self.error_at(At::Key(key.into()), what);
                         return Err(err.with_hint(TRUNCATED));
                     }
@@ -372,9 +383,8 @@ impl<'a> Cursor<'a> {
     fn tensor(&mut self, i: u64, file: usize) -> Result<Info> {
         let name = self.name(MAX_NAME, &format!("the name of tensor {i}"))?;
         let path = self.path;
-        let refuse = |text: String| {
-            Err(StoreError::malformed(path, At::Tensor(name.as_ref().into()), text))
-        };
+        let refuse =
+            |text: String| Err(StoreError::malformed(path, At::Tensor(name.as_ref().into()), text));
         let what = "the description of a tensor";
 
         let n_dims = self.u32(what)? as usize;

@@ -42,15 +42,15 @@ pub(super) fn other_files(model: &Gguf) -> Result<Vec<PathBuf>> {
         None | Some(0 | 1) => return Ok(Vec::new()),
         Some(n) => n,
     };
-    let refuse = |key: &str, what: String| {
-        Err(StoreError::malformed(path, At::Key(key.into()), what))
-    };
+    let refuse =
+        |key: &str, what: String| Err(StoreError::malformed(path, At::Key(key.into()), what));
     if count > MAX_FILES {
         return refuse("split.count", format!("{count} files; at most {MAX_FILES} are allowed"));
     }
     let count = count as u32;
     let Some((prefix, number, named)) = shard_of(path) else {
-        let what = format!("one of {count} files, but its name does not end in -00001-of-{count:05}.gguf");
+        let what =
+            format!("one of {count} files, but its name does not end in -00001-of-{count:05}.gguf");
         return refuse("split.count", what);
     };
     if named != count {
@@ -58,7 +58,10 @@ pub(super) fn other_files(model: &Gguf) -> Result<Vec<PathBuf>> {
     }
     let stored = model.get_u64("split.no")?;
     if stored.checked_add(1) != Some(number.into()) {
-        return refuse("split.no", format!("file {stored} (from 0), but the name says {number} (from 1)"));
+        return refuse(
+            "split.no",
+            format!("file {stored} (from 0), but the name says {number} (from 1)"),
+        );
     }
     if number != 1 {
         let first = shard_path(&prefix, 1, count);

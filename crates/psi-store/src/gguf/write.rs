@@ -164,9 +164,8 @@ impl Writer {
 
     /// GGML's number for the tensor's type, and its size.
     fn check_tensor(&self, path: &Path, t: &TensorSpec) -> Result<(u32, usize)> {
-        let refuse = |what: String| {
-            Err(StoreError::unwritable(path, At::Tensor(t.name.clone()), what))
-        };
+        let refuse =
+            |what: String| Err(StoreError::unwritable(path, At::Tensor(t.name.clone()), what));
         if t.name.is_empty() || t.name.len() > MAX_WRITTEN_NAME || t.name.contains('\0') {
             return refuse(format!("names have 1 to {MAX_WRITTEN_NAME} bytes, none of them zero"));
         }
@@ -174,7 +173,10 @@ impl Writer {
             return refuse(format!("GGUF has no type {}", t.dtype));
         };
         if t.shape.len() > MAX_DIMS || t.shape.contains(&0) {
-            return refuse(format!("shape {:?}: GGUF has 1 to {MAX_DIMS} dimensions, none zero", t.shape));
+            return refuse(format!(
+                "shape {:?}: GGUF has 1 to {MAX_DIMS} dimensions, none zero",
+                t.shape
+            ));
         }
         match t.n_bytes() {
             Some(n) => Ok((id, n)),

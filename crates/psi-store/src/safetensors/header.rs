@@ -18,7 +18,8 @@ const MAX_HEADER: u64 = 100_000_000;
 /// PyTorch and NumPy stop at 64 dimensions.
 const MAX_DIMS: usize = 64;
 
-const TRUNCATED: &str = "the file may be cut off: compare its size with the source and fetch it again";
+const TRUNCATED: &str =
+    "the file may be cut off: compare its size with the source and fetch it again";
 
 /// A checked header.
 #[derive(Debug, Default)]
@@ -68,11 +69,15 @@ impl Header {
             };
             let (start, end) = (t.start, t.end);
             if end > data_len {
-                let what = format!("its data {start}..{end} reaches past the {data_len} bytes of data");
+                let what =
+                    format!("its data {start}..{end} reaches past the {data_len} bytes of data");
                 return refuse(what).map_err(|e| e.with_hint(TRUNCATED));
             }
             if start > expected {
-                return refuse(format!("the {} bytes before its data belong to no tensor", start - expected));
+                return refuse(format!(
+                    "the {} bytes before its data belong to no tensor",
+                    start - expected
+                ));
             }
             if start < expected {
                 let other = Clipped(&self.tensors[i - 1].name);
@@ -84,7 +89,11 @@ impl Header {
             let what = format!(
                 "the file has {data_len} bytes of data, but its tensors take only {expected}"
             );
-            return Err(StoreError::malformed(path, At::Byte((data_start + expected) as u64), what));
+            return Err(StoreError::malformed(
+                path,
+                At::Byte((data_start + expected) as u64),
+                what,
+            ));
         }
         for t in &mut self.tensors {
             t.start += data_start;
@@ -98,12 +107,16 @@ impl Header {
 fn json_part<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a [u8]> {
     let refuse = |at, what: String| Err(StoreError::malformed(path, At::Byte(at), what));
     let Some((len, rest)) = bytes.split_first_chunk::<8>() else {
-        let what = format!("the file has {} bytes; a safetensors file has at least 10", bytes.len());
+        let what =
+            format!("the file has {} bytes; a safetensors file has at least 10", bytes.len());
         return refuse(0, what).map_err(|e| e.with_hint(TRUNCATED));
     };
     let len = u64::from_le_bytes(*len);
     if len > MAX_HEADER {
-        return refuse(0, format!("the header claims {len} bytes; at most {MAX_HEADER} are allowed"));
+        return refuse(
+            0,
+            format!("the header claims {len} bytes; at most {MAX_HEADER} are allowed"),
+        );
     }
     if len > rest.len() as u64 {
         let what = format!("the header claims {len} bytes, but only {} follow", rest.len());
@@ -273,9 +286,9 @@ fn check_tensor(
     let &[start, end] = offsets else {
         return Err(format!("data_offsets has {} numbers instead of 2", offsets.len()));
     };
-    let size = dtype
-        .checked_shape_bytes(&shape)
-        .ok_or_else(|| format!("the shape {shape:?} of {dtype} has no size in whole bytes that can be counted"))?;
+    let size = dtype.checked_shape_bytes(&shape).ok_or_else(|| {
+        format!("the shape {shape:?} of {dtype} has no size in whole bytes that can be counted")
+    })?;
     let range = end
         .checked_sub(start)
         .ok_or_else(|| format!("data_offsets {start}..{end} end before they begin"))?;

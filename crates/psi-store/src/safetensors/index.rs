@@ -16,7 +16,9 @@ const MAX_INDEX: u64 = 100_000_000;
 
 /// True for the index of a sharded checkpoint.
 pub(super) fn is_index(path: &Path) -> bool {
-    path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.ends_with(".safetensors.index.json"))
+    path.file_name()
+        .and_then(|n| n.to_str())
+        .is_some_and(|n| n.ends_with(".safetensors.index.json"))
 }
 
 /// The file to open in folder `dir`: the weights or their index.
@@ -48,7 +50,8 @@ pub(super) fn weights_in(dir: &Path) -> Result<PathBuf> {
         (0, Some(err)) => Err(err),
         (0, None) => Err(no_weights(dir)),
         (n, _) => {
-            let what = format!("{n} .safetensors files but no {INDEX} to say which belong together");
+            let what =
+                format!("{n} .safetensors files but no {INDEX} to say which belong together");
             Err(StoreError::malformed(dir, At::File, what)
                 .with_hint(format!("fetch {INDEX} of the model, or open one of the files")))
         }
@@ -102,7 +105,10 @@ fn read(file: &Path) -> Result<BTreeMap<String, String>> {
     })?;
     for (name, shard) in &index.weight_map {
         if !is_plain_name(shard) {
-            let what = format!("'{}' is not the name of a .safetensors file in the folder", Clipped(shard));
+            let what = format!(
+                "'{}' is not the name of a .safetensors file in the folder",
+                Clipped(shard)
+            );
             return Err(StoreError::malformed(file, At::Tensor(name.clone()), what));
         }
     }
@@ -131,7 +137,10 @@ impl<'de> Deserialize<'de> for Index {
                 f.write_str("an object with a weight_map")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Index, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<Index, A::Error> {
                 let mut found = None;
                 while let Some(key) = map.next_key::<String>()? {
                     if key != "weight_map" {
@@ -161,7 +170,10 @@ impl<'de> Deserialize<'de> for UniqueMap {
                 f.write_str("an object of file names")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<UniqueMap, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<UniqueMap, A::Error> {
                 let mut out = BTreeMap::new();
                 while let Some((key, value)) = map.next_entry::<String, String>()? {
                     if out.contains_key(&key) {

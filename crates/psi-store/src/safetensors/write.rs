@@ -159,9 +159,8 @@ fn plan_file(
     let mut json = format!("{{\"__metadata__\":{}", json!(metadata));
     let mut offset = 0u64;
     for t in order {
-        let refuse = |what: String| {
-            Err(StoreError::unwritable(path, At::Tensor(t.name.clone()), what))
-        };
+        let refuse =
+            |what: String| Err(StoreError::unwritable(path, At::Tensor(t.name.clone()), what));
         let Some(dtype) = t.dtype.safetensors_name() else {
             return refuse(format!("safetensors has no type {}; only GGUF has", t.dtype));
         };
