@@ -31,9 +31,10 @@ MIN_ROUTER_GAP = 2e-3
 # The reference arithmetic: plain loops over attention and over experts.
 EAGER = dict(attn_implementation="eager", experts_implementation="eager")
 
+# The epsilon is far from any default, so that a reader that ignores the key is caught.
 BASE = dict(
     vocab_size=VOCAB, hidden_size=24, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4,
-    num_key_value_heads=2, max_position_embeddings=128, bos_token_id=1, eos_token_id=2, pad_token_id=0,
+    num_key_value_heads=2, max_position_embeddings=128, rms_norm_eps=2e-3, bos_token_id=1, eos_token_id=2, pad_token_id=0,
 )
 
 
@@ -64,7 +65,7 @@ LONGROPE = dict(
 SPECS: dict[str, Spec] = {
     "llama2": Spec("llama", dict(hidden_size=32, num_key_value_heads=4, intermediate_size=88, rms_norm_eps=1e-5, rope_parameters=rope(10000.0))),
     "llama3": Spec("llama", dict(
-        num_key_value_heads=1, head_dim=16, num_attention_heads=2, tie_word_embeddings=True, rms_norm_eps=1e-5,
+        num_key_value_heads=1, head_dim=16, num_attention_heads=2, tie_word_embeddings=True,
         rope_parameters=rope(kind="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32),
     ), gradients=True),
     "llama_bias": Spec("llama", dict(attention_bias=True, mlp_bias=True, head_dim=12, hidden_act="gelu", rope_parameters=rope())),
@@ -106,9 +107,9 @@ SPECS: dict[str, Spec] = {
         # The list wins over the interval; GGUF can only say "every fourth".
         no_rope_layers=[1, 1, 1, 0], no_rope_layer_interval=3, rope_parameters=rope(),
     )),
-    "olmo2": Spec("olmo2", dict(hidden_size=32, rms_norm_eps=1e-6, rope_parameters=rope()), shard="40KB"),
+    "olmo2": Spec("olmo2", dict(hidden_size=32, rope_parameters=rope()), shard="40KB"),
     "gpt2": Spec("gpt2", dict(
-        vocab_size=VOCAB, n_embd=24, n_layer=2, n_head=4, n_positions=80, bos_token_id=1, eos_token_id=2,
+        vocab_size=VOCAB, n_embd=24, n_layer=2, n_head=4, n_positions=80, layer_norm_epsilon=2e-3, bos_token_id=1, eos_token_id=2,
         resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
     ), base={}, gradients=True),
     "mixtral": Spec("mixtral", dict(

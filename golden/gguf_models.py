@@ -33,7 +33,8 @@ SELECTION: dict[str, tuple[str, str, dict]] = {
     "llama_yarn": ("spm", "f32", {}),
     "qwen2_tied": ("bpe", "bf16", {}),
     "qwen3": ("bpe", "f32", {}),
-    "gemma2": ("spm", "f32", {"query_pre_attn_scalar": "head_dim"}),
+    # The converter writes no RoPE base for Gemma 2; readers assume 10,000.
+    "gemma2": ("spm", "f32", {"query_pre_attn_scalar": "head_dim", "rope_parameters": dict(rope_theta=1e4, rope_type="default")}),
     "gemma3": ("spm", "f32", {"query_pre_attn_scalar": "head_dim"}),
     "phi4_mini": ("bpe", "f16", {}),
     "smollm3": ("bpe", "f32", {}),
