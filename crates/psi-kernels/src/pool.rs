@@ -2,8 +2,10 @@
 //!
 //! A region publishes a job and a *ticket* (epoch, number of tasks, next task). Threads claim tasks
 //! by incrementing the ticket; the caller takes part and returns when all claimed tasks are done,
-//! not when all workers have shown up: a worker whose core is busy with something else is
-//! simply not waited for. Which thread computes a task never changes a result.
+//! not when all workers have shown up. A worker that loses its core in the middle of a task is waited
+//! for; when that happens the caller works alone for a while, so that a machine that is busy
+//! with something else costs the help of a thread and no more. Which thread computes a task
+//! never changes a result.
 #![expect(unsafe_code, reason = "a job borrowed from the caller's stack is shared with workers")]
 
 use std::{
@@ -29,12 +31,26 @@ const MAX_TASKS: usize = 1 << 23;
 const WORKER_SPIN: Duration = Duration::from_micros(200);
 /// How long the caller spins for the last task before it gives its core away.
 const CALLER_SPIN: Duration = Duration::from_micros(30);
+/// After waiting in vain for a worker the caller works alone, first this long, then twice as long
+/// each time it happens again, up to [`SOLO_MAX`].
+const SOLO_MIN: Duration = Duration::from_millis(4);
+const SOLO_MAX: Duration = Duration::from_millis(128);
+/// Time without such a wait after which the next one counts as the first again: much longer than
+/// a scheduler's time slice, so that a worker that runs half of the time does not look well.
+const SOLO_FORGET: Duration = Duration::from_millis(100);
 
 /// Threads that run regions together with the caller.
 pub struct Pool {
     shared: Arc<Shared>,
-    region: Mutex<()>,
+    region: Mutex<Solo>,
     workers: Vec<JoinHandle<()>>,
+}
+
+/// When the caller works alone.
+#[derive(Default)]
+struct Solo {
+    until: Option<Instant>,
+    span: Duration,
 }
 
 struct Shared {
@@ -83,7 +99,7 @@ impl Pool {
                     .unwrap_or_else(|e| panic!("the system refused thread {i} of the pool: {e}"))
             })
             .collect();
-        Self { shared, region: Mutex::new(()), workers }
+        Self { shared, region: Mutex::new(Solo::default()), workers }
     }
 
     /// Number of threads, the caller's included.
@@ -106,13 +122,19 @@ impl Pool {
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         };
-        match guard {
-            None => (0..n_tasks).for_each(task),
-            Some(_guard) => self.run_shared(n_tasks, task),
+        if let Some(mut solo) = guard
+            && !solo.now()
+        {
+            let stalled = self.run_shared(n_tasks, task);
+            solo.learn(stalled);
+        } else {
+            (0..n_tasks).for_each(task);
         }
     }
 
-    fn run_shared(&self, n_tasks: usize, task: Job<'_>) {
+    /// Returns whether the caller had to wait much longer for the last tasks than tasks take.
+    fn run_shared(&self, n_tasks: usize, task: Job<'_>) -> bool {
+        let start = Instant::now();
         let shared = &*self.shared;
         // SAFETY: only the lifetime changes. No thread calls the job after this function returns:
         // a task is called only when claimed, and all claimed tasks are awaited below.
@@ -125,13 +147,34 @@ impl Pool {
         if shared.sleepers.load(Ordering::SeqCst) > 0 {
             self.workers.iter().for_each(|w| w.thread().unpark());
         }
+        let mut n_own = 0;
         while let Some(i) = shared.claim() {
             shared.call(i);
+            n_own += 1;
         }
+        let own = start.elapsed();
         shared.wait_for_all(n_tasks);
+        let waited = start.elapsed() - own;
         let panic = lock(&shared.panic).take();
         if let Some(panic) = panic {
             resume_unwind(panic);
+        }
+        waited > CALLER_SPIN + own / n_own.max(1) * 2
+    }
+}
+
+impl Solo {
+    fn now(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn learn(&mut self, stalled: bool) {
+        if stalled {
+            let now = Instant::now();
+            let recent = self.until.is_some_and(|until| now < until + SOLO_FORGET);
+            let span = if recent { self.span * 2 } else { SOLO_MIN };
+            self.span = span.min(SOLO_MAX);
+            self.until = Some(now + self.span);
         }
     }
 }

@@ -1,1 +1,7 @@
 //! Obviously right f64 implementations that every fast kernel is held against.
+
+pub mod activation;
+pub mod attention;
+pub mod norm;
+pub mod rope;
+pub mod softmax;
