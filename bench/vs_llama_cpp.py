@@ -51,7 +51,7 @@ class Test:
 
     def llama_args(self, threads: int) -> list[str]:
         prompt, gen = (PROMPT, 0) if self.kind == "prefill" else (0, GEN)
-        return ["-p", str(prompt), "-n", str(gen), "-d", str(self.depth), "-t", str(threads), "-fa", "0,1", "-r", "1"]
+        return ["-p", str(prompt), "-n", str(gen), "-d", str(self.depth), "-t", str(threads), "-r", "1"]
 
     def bar(self, quant: str) -> float:
         if self.kind == "prefill":
@@ -75,6 +75,7 @@ class Row:
     ratio: float | None = None
     bar: str = ""
     held: bool | None = None
+    share_of_roof: float | None = None
     note: str = ""
     samples: dict[str, list[float]] = field(default_factory=dict)
 
@@ -132,6 +133,7 @@ class Bench:
         self.psi_program, self.llama_program = str(args.psi), str(args.llama_bench)
         self.prefix = shlex.split(args.prefix)
         self.threads, self.rounds = args.threads, args.rounds
+        self.flash_attn = args.flash_attn
         self.roof: dict[str, float] = {}
 
     def psi(self, model: Path, args: list[str], kind: str) -> dict:
@@ -149,7 +151,7 @@ class Bench:
 
     def llama(self, model: Path, args: list[str]) -> dict[str, float]:
         """Tokens per second of one llama-bench run, by flash-attention setting."""
-        done = run([*self.prefix, self.llama_program, "-m", str(model), "-o", "jsonl", *args])
+        done = run([*self.prefix, self.llama_program, "-m", str(model), "-o", "jsonl", "-fa", self.flash_attn, *args])
         rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         if not rows:
             raise Missing("llama-bench printed no rows")
@@ -171,7 +173,8 @@ class Bench:
         row.held = row.ratio >= test.bar(quant)
         known = [s for s in shares if s is not None]
         if known:
-            row.note = f"{statistics.median(known):.0%} of roof"
+            row.share_of_roof = statistics.median(known)
+            row.note = f"{row.share_of_roof:.0%} of roof"
         return row
 
     def busy(self, model: Path, label: str) -> list[Row]:
@@ -215,12 +218,9 @@ class Bench:
 
 def share_rows(row: Row, quant: str) -> list[Row]:
     """The bars on psi's own share of the roof: decoding reads the large model once per token, prefill is int8."""
-    if LARGE not in row.model or not row.note.endswith("of roof"):
-        return []
-    share = float(row.note.split("%")[0]) / 100
     bars = {"decode": 0.85, "prefill": 0.45 if quant in QUANTISED else None}
-    bar = bars.get(row.test)
-    if bar is None:
+    bar, share = bars.get(row.test), row.share_of_roof
+    if bar is None or share is None or LARGE not in row.model:
         return []
     return [Row(row.model, f"{row.test}, share of roof", "share", psi=share, bar=f">= {bar:.0%}", held=share >= bar)]
 
@@ -274,6 +274,7 @@ def parse_args() -> argparse.Namespace:
     names = [t.name for t in TESTS] + EXTRA_TESTS
     p.add_argument("--tests", default=",".join(names), help=f"of {', '.join(names)}")
     p.add_argument("--prefix", default="", help="command put before every measured process, such as 'nice -n -5'")
+    p.add_argument("--flash-attn", default="0,1", help="llama.cpp's settings to try; the better median counts")
     p.add_argument("--json", type=Path, help="write everything, samples included, to this file")
     args = p.parse_args()
     unknown = [t for t in args.tests.split(",") if t not in names]

@@ -18,12 +18,13 @@ const PACKAGES: &[&str] = &[
     "transformers",
 ];
 
-/// Run every `golden/*.py`; one that lacks a package is named and left out, and the command then fails.
+/// Run every `golden/*.py` with the remaining arguments (such as `--check`); one that lacks a package is named and left out, and
+/// the command then fails.
 pub(crate) fn golden(root: &Path, args: &[String]) -> Outcome {
-    let python = match args {
-        [] => "python3",
-        [flag, program] if flag == "--python" => program,
-        _ => return Err("usage: cargo xtask golden [--python PROGRAM]".into()),
+    let (python, passed_on) = match args {
+        [flag] if flag == "--python" => return Err("--python needs a program".into()),
+        [flag, program, rest @ ..] if flag == "--python" => (program.as_str(), rest),
+        rest => ("python3", rest),
     };
     let scripts = scripts(&root.join("golden"))?;
     let absent: Vec<&str> =
@@ -34,7 +35,7 @@ pub(crate) fn golden(root: &Path, args: &[String]) -> Outcome {
         let missing: Vec<&str> = absent.iter().copied().filter(|p| imports(&text, p)).collect();
         if missing.is_empty() {
             println!("== {}", script.display());
-            run(Command::new(python).arg(script).current_dir(root))?;
+            run(Command::new(python).arg(script).args(passed_on).current_dir(root))?;
         } else {
             println!("== {}: left out, {python} lacks {}", script.display(), missing.join(", "));
             left_out.push(script.display().to_string());
@@ -43,7 +44,7 @@ pub(crate) fn golden(root: &Path, args: &[String]) -> Outcome {
     if left_out.is_empty() {
         return Ok(());
     }
-    Err(format!("not made again: {} (install what is named above)", left_out.join(", ")))
+    Err(format!("not run: {} (install what is named above)", left_out.join(", ")))
 }
 
 /// The scripts of a folder by name; one starting with `_` is imported by others, not run.

@@ -17,7 +17,8 @@ cargo xtask COMMAND
   check                       formatting, lints, tidy, tests: what continuous integration runs first
   tidy [FOLDER]               the style rules alone, in a second, with the unsafe count of each crate
   bench [--model FILE]...     run psi bench and write docs/benchmarks.md and docs/kernels.md
-  golden [--python PROGRAM]   make the golden files again with the scripts in golden/
+  golden [--python PROGRAM] [--check]
+                              make the golden files again with the scripts in golden/, or compare
   docs                        write docs/reference/cli.md from the program's own help
 ";
 
