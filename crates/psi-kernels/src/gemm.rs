@@ -243,9 +243,11 @@ impl General<'_> {
         let a_tasks = conversion.as_ref().map_or(0, Conversion::groups);
         self.cpu.pool().run(b_tasks + a_tasks, &|i| {
             // SAFETY: every task is run once, and the region ends before the panels are read.
-            match &conversion {
-                Some(conversion) if i >= b_tasks => unsafe { conversion.group(i - b_tasks) },
-                _ => unsafe { packing.task(i) },
+            unsafe {
+                match &conversion {
+                    Some(conversion) if i >= b_tasks => conversion.group(i - b_tasks),
+                    _ => packing.task(i),
+                }
             }
         });
         let output = Output {

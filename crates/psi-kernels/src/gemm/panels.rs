@@ -63,10 +63,6 @@ impl DensePanels {
         self.n
     }
 
-    pub(super) fn k(&self) -> usize {
-        self.k
-    }
-
     /// The panels and the bytes between them.
     pub(super) fn panels(&self) -> (*const u8, usize) {
         (self.data.bytes().as_ptr(), panel_bytes(self.format, self.k))
