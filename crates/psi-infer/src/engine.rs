@@ -6,7 +6,7 @@ use psi_kernels::{
     Cpu,
     kv::{KV_BLOCK, KvArena, KvDtype, Segment},
 };
-use psi_model::{Batch, Decoder, Rows};
+use psi_model::{Batch, Decoder};
 use psi_tensor::Graph;
 use psi_tokenizer::TokenId;
 
@@ -38,16 +38,20 @@ pub struct Engine {
 }
 
 /// One sequence's place in the cache. Give it back with [`Engine::release`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sequence {
     blocks: Vec<u32>,
     len: usize,
+    limit: usize,
 }
 
 impl Sequence {
-    /// An empty sequence.
-    pub fn new() -> Self {
-        Self::default()
+    /// An empty sequence that may grow to `limit` tokens.
+    ///
+    /// RoPE scalings that depend on a sequence's length (`dynamic`, `longrope`) go by `limit`: it is
+    /// fixed, so the cache never holds keys of two scalings and cutting a prompt changes nothing.
+    pub fn new(limit: usize) -> Self {
+        Self { blocks: Vec::new(), len: 0, limit }
     }
 
     /// Number of positions that the cache holds.
@@ -121,7 +125,7 @@ impl Logits {
 /// Why a batch cannot run. Nothing was computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EngineError {
-    /// A sequence would be longer than the model was made for.
+    /// A sequence would be longer than its limit, or than the model was made for.
     ContextOverflow {
         /// Its length with the new tokens.
         n_tokens: usize,
@@ -244,8 +248,8 @@ impl Engine {
         let mut n_needed = 0;
         for item in work {
             let n_tokens = item.sequence.len + item.tokens.len();
-            if n_tokens > config.max_seq_len {
-                let n_context = config.max_seq_len;
+            let n_context = config.max_seq_len.min(item.sequence.limit);
+            if n_tokens > n_context {
                 return Err(EngineError::ContextOverflow { n_tokens, n_context });
             }
             if let Some(&token) = item.tokens.iter().find(|&&t| t as usize >= config.vocab_size) {
@@ -264,22 +268,27 @@ impl Engine {
     fn run(&mut self, batch: &[Piece<'_>], logits: &mut Vec<f32>) {
         let mut tokens = Vec::new();
         let mut segments = Vec::new();
+        let mut rope_lens = Vec::new();
         let mut rows = Vec::new();
         for piece in batch {
             let row0 = tokens.len();
             tokens.extend_from_slice(piece.tokens);
             let n_rows = piece.tokens.len();
             segments.push(Segment { row0, n_rows, pos0: piece.pos0, blocks: piece.blocks });
+            rope_lens.push(piece.limit);
             match piece.want {
                 Want::Nothing => {}
                 Want::Last => rows.push((row0 + n_rows - 1) as u32),
                 Want::All => rows.extend((row0..row0 + n_rows).map(|r| r as u32)),
             }
         }
-        let batch = Batch { tokens: &tokens, segments: &segments };
+        let batch = Batch { tokens: &tokens, segments: &segments, rope_lens: &rope_lens };
         self.graph.reset();
-        let out = self.model.forward(&self.graph, &batch, &mut self.arena, Rows::These(&rows));
-        if !rows.is_empty() {
+        if rows.is_empty() {
+            self.model.hidden(&self.graph, &batch, &mut self.arena);
+        } else {
+            let want = psi_model::Want::Rows(&rows);
+            let out = self.model.forward(&self.graph, &batch, &mut self.arena, want);
             logits.extend_from_slice(&out.data());
         }
     }
@@ -296,6 +305,7 @@ struct Piece<'a> {
     tokens: &'a [TokenId],
     pos0: usize,
     blocks: &'a [u32],
+    limit: usize,
     want: Want,
 }
 
@@ -325,6 +335,7 @@ impl<'a> Pieces<'a> {
                     tokens: &item.tokens[self.done..self.done + n],
                     pos0: item.sequence.len + self.done,
                     blocks: &item.sequence.blocks,
+                    limit: item.sequence.limit,
                     want,
                 });
             }

@@ -124,7 +124,8 @@ pub fn generate(
     }
     let vocab_size = engine.model().config().vocab_size;
     params.sampling.validate(vocab_size).map_err(GenerateError::Sampling)?;
-    let mut sequence = Sequence::new();
+    let limit = (prompt.len() + params.max_tokens).min(engine.model().config().max_seq_len);
+    let mut sequence = Sequence::new(limit);
     let result = run(engine, &mut sequence, tokenizer, prompt, params, on_step);
     engine.release(sequence);
     result

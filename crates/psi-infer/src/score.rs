@@ -12,7 +12,7 @@ use crate::{Engine, EngineError, Sequence, Want, Work};
 pub fn log_probs(engine: &mut Engine, tokens: &[TokenId]) -> Result<Vec<f32>, EngineError> {
     /// Rows of logits held at a time: 128 rows of a vocabulary of 150,000 are 77 MB.
     const ROWS: usize = 128;
-    let mut sequence = Sequence::new();
+    let mut sequence = Sequence::new(tokens.len());
     let mut out = Vec::with_capacity(tokens.len().saturating_sub(1));
     let inputs = &tokens[..tokens.len().saturating_sub(1)];
     for (chunk, targets) in inputs.chunks(ROWS).zip(tokens.get(1..).unwrap_or(&[]).chunks(ROWS)) {

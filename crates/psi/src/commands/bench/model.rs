@@ -32,7 +32,7 @@ pub(super) fn run(bencher: &mut Bencher<'_>, path: &Path) -> Outcome {
     let options = EngineOptions { kv, n_positions, ..EngineOptions::default() };
     let mut engine = Engine::new(&bencher.cpu, Arc::clone(&decoder), options);
     let refused = |e: psi_infer::EngineError| Failure::failed(e.to_string());
-    let mut sequence = Sequence::new();
+    let mut sequence = Sequence::new(limit);
     advance(&mut engine, &mut sequence, &tokens(&decoder, args.depth)).map_err(refused)?;
     let at = match args.depth {
         0 => String::new(),
