@@ -1,6 +1,11 @@
 //! GGML's quantised block formats, and products with weights kept in them.
 
-use crate::{AlignedBuf, Cpu};
+mod activations;
+mod multiply;
+mod panels;
+
+pub(crate) use multiply::multiply;
+pub(crate) use panels::QuantPanels;
 
 /// A block format, by GGML's name. F32, F16 and BF16 are blocks of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,7 +72,7 @@ impl BlockType {
 
     /// Whether products run on this format itself (see [`crate::Matrix::from_blocks`]).
     pub fn has_panels(self) -> bool {
-        false
+        panels::record(self).is_some()
     }
 }
 
@@ -103,39 +108,4 @@ pub fn quantize(block: BlockType, _values: &[f32], _bytes: &mut [u8]) {
 /// Whether [`quantize`] can write this format.
 pub fn can_quantize(_block: BlockType) -> bool {
     false
-}
-
-/// Quantised weights in row panels.
-#[derive(Clone, Debug)]
-pub(crate) struct QuantPanels {
-    block: BlockType,
-    data: AlignedBuf,
-}
-
-impl QuantPanels {
-    pub(crate) fn pack(_cpu: &Cpu, block: BlockType, _n: usize, _k: usize, bytes: &[u8]) -> Self {
-        Self { block, data: AlignedBuf::zeroed(bytes.len()) }
-    }
-
-    pub(crate) fn block_type(&self) -> BlockType {
-        self.block
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.data.len()
-    }
-
-    pub(crate) fn row(&self, _row: usize, _out: &mut [f32]) {
-        unimplemented!()
-    }
-}
-
-/// y = x Wᵀ for each output (x is (m, k), quantised once).
-pub(crate) fn multiply(
-    _cpu: &Cpu,
-    _x: &[f32],
-    _m: usize,
-    _outputs: &mut [(&QuantPanels, &mut [f32])],
-) {
-    unimplemented!()
 }
