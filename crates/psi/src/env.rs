@@ -22,10 +22,7 @@ pub(crate) const ENV_VARS: &[EnvVar] = &[
         name: "PSI_LOG",
         help: "What to log on standard error: error, warn, info (default), debug.",
     },
-    EnvVar {
-        name: "PSI_THREADS",
-        help: "Number of threads (default: the number of cores).",
-    },
+    EnvVar { name: "PSI_THREADS", help: "Number of threads (default: the number of cores)." },
 ];
 
 /// Reads one variable of the list; an empty one counts as absent.

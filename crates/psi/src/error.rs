@@ -69,9 +69,7 @@ pub(crate) fn unusable(error: impl Error + Send + Sync + 'static) -> Failure {
     Failure { code: 2, message: error.to_string(), hint: None, source: error_source(error) }
 }
 
-fn error_source(
-    error: impl Error + Send + Sync + 'static,
-) -> Option<Box<dyn Error + Send + Sync>> {
+fn error_source(error: impl Error + Send + Sync + 'static) -> Option<Box<dyn Error + Send + Sync>> {
     error.source()?;
     Some(Box::new(error))
 }

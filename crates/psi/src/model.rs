@@ -49,8 +49,7 @@ impl Text {
         if path.is_dir() {
             Self::from_folder(path)
         } else if path.extension().is_some_and(|e| e == "json") {
-            let tokenizer =
-                Tokenizer::from_json(&read(path)?, path).map_err(unusable)?;
+            let tokenizer = Tokenizer::from_json(&read(path)?, path).map_err(unusable)?;
             Ok(Self { tokenizer, template: None })
         } else {
             Self::from_gguf(&Gguf::open(path).map_err(unusable)?)

@@ -101,7 +101,8 @@ impl Bencher<'_> {
         println!("  bf16  {bf16_gflops:>9.0} GFLOP/s");
         println!("  int8  {int8_gops:>9.0} GOP/s");
         println!("  read  {read_gbps:>9.1} GB/s\n");
-        let mut rows = vec![["measurement", "value", "unit", "of roof"].map(str::to_owned).to_vec()];
+        let mut rows =
+            vec![["measurement", "value", "unit", "of roof"].map(str::to_owned).to_vec()];
         for m in &self.results {
             let share = m.share_of_roof.map_or(String::new(), |s| format!("{:.0} %", s * 100.0));
             rows.push(vec![m.name.clone(), format!("{:.1}", m.value), m.unit.to_owned(), share]);

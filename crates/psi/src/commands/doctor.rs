@@ -37,7 +37,12 @@ pub(crate) fn run(args: &Doctor) -> Outcome {
         println!("{document:#}");
         return Ok(());
     }
-    println!("psi {} on {} {}", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
+    println!(
+        "psi {} on {} {}",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    );
     println!("\nInstruction sets");
     for tier in Tier::ALL {
         let state = match Isa::available().iter().any(|i| i.tier() == tier) {

@@ -27,10 +27,9 @@ pub(crate) fn run(args: &Generate) -> Outcome {
 
     let mut printer = Printer::new(args.json);
     let started = Instant::now();
-    let result =
-        generate(&mut engine, &runner.text.tokenizer, &tokens, &params, &mut |step| {
-            printer.step(step, &runner.text)
-        });
+    let result = generate(&mut engine, &runner.text.tokenizer, &tokens, &params, &mut |step| {
+        printer.step(step, &runner.text)
+    });
     let time = started.elapsed();
     let generated = result.map_err(|e| Failure::input(e.to_string()))?;
     if generated.finish == Finish::Cancelled {
@@ -155,7 +154,8 @@ impl Printer {
             return out.write_all(step.text.as_bytes()).and_then(|()| out.flush()).is_ok();
         }
         if let Some((logprob, top)) = &step.logprobs {
-            let name = |id: u32| String::from_utf8_lossy(text.tokenizer.token_bytes(id)).into_owned();
+            let name =
+                |id: u32| String::from_utf8_lossy(text.tokenizer.token_bytes(id)).into_owned();
             let top: Vec<_> = top
                 .iter()
                 .map(|t| json!({"id": t.token, "token": name(t.token), "logprob": t.logprob}))
@@ -204,9 +204,8 @@ impl Speed {
     }
 
     fn print(&self, finish: &Finish) {
-        let decode = self
-            .decode_rate()
-            .map_or(String::new(), |rate| format!(" at {rate:.1} tokens/s"));
+        let decode =
+            self.decode_rate().map_or(String::new(), |rate| format!(" at {rate:.1} tokens/s"));
         eprintln!(
             "\n[loaded in {:.2} s; prompt {} tokens at {:.0} tokens/s; wrote {} tokens{decode}; {}]",
             self.load_s,

@@ -121,7 +121,9 @@ impl Summary {
         let tensors: Vec<Value> = self
             .tensors
             .iter()
-            .map(|t| json!({"name": t.name, "dtype": t.dtype, "shape": t.shape, "bytes": t.n_bytes}))
+            .map(
+                |t| json!({"name": t.name, "dtype": t.dtype, "shape": t.shape, "bytes": t.n_bytes}),
+            )
             .collect();
         let metadata: serde_json::Map<String, Value> = self.metadata.iter().cloned().collect();
         json!({
@@ -148,11 +150,11 @@ impl Summary {
             rows.push(vec![name.to_owned(), n.to_string(), count(parameters), bytes(size)]);
         }
         println!("{}", columns(&rows));
-        let rows: Vec<_> =
-            self.metadata.iter().map(|(k, v)| vec![k.clone(), short(v)]).collect();
+        let rows: Vec<_> = self.metadata.iter().map(|(k, v)| vec![k.clone(), short(v)]).collect();
         print!("{}", columns(&rows));
         if all_tensors {
-            let row = |t: &Tensor| vec![t.name.clone(), t.dtype.to_owned(), format!("{:?}", t.shape)];
+            let row =
+                |t: &Tensor| vec![t.name.clone(), t.dtype.to_owned(), format!("{:?}", t.shape)];
             println!("\n{}", columns(&self.tensors.iter().map(row).collect::<Vec<_>>()));
         }
     }
