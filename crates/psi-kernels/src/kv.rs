@@ -1,6 +1,10 @@
 //! The key/value cache: an arena of fixed-size blocks of positions that sequences refer to by table.
+#![expect(unsafe_code, reason = "every head of a block is written by one task")]
 
-use crate::{AlignedBuf, Cpu};
+mod layout;
+
+pub(crate) use self::layout::HeadLayout;
+use crate::{AlignedBuf, Cpu, elementwise::split, simd::Parts};
 
 /// Positions per block. Attention merges blocks in order of position, so a sequence's result does
 /// not depend on how it was cut into calls.
@@ -13,7 +17,7 @@ pub enum KvDtype {
     F32,
     /// bfloat16.
     Bf16,
-    /// 8-bit integers with one f32 scale per position and head.
+    /// 8-bit integers with one f32 scale per position and head, keys and values apart.
     Q8,
 }
 
@@ -29,10 +33,13 @@ pub struct KvShape {
 }
 
 /// Blocks of keys and values for all layers; block `b` holds [`KV_BLOCK`] positions of one sequence.
+///
+/// Bytes are ordered (block, layer, head), so that a block is one piece to copy and the heads of a
+/// layer lie side by side.
 #[derive(Debug)]
 pub struct KvArena {
     shape: KvShape,
-    dtype: KvDtype,
+    layout: HeadLayout,
     n_blocks: usize,
     data: AlignedBuf,
 }
@@ -40,8 +47,14 @@ pub struct KvArena {
 impl KvArena {
     /// An arena of `n_blocks` blocks, zeroed.
     pub fn new(shape: KvShape, dtype: KvDtype, n_blocks: usize) -> Self {
-        let per_block = shape.n_layers * shape.n_kv_heads * shape.d_head * KV_BLOCK * 2 * 4;
-        Self { shape, dtype, n_blocks, data: AlignedBuf::zeroed(per_block * n_blocks) }
+        let layout = HeadLayout::new(dtype, shape.d_head);
+        let data = AlignedBuf::zeroed(n_blocks * Self::bytes_per_block(shape, dtype));
+        Self { shape, layout, n_blocks, data }
+    }
+
+    /// Bytes that a block takes: what capacity planning divides the memory by.
+    pub fn bytes_per_block(shape: KvShape, dtype: KvDtype) -> usize {
+        shape.n_layers * shape.n_kv_heads * HeadLayout::new(dtype, shape.d_head).bytes()
     }
 
     /// What a position stores.
@@ -51,7 +64,7 @@ impl KvArena {
 
     /// Storage type.
     pub fn dtype(&self) -> KvDtype {
-        self.dtype
+        self.layout.dtype()
     }
 
     /// Number of blocks.
@@ -64,15 +77,58 @@ impl KvArena {
         self.data.len()
     }
 
-    pub(crate) fn at(&self, layer: usize, block: u32, head: usize, slot: usize) -> usize {
-        let s = self.shape;
-        (((block as usize * s.n_layers + layer) * s.n_kv_heads + head) * KV_BLOCK + slot)
-            * 2
-            * s.d_head
+    /// Copies block `from` over block `to`, all layers: the copy of a copy-on-write prefix.
+    ///
+    /// # Panics
+    /// When one of them is not below the number of blocks.
+    pub fn copy_block(&mut self, from: u32, to: u32) {
+        let n = self.n_blocks;
+        let (from, to) = (from as usize, to as usize);
+        assert!(from < n && to < n, "copy of block {from} to {to} in an arena of {n}");
+        let len = self.shape.n_layers * self.shape.n_kv_heads * self.layout.bytes();
+        self.data.bytes_mut().copy_within(from * len..(from + 1) * len, to * len);
     }
 
-    pub(crate) fn values(&self) -> &[f32] {
-        self.data.f32s()
+    /// Reads back the key and the value (each `d_head` wide) of one position and head, as the
+    /// kernels see them: for tests, and for looking into a cache.
+    ///
+    /// # Panics
+    /// When an index lies outside.
+    pub fn read(
+        &self,
+        layer: usize,
+        block: u32,
+        head: usize,
+        slot: usize,
+        k: &mut [f32],
+        v: &mut [f32],
+    ) {
+        let d = self.shape.d_head;
+        assert!(slot < KV_BLOCK && k.len() == d && v.len() == d, "slot {slot}, heads of {d}");
+        self.layout.read(self.head(layer, block, head), slot, k, v);
+    }
+
+    pub(crate) fn layout(&self) -> HeadLayout {
+        self.layout
+    }
+
+    /// The bytes of one head of one block.
+    pub(crate) fn head(&self, layer: usize, block: u32, head: usize) -> &[u8] {
+        let at = self.at(layer, block, head);
+        &self.data.bytes()[at..at + self.layout.bytes()]
+    }
+
+    #[track_caller]
+    fn at(&self, layer: usize, block: u32, head: usize) -> usize {
+        let s = self.shape;
+        assert!(
+            (block as usize) < self.n_blocks && layer < s.n_layers && head < s.n_kv_heads,
+            "block {block}, layer {layer}, head {head} of {} blocks, {} layers, {} heads",
+            self.n_blocks,
+            s.n_layers,
+            s.n_kv_heads,
+        );
+        ((block as usize * s.n_layers + layer) * s.n_kv_heads + head) * self.layout.bytes()
     }
 }
 
@@ -94,7 +150,7 @@ pub struct Segment<'a> {
 /// # Panics
 /// When a segment's rows or blocks lie outside.
 pub fn store(
-    _cpu: &Cpu,
+    cpu: &Cpu,
     arena: &mut KvArena,
     layer: usize,
     segments: &[Segment<'_>],
@@ -102,17 +158,30 @@ pub fn store(
     v: &[f32],
 ) {
     let KvShape { n_kv_heads, d_head, .. } = arena.shape;
-    for seg in segments {
-        for i in 0..seg.n_rows {
-            let pos = seg.pos0 + i;
-            let block = seg.blocks[pos / KV_BLOCK];
-            for head in 0..n_kv_heads {
-                let from = ((seg.row0 + i) * n_kv_heads + head) * d_head;
-                let to = arena.at(layer, block, head, pos % KV_BLOCK);
-                let out = arena.data.f32s_mut();
-                out[to..to + d_head].copy_from_slice(&k[from..from + d_head]);
-                out[to + d_head..to + 2 * d_head].copy_from_slice(&v[from..from + d_head]);
-            }
+    let layout = arena.layout;
+    let row_len = n_kv_heads * d_head;
+    let n_rows: usize = segments.iter().map(|s| s.n_rows).sum();
+    // Where each row's block starts, and its slot there.
+    let mut places = Vec::with_capacity(n_rows);
+    for s in segments {
+        let end = (s.row0 + s.n_rows) * row_len;
+        assert!(end <= k.len() && end <= v.len(), "rows of {s:?} in {} values", k.len());
+        for i in 0..s.n_rows {
+            let pos = s.pos0 + i;
+            let block = s.blocks[pos / KV_BLOCK];
+            places.push((s.row0 + i, arena.at(layer, block, 0), pos % KV_BLOCK));
         }
     }
+    let parts = Parts::new(arena.data.bytes_mut());
+    split(cpu, n_kv_heads, 1, n_rows * d_head * 4, &|heads| {
+        for &(row, at, slot) in &places {
+            for head in heads.clone() {
+                let at = at + head * layout.bytes();
+                // SAFETY: one task has this head of every block.
+                let bytes = unsafe { parts.take(at..at + layout.bytes()) };
+                let of_head = row * row_len + head * d_head..row * row_len + (head + 1) * d_head;
+                layout.write(bytes, slot, &k[of_head.clone()], &v[of_head]);
+            }
+        }
+    });
 }

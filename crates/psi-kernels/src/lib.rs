@@ -9,6 +9,7 @@ mod amx;
 pub mod attention;
 mod buffer;
 mod cpu;
+pub mod elementwise;
 pub mod gemm;
 mod isa;
 pub mod kv;

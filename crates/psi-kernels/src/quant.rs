@@ -1,11 +1,17 @@
 //! GGML's quantised block formats, and products with weights kept in them.
 
+mod activations;
 mod fit;
 pub mod half;
 pub(crate) mod k;
+mod multiply;
+mod panels;
 pub(crate) mod simple;
 
-use crate::{AlignedBuf, Cpu};
+pub(crate) use multiply::multiply;
+pub(crate) use panels::QuantPanels;
+
+use crate::Cpu;
 
 /// A block format, by GGML's name. F32, F16 and BF16 are blocks of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,7 +78,7 @@ impl BlockType {
 
     /// Whether products run on this format itself (see [`crate::Matrix::from_blocks`]).
     pub fn has_panels(self) -> bool {
-        false
+        panels::record(self).is_some()
     }
 }
 
@@ -157,39 +163,4 @@ pub fn quantize_parallel(cpu: &Cpu, block: BlockType, values: &[f32], bytes: &mu
 pub fn can_quantize(block: BlockType) -> bool {
     use BlockType::{BF16, F16, F32, Q4_0, Q4_K, Q5_K, Q6_K, Q8_0};
     matches!(block, F32 | F16 | BF16 | Q8_0 | Q4_0 | Q4_K | Q5_K | Q6_K)
-}
-
-/// Quantised weights in row panels.
-#[derive(Clone, Debug)]
-pub(crate) struct QuantPanels {
-    block: BlockType,
-    data: AlignedBuf,
-}
-
-impl QuantPanels {
-    pub(crate) fn pack(_cpu: &Cpu, block: BlockType, _n: usize, _k: usize, bytes: &[u8]) -> Self {
-        Self { block, data: AlignedBuf::zeroed(bytes.len()) }
-    }
-
-    pub(crate) fn block_type(&self) -> BlockType {
-        self.block
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.data.len()
-    }
-
-    pub(crate) fn row(&self, _row: usize, _out: &mut [f32]) {
-        unimplemented!()
-    }
-}
-
-/// y = x Wᵀ for each output (x is (m, k), quantised once).
-pub(crate) fn multiply(
-    _cpu: &Cpu,
-    _x: &[f32],
-    _m: usize,
-    _outputs: &mut [(&QuantPanels, &mut [f32])],
-) {
-    unimplemented!()
 }

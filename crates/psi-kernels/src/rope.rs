@@ -1,6 +1,11 @@
 //! Rotary position embedding. Su et al. 2021 (RoFormer), equation 34, in the two-halves layout.
+#![expect(unsafe_code, reason = "every task writes its own rows")]
 
-use crate::Cpu;
+use crate::{
+    Cpu,
+    elementwise::split,
+    simd::{LANES, Lanes, Parts, tiers},
+};
 
 /// Cosines and sines of a run of positions: `cos[row * d_half + i]` for angle pos(row) * inv_freq[i].
 #[derive(Clone, Debug)]
@@ -39,22 +44,49 @@ impl RopeRows {
 ///
 /// # Panics
 /// When `x` does not fit the tables' rows.
-pub fn rope(_cpu: &Cpu, x: &mut [f32], d_head: usize, tables: &RopeRows, inverse: bool) {
+pub fn rope(cpu: &Cpu, x: &mut [f32], d_head: usize, tables: &RopeRows, inverse: bool) {
     let h = tables.d_half;
     let n_rows = tables.cos.len() / h.max(1);
     if h == 0 || n_rows == 0 {
         return;
     }
-    assert!(2 * h <= d_head && x.len() % (n_rows * d_head) == 0, "rope of {}", x.len());
+    assert!(2 * h <= d_head, "{h} pairs in a head of {d_head}");
+    assert!(x.len() % (n_rows * d_head) == 0, "{} values in {n_rows} rows of {d_head}", x.len());
     let row_len = x.len() / n_rows;
-    for (r, row) in x.chunks_exact_mut(row_len).enumerate() {
+    let sign = if inverse { -1.0 } else { 1.0 };
+    let parts = Parts::new(x);
+    split(cpu, n_rows, 1, row_len, &|rows| {
+        // SAFETY: the ranges of one split are disjoint.
+        let x = unsafe { parts.take(rows.start * row_len..rows.end * row_len) };
+        let of_rows = rows.start * h..rows.end * h;
+        let (cos, sin) = (&tables.cos[of_rows.clone()], &tables.sin[of_rows]);
+        rope_tier(cpu.isa(), x, [row_len, d_head, h], cos, sin, sign);
+    });
+}
+
+tiers! {
+    fn rope_tier(x: &mut [f32], shape: [usize; 3], cos: &[f32], sin: &[f32], sign: f32) = rope_body;
+}
+
+#[inline(always)]
+fn rope_body<L: Lanes>(
+    x: &mut [f32],
+    [row_len, d_head, h]: [usize; 3],
+    cos: &[f32],
+    sin: &[f32],
+    sign: f32,
+) {
+    let (sign, zero) = (L::splat(sign), L::splat(0.0));
+    let tables = cos.chunks_exact(h).zip(sin.chunks_exact(h));
+    for (row, (cos, sin)) in x.chunks_exact_mut(row_len).zip(tables) {
         for head in row.chunks_exact_mut(d_head) {
-            for i in 0..h {
-                let (c, s) = (tables.cos[r * h + i], tables.sin[r * h + i]);
-                let s = if inverse { -s } else { s };
-                let (a, b) = (head[i], head[i + h]);
-                head[i] = a * c - b * s;
-                head[i + h] = b * c + a * s;
+            let (low, high) = head.split_at_mut(h);
+            let halves = low.chunks_mut(LANES).zip(high[..h].chunks_mut(LANES));
+            for ((low, high), (c, s)) in halves.zip(cos.chunks(LANES).zip(sin.chunks(LANES))) {
+                let (c, s) = (L::load_part(c, 0.0), L::load_part(s, 0.0).mul(sign));
+                let (a, b) = (L::load_part(low, 0.0), L::load_part(high, 0.0));
+                a.madd(c, zero.sub(b.mul(s))).store_part(low);
+                b.madd(c, a.mul(s)).store_part(high);
             }
         }
     }
