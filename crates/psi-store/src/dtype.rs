@@ -147,6 +147,8 @@ dtypes! {
     Nvfp4 = "NVFP4", ggml Some(40), safetensors false, 64 per 36;
     /// 1 bit, one f16 scale per 128.
     Q1_0 = "Q1_0", ggml Some(41), safetensors false, 128 per 18;
+    /// 2 bits, one f16 scale per 64.
+    Q2_0 = "Q2_0", ggml Some(42), safetensors false, 64 per 18;
 }
 
 impl DType {
