@@ -21,7 +21,7 @@ mod sink;
 mod sniff;
 mod tensor;
 
-pub use atomic::{AtomicFile, write_atomic};
+pub use atomic::{AtomicDir, AtomicFile, write_atomic};
 pub use dtype::DType;
 pub use error::{At, Result, StoreError};
 pub use gguf::Gguf;

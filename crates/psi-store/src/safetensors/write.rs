@@ -79,7 +79,11 @@ impl Writer {
     /// Starts a checkpoint in folder `dir`, which must exist: `model.safetensors` if all tensors
     /// fit in `max_shard_bytes`, else `model-00001-of-0000N.safetensors` with an index. Tensors
     /// fill shards in the order in which they were added; one larger than the limit gets a shard of
-    /// its own. A checkpoint that was in the folder is replaced when the sink finishes.
+    /// its own.
+    ///
+    /// A checkpoint that was in the folder is replaced when the sink finishes. A crash between the
+    /// renames of several shards leaves a folder that [`super::SafeTensors::open`] refuses as
+    /// incomplete; where the old checkpoint must survive that, fill a [`crate::AtomicDir`] instead.
     pub fn create_sharded(self, dir: &Path, max_shard_bytes: u64) -> Result<TensorSink> {
         let shards = self.shards(dir, max_shard_bytes)?;
         let old = old_files(dir)?;
