@@ -141,8 +141,12 @@ pub(crate) fn load_decoder(
     path: &Path,
     dtype: Option<Dtype>,
 ) -> Outcome<Arc<Decoder>> {
-    let options = LoadOptions { format: dtype.map(format).transpose()? };
-    Decoder::load(cpu, path, &options).map(Arc::new).map_err(unusable)
+    let options = LoadOptions { format: dtype.map(format).transpose()?, trainable: false };
+    let loaded = Decoder::load(cpu, path, &options).map_err(unusable)?;
+    for note in loaded.notes {
+        eprintln!("psi: note: {note}");
+    }
+    Ok(Arc::new(loaded.decoder))
 }
 
 /// The panel format of a type.
@@ -168,7 +172,7 @@ pub(crate) fn kv_dtype(asked: Option<Kv>, decoder: &Decoder) -> KvDtype {
         Some(Kv::F32) => KvDtype::F32,
         Some(Kv::Bf16) => KvDtype::Bf16,
         Some(Kv::Q8) => KvDtype::Q8,
-        None if decoder.format() == Format::F32 => KvDtype::F32,
+        None if decoder.footprint().format == Format::F32 => KvDtype::F32,
         None => KvDtype::Bf16,
     }
 }
