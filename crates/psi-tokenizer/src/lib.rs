@@ -9,6 +9,7 @@ mod added;
 mod base64;
 mod byte_level;
 mod charsmap;
+mod chat;
 mod component;
 mod config;
 mod decoder;
@@ -31,6 +32,7 @@ mod vocab;
 mod word_cache;
 
 pub use added::AddedToken;
+pub use chat::{ChatTemplate, NOW, TemplateError, TemplateErrorKind, TemplateLimits};
 pub use config::TokenizerConfig;
 pub use decoder::Detokenizer;
 pub use error::{TokenizerError, TokenizerErrorKind};

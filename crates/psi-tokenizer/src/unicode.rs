@@ -128,6 +128,11 @@ char_set!(
     r"[\p{Cc}\p{Cf}\p{Co}\p{Cn}]"
 );
 char_set!(
+    /// Spaces, line and paragraph separators.
+    is_separator,
+    r"\p{Z}"
+);
+char_set!(
     /// `\w` as the `regex` crate defines it.
     is_word,
     r"\w"

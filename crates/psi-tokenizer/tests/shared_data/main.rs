@@ -1,6 +1,7 @@
 //! Checks against the files of the `shared` folder beside the checkout. Each says so when it is skipped.
 
 mod gguf_metadata;
+mod templates;
 mod vocabularies;
 
 use std::path::{Path, PathBuf};
