@@ -2,7 +2,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use psi_kernels::{Cpu, Format, Matrix, attention::AttentionParams, kv::KvArena, rope::RopeRows};
+use psi_kernels::{
+    Cpu, Format, Matrix,
+    attention::AttentionParams,
+    kv::{KvArena, KvShape},
+    rope::RopeRows,
+};
 use psi_tensor::{Graph, LayerNorm, Linear, Parameter, RmsNorm, RopeTables, Var, Vector, Weight};
 
 use crate::{
@@ -22,6 +27,8 @@ pub struct Decoder {
     final_norm: Option<BlockNorm>,
     /// `None`: tied to `embed`.
     head: Option<Weight>,
+    /// Remarks of the loader.
+    pub(crate) notes: Vec<String>,
 }
 
 /// A tensor on its way into the decoder.
@@ -63,6 +70,21 @@ impl Decoder {
     /// What this decoder is.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// What the loader has to say to the user: keys without effect, parts that were left out.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// What the key/value cache stores per position.
+    pub fn kv_shape(&self) -> KvShape {
+        self.config.kv_shape()
+    }
+
+    /// The format of the blocks' matrices (of the first query projection; files may mix several).
+    pub fn format(&self) -> Format {
+        self.blocks.first().map_or(self.embed.format(), |b| b.attn.w_q.weight.format())
     }
 
     /// Bytes of all matrices' panels.
@@ -210,7 +232,7 @@ impl Decoder {
         let final_norm = parts.norm(Role::FinalNorm, Role::FinalNormBias);
         let head = (!config.tied_embeddings).then(|| parts.weight(Role::Head, None));
         assert!(parts.tensors.is_empty(), "no place for {:?}", parts.tensors.keys());
-        Self { embed, positions, blocks, final_norm, head, config }
+        Self { embed, positions, blocks, final_norm, head, config, notes: Vec::new() }
     }
 }
 

@@ -24,6 +24,6 @@ pub use config::{
 pub use decoder::Decoder;
 pub use footprint::Footprint;
 pub use error::{ModelError, Result};
-pub use load::{LoadOptions, Loaded};
+pub use load::LoadOptions;
 pub use rope::{Rope, RopeScaling};
 pub use tensors::{Role, TensorId, TensorInfo};

@@ -24,18 +24,6 @@ pub struct LoadOptions {
     /// would lose three bits of an f16), quantised blocks as they are. Matrices whose rows are no whole
     /// number of a quantised format's blocks become bf16.
     pub format: Option<Format>,
-    /// Make every tensor a trainable parameter, numbered as in [`Config::tensors`], with f32 masters
-    /// from the file's own values (not from the panels').
-    pub trainable: bool,
-}
-
-/// A loaded model.
-#[derive(Debug)]
-pub struct Loaded {
-    /// The model.
-    pub decoder: Decoder,
-    /// Remarks for the user: keys without effect, parts that were left out.
-    pub notes: Vec<String>,
 }
 
 impl Config {
@@ -55,12 +43,27 @@ impl Decoder {
     /// # Errors
     /// [`ModelError`] with path and place: unreadable files, configurations that psi does not compute,
     /// tensors that are missing, unexpected or of another shape.
-    pub fn load(cpu: &Cpu, path: &Path, options: &LoadOptions) -> Result<Loaded> {
-        let (source, read) = Source::open(path)?;
-        let jobs = plan(&source, &read.config)?;
-        let tensors = run(cpu, &source, &jobs, options)?;
-        Ok(Loaded { decoder: Self::assemble(read.config, tensors), notes: read.notes })
+    pub fn load(cpu: &Cpu, path: &Path, options: &LoadOptions) -> Result<Self> {
+        load(cpu, path, options, false)
     }
+
+    /// [`Decoder::load`] for training: every tensor is a parameter, numbered as in [`Config::tensors`],
+    /// with an f32 master from the file's own values (not from the panels').
+    ///
+    /// # Errors
+    /// As [`Decoder::load`].
+    pub fn load_trainable(cpu: &Cpu, path: &Path, options: &LoadOptions) -> Result<Self> {
+        load(cpu, path, options, true)
+    }
+}
+
+fn load(cpu: &Cpu, path: &Path, options: &LoadOptions, trainable: bool) -> Result<Decoder> {
+    let (source, read) = Source::open(path)?;
+    let jobs = plan(&source, &read.config)?;
+    let tensors = run(cpu, &source, &jobs, options, trainable)?;
+    let mut decoder = Decoder::assemble(read.config, tensors);
+    decoder.notes = read.notes;
+    Ok(decoder)
 }
 
 /// One tensor to load.
@@ -125,10 +128,11 @@ fn run(
     source: &Source,
     jobs: &[Job<'_>],
     options: &LoadOptions,
+    trainable: bool,
 ) -> Result<HashMap<TensorId, Tensor>> {
     let done: Mutex<HashMap<TensorId, Result<Tensor>>> = Mutex::default();
     cpu.pool().run(jobs.len(), &|i| {
-        let tensor = jobs[i].load(cpu, source, options);
+        let tensor = jobs[i].load(cpu, source, options, trainable);
         let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
         done.insert(jobs[i].info.id, tensor);
     });
@@ -137,7 +141,13 @@ fn run(
 }
 
 impl Job<'_> {
-    fn load(&self, cpu: &Cpu, source: &Source, options: &LoadOptions) -> Result<Tensor> {
+    fn load(
+        &self,
+        cpu: &Cpu,
+        source: &Source,
+        options: &LoadOptions,
+        trainable: bool,
+    ) -> Result<Tensor> {
         let bytes = self.rows();
         if self.info.id.role.is_vector() {
             let values = self.to_f32(&bytes);
@@ -146,7 +156,7 @@ impl Job<'_> {
                 return Err(ModelError::tensor(source.path(), &self.place.name, why));
             }
             let mut vector = Vector::new(values);
-            if options.trainable {
+            if trainable {
                 vector.train(self.param);
             }
             return Ok(Tensor::Vector(vector));
@@ -154,7 +164,7 @@ impl Job<'_> {
         let TensorInfo { n, k, .. } = self.info;
         let format = options.format.unwrap_or(self.stored_format());
         let format = fitting(format, k);
-        if options.trainable {
+        if trainable {
             let values = self.to_f32(&bytes);
             return Ok(Tensor::Weight(Weight::trainable(cpu, self.param, format, (n, k), values)));
         }
