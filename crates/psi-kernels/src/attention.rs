@@ -4,10 +4,12 @@
 //! are merged in order of position. Prefill puts many rows into a task, decoding one row's query
 //! heads, a long cache is split between threads by blocks; none of that changes a bit of a row.
 
+mod backward;
 mod block;
 mod forward;
 mod tile;
 
+pub use self::backward::attention_backward;
 use self::forward::{Call, State, Task, state_len};
 use crate::{
     Cpu,
@@ -129,6 +131,12 @@ fn check(
         let n_blocks = (s.pos0 + s.n_rows).div_ceil(KV_BLOCK);
         assert!(s.n_rows == 0 || n_blocks <= s.blocks.len(), "{s:?}: {n_blocks} blocks needed");
     }
+    check_disjoint(segments);
+}
+
+/// Tasks write their rows in parallel: two segments must not name the same row.
+#[track_caller]
+fn check_disjoint(segments: &[Segment<'_>]) {
     let mut rows: Vec<_> = segments.iter().map(|s| (s.row0, s.row0 + s.n_rows)).collect();
     rows.sort_unstable();
     assert!(rows.windows(2).all(|w| w[0].1 <= w[1].0), "segments share rows: {rows:?}");
@@ -222,5 +230,5 @@ fn merge(isa: crate::Isa, call: &Call<'_>, task: &Task) {
     for block in rest.chunks_exact_mut(len) {
         state.merge(isa, block);
     }
-    forward::write_output(isa, call, task, state);
+    forward::write_output(isa, call, task, &mut state);
 }

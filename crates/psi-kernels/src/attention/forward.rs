@@ -127,7 +127,7 @@ pub(super) fn run(isa: Isa, call: &Call<'_>, task: &Task) {
         state.clear();
         run_tier(isa, call, task, &head, q, &mut state, memory);
         if task.partials.is_none() {
-            write_output(isa, call, task, state);
+            write_output(isa, call, task, &mut state);
         }
     });
 }
@@ -290,7 +290,7 @@ fn save_partial(call: &Call<'_>, at: usize, i: usize, state: &mut State<'_>) {
 
 /// out = o / l and lse = m + ln l of the task's rows.
 #[expect(unsafe_code, reason = "every task writes its own rows and heads")]
-pub(super) fn write_output(isa: Isa, call: &Call<'_>, task: &Task, state: State<'_>) {
+pub(super) fn write_output(isa: Isa, call: &Call<'_>, task: &Task, state: &mut State<'_>) {
     let (d, group, n_heads) = (call.arena.shape().d_head, group(call), call.params.n_heads);
     let row0 = call.segments[task.segment].row0 + task.rows.start;
     let d_v = state.o.len() / state.m.len();
