@@ -112,12 +112,14 @@ pub(super) trait Format256 {
     /// are an unsigned scale and an unsigned min per 32.
     const SIGNED_16: bool;
 
-    /// Values 4j..4j+4 of sub-blocks 2p and 2p + 1 (of 32) as unsigned bytes.
+    /// Values 4j..4j+4 of sub-blocks 2p and 2p + 1 (of 32) as unsigned bytes, p = 2h + ODD.
     ///
     /// # Safety
-    /// `record` is one of this format; P < 4 and J < 8; the tier is proved.
-    unsafe fn step<L: Lanes, const P: usize, const J: usize>(
+    /// `record` is one of this format; h < 2, ODD < 2 and j < 8; the tier is proved.
+    unsafe fn step<L: Lanes, const ODD: usize>(
         record: *const u8,
+        h: usize,
+        j: usize,
     ) -> (L::Bytes, L::Bytes);
 }
 
@@ -130,12 +132,14 @@ impl Format256 for Q4K {
     const SIGNED_16: bool = false;
 
     #[inline(always)]
-    unsafe fn step<L: Lanes, const P: usize, const J: usize>(
+    unsafe fn step<L: Lanes, const ODD: usize>(
         record: *const u8,
+        h: usize,
+        j: usize,
     ) -> (L::Bytes, L::Bytes) {
         // SAFETY: inside the record's nibbles; the rest is the caller's contract.
         unsafe {
-            let b = L::bytes(record.add(K_NIBBLES + (P * 8 + J) * 64));
+            let b = L::bytes(record.add(K_NIBBLES + ((2 * h + ODD) * 8 + j) * 64));
             (L::and(b, 0x0f), L::and(L::shr::<4>(b), 0x0f))
         }
     }
@@ -150,19 +154,21 @@ impl Format256 for Q5K {
     const SIGNED_16: bool = false;
 
     #[inline(always)]
-    unsafe fn step<L: Lanes, const P: usize, const J: usize>(
+    unsafe fn step<L: Lanes, const ODD: usize>(
         record: *const u8,
+        h: usize,
+        j: usize,
     ) -> (L::Bytes, L::Bytes) {
         // SAFETY: inside the record's nibbles and high bits; the rest is the caller's contract.
         unsafe {
-            let b = L::bytes(record.add(K_NIBBLES + (P * 8 + J) * 64));
-            let high = L::bytes(record.add(K_HIGH + J * 64));
+            let b = L::bytes(record.add(K_NIBBLES + ((2 * h + ODD) * 8 + j) * 64));
+            let high = L::bytes(record.add(K_HIGH + j * 64));
             // Bits 2p and 2p + 1 of `high` go to bit 4.
-            let (bit0, bit1) = match P {
-                0 => (L::shl::<4>(high), L::shl::<3>(high)),
-                1 => (L::shl::<2>(high), L::shl::<1>(high)),
-                2 => (high, L::shr::<1>(high)),
-                _ => (L::shr::<2>(high), L::shr::<3>(high)),
+            let high = L::shr_by(high, 4 * h as u32);
+            let (bit0, bit1) = if ODD == 0 {
+                (L::shl::<4>(high), L::shl::<3>(high))
+            } else {
+                (L::shl::<2>(high), L::shl::<1>(high))
             };
             let low = L::and(b, 0x0f);
             let high = L::and(L::shr::<4>(b), 0x0f);
@@ -180,17 +186,19 @@ impl Format256 for Q6K {
     const SIGNED_16: bool = true;
 
     #[inline(always)]
-    unsafe fn step<L: Lanes, const P: usize, const J: usize>(
+    unsafe fn step<L: Lanes, const ODD: usize>(
         record: *const u8,
+        h: usize,
+        j: usize,
     ) -> (L::Bytes, L::Bytes) {
         // SAFETY: inside the record's nibbles and bit pairs; the rest is the caller's contract.
         unsafe {
-            // Half P / 2 of the block: low nibbles are its first two runs of 32, high the others.
-            let nibbles = record.add(K_NIBBLES + P / 2 * 1024 + J * 64);
+            // Half h of the block: low nibbles are its first two runs of 32, high the others.
+            let nibbles = record.add(K_NIBBLES + h * 1024 + j * 64);
             let (b0, b1) = (L::bytes(nibbles), L::bytes(nibbles.add(512)));
-            let high = L::bytes(record.add(K_HIGH + P / 2 * 512 + J * 64));
-            // Bit pair 2 (P % 2) and the one above it go to bits 4 and 5.
-            if P % 2 == 0 {
+            let high = L::bytes(record.add(K_HIGH + h * 512 + j * 64));
+            // Bit pair 2 ODD and the one above it go to bits 4 and 5.
+            if ODD == 0 {
                 (
                     L::or_and(L::and(b0, 0x0f), L::shl::<4>(high), 0x30),
                     L::or_and(L::and(b1, 0x0f), L::shl::<2>(high), 0x30),

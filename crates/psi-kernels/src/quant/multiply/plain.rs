@@ -7,7 +7,7 @@ use super::Task;
 use crate::{
     quant::{
         BlockType,
-        activations::Activations,
+        activations::{Activations, CHUNK},
         panels::{B32_VALUES, K_HIGH, K_MINS, K_NIBBLES, K_SCALES, ROWS, f32_from_f16, record},
     },
     simd::madd,
@@ -58,9 +58,9 @@ fn add_32<const FMA: bool>(
     (row, block): (usize, usize),
     acc: &mut [f32; ROWS],
 ) {
-    let a = &x.values()[row * x.stride + block * 32..][..32];
+    let a = &x.values(row)[block / 2 * x.group * CHUNK + block % 2 * 32..][..32];
     let sums = dots(&w[..512], a);
-    let d_a = x.scales()[row * x.n_blocks + block];
+    let d_a = x.scales(row)[block * x.group];
     for r in 0..ROWS {
         acc[r] = madd::<FMA>(sums[r] as f32, f16(d, r) * d_a, acc[r]);
     }
@@ -76,12 +76,13 @@ fn add_256<const FMA: bool>(
     (row, block): (usize, usize),
     acc: &mut [f32; ROWS],
 ) {
-    let a = &x.values()[row * x.stride + block * 256..][..256];
-    let d_a = x.scales()[row * x.n_blocks + block];
+    let d_a = x.scales(row)[block * x.group];
     let signed = block_type == BlockType::Q6_K;
     let group = if signed { 16 } else { 32 };
     let mut total = [0_i32; ROWS];
-    for (b, a) in a.chunks_exact(group).enumerate() {
+    for b in 0..256 / group {
+        let k = block * 256 + b * group;
+        let a = &x.values(row)[k / CHUNK * x.group * CHUNK + k % CHUNK..][..group];
         let sums = dots(&w[b * group * ROWS..][..group * ROWS], a);
         let scales = &record[K_SCALES + b * ROWS..][..ROWS];
         for r in 0..ROWS {
@@ -96,10 +97,12 @@ fn add_256<const FMA: bool>(
         return;
     }
     let mut mins = [0_i32; ROWS];
-    for (b, &sum) in x.sums()[(row * x.n_blocks + block) * 8..][..8].iter().enumerate() {
-        let m = &record[K_MINS + b / 2 * 32 + b % 2..];
+    for p in 0..4 {
+        let sums = x.sums(row)[(block * 4 + p) * x.group];
+        let m = &record[K_MINS + p * 32..];
         for r in 0..ROWS {
-            mins[r] += i32::from(m[2 * r]) * i32::from(sum);
+            mins[r] += i32::from(m[2 * r]) * i32::from(sums as i16);
+            mins[r] += i32::from(m[2 * r + 1]) * (sums >> 16);
         }
     }
     for r in 0..ROWS {
