@@ -11,6 +11,7 @@ const IMPL_ARGUMENTS: &[(&str, &str, &str)] = &[
     ("crates/psi-infer/src/stop.rs", "new", "takes the strings over from any collection"),
     ("crates/psi-model/src/decoder.rs", "from_values", "a closure that draws or reads tensors"),
     ("crates/psi-tensor/src/graph.rs", "scope", "a closure that returns a handle of its graph"),
+    ("crates/psi-tensor/src/graph.rs", "scope_from", "likewise"),
     (
         "crates/psi-tensor/src/weight.rs",
         "update",
