@@ -14,6 +14,7 @@ mod footprint;
 mod load;
 mod names;
 mod rope;
+mod save;
 mod source;
 mod tensors;
 
@@ -24,6 +25,7 @@ pub use config::{
 pub use decoder::Decoder;
 pub use footprint::Footprint;
 pub use error::{ModelError, Result};
-pub use load::LoadOptions;
-pub use rope::{Rope, RopeScaling};
+pub use load::{Checkpoint, LoadOptions};
+pub use rope::{Rope, RopeScaling, Yarn};
+pub use save::{FileType, Layout, StoredTensor, stored_tensors};
 pub use tensors::{Role, TensorId, TensorInfo};
