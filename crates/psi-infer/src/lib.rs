@@ -1,1 +1,18 @@
-//! (see Cargo.toml description)
+//! Text from a model: key/value cache blocks, batched forward passes, samplers, log-probabilities.
+//!
+//! [`Engine`] owns the cache and runs batches of sequences; [`generate`] and [`score`] are loops over
+//! it. What a sequence computes never depends on what else is in the batch.
+
+mod engine;
+mod generate;
+mod score;
+mod stop;
+
+pub mod rng;
+pub mod sampling;
+
+pub use engine::{Engine, EngineError, EngineOptions, Logits, Sequence, Want, Work};
+pub use generate::{Finish, GenerateError, GenerateParams, Generated, Step, generate};
+pub use sampling::{SamplingError, SamplingParams, TokenLogprob};
+pub use score::{Score, ScoreOptions, log_probs, score};
+pub use stop::{StopMatcher, StopStep};

@@ -1,97 +1,142 @@
 //! f32 and bf16 matrix products: packed panels for weights, and general products for gradients.
+//!
+//! GEMV and GEMM run the same kernels on the same panels: an output element is one accumulator that
+//! takes k in order (two within 32 k for AMX), whatever the number of rows, blocks or threads.
+#![expect(unsafe_code, reason = "kernels take pointers; lengths are asserted here")]
 
-use crate::{AlignedBuf, Cpu, Format, simd};
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod block;
+mod operand;
+mod pack;
+#[cfg(target_arch = "x86_64")]
+mod pack_x86;
+mod panels;
+mod plain;
+mod scratch;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
+
+use crate::{Cpu, Format, Tier};
+use block::{Output, Product, compute};
+use operand::{Conversion, Form};
+use pack::{Elements, Rounding, Source, Words};
+use panels::{Packing, panel_bytes};
+use scratch::with_scratch;
+
+pub(crate) use panels::DensePanels;
 
 /// Output features per panel: one 512-bit vector of f32.
 pub(crate) const NR: usize = 16;
 
-/// Dense weights in panels of [`NR`] output rows.
-///
-/// f32: `[n / 16][k][16]`. bf16: `[n / 16][k / 2][16][2]` (k-pairs side by side, as `vdpbf16ps` and
-/// `tdpbf16ps` read them), k padded with zeros to a multiple of 32. Missing rows are zero.
-#[derive(Clone, Debug)]
-pub(crate) struct DensePanels {
-    n: usize,
-    k: usize,
-    format: Format,
-    data: AlignedBuf,
-}
-
-impl DensePanels {
-    pub(crate) fn pack_f32(_cpu: &Cpu, n: usize, k: usize, weights: &[f32]) -> Self {
-        let mut data = AlignedBuf::zeroed(n.next_multiple_of(NR) * k * 4);
-        let out = data.f32s_mut();
-        for row in 0..n {
-            for col in 0..k {
-                out[(row / NR * k + col) * NR + row % NR] = weights[row * k + col];
-            }
-        }
-        Self { n, k, format: Format::F32, data }
-    }
-
-    pub(crate) fn pack_bf16_from_f32(cpu: &Cpu, n: usize, k: usize, weights: &[f32]) -> Self {
-        let bits: Vec<u16> = weights.iter().map(|&x| simd::bf16_from_f32(x)).collect();
-        Self::pack_bf16(cpu, n, k, &bits)
-    }
-
-    pub(crate) fn pack_bf16(_cpu: &Cpu, n: usize, k: usize, weights: &[u16]) -> Self {
-        let k_pad = k.next_multiple_of(32);
-        let mut data = AlignedBuf::zeroed(n.next_multiple_of(NR) * k_pad * 2);
-        let out = data.u16s_mut();
-        for row in 0..n {
-            for col in 0..k {
-                let panel = row / NR * k_pad * NR;
-                out[panel + (col / 2 * NR + row % NR) * 2 + col % 2] = weights[row * k + col];
-            }
-        }
-        Self { n, k, format: Format::Bf16, data }
-    }
-
-    pub(crate) fn format(&self) -> Format {
-        self.format
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.data.len()
-    }
-
-    pub(crate) fn row(&self, row: usize, out: &mut [f32]) {
-        for (col, x) in out.iter_mut().enumerate() {
-            *x = self.at(row, col);
-        }
-    }
-
-    fn at(&self, row: usize, col: usize) -> f32 {
-        if self.format == Format::F32 {
-            return self.data.f32s()[(row / NR * self.k + col) * NR + row % NR];
-        }
-        let panel = row / NR * self.k.next_multiple_of(32) * NR;
-        simd::f32_from_bf16(self.data.u16s()[panel + (col / 2 * NR + row % NR) * 2 + col % 2])
-    }
-}
+/// Scratch that a packed operand may take; larger products are cut.
+const MAX_SCRATCH: usize = 16 << 20;
+/// Elements of x up to which the caller converts alone: a region costs about as much.
+const CONVERT_ALONE: usize = 32 << 10;
 
 /// y = x Wᵀ for each output (x is (m, k), converted once).
-pub(crate) fn multiply(
-    _cpu: &Cpu,
-    x: &[f32],
-    m: usize,
-    outputs: &mut [(&DensePanels, &mut [f32])],
-) {
-    for (w, y) in outputs.iter_mut() {
-        for i in 0..m {
-            for j in 0..w.n {
-                let mut sum = 0.0;
-                for p in 0..w.k {
-                    let x = x[i * w.k + p];
-                    let x = if w.format == Format::Bf16 {
-                        simd::f32_from_bf16(simd::bf16_from_f32(x))
-                    } else {
-                        x
-                    };
-                    sum = simd::madd::<false>(x, w.at(j, p), sum);
-                }
-                y[i * w.n + j] = sum;
+pub(crate) fn multiply(cpu: &Cpu, x: &[f32], m: usize, outputs: &mut [(&DensePanels, &mut [f32])]) {
+    for (format, compute) in [(Format::F32, Compute::F32), (Format::Bf16, Compute::Bf16)] {
+        let group: Vec<Output> = outputs
+            .iter_mut()
+            .filter(|(w, _)| w.format() == format && w.n() > 0)
+            .map(|(w, y)| {
+                let (panels, panel_stride) = w.panels();
+                Output { panels, panel_stride, n: w.n(), c: y.as_mut_ptr(), ldc: w.n() }
+            })
+            .collect();
+        if !group.is_empty() {
+            multiply_as(cpu, compute, x, m, group);
+        }
+    }
+}
+
+/// [`multiply`] for outputs of one format.
+fn multiply_as(cpu: &Cpu, compute: Compute, x: &[f32], m: usize, mut outputs: Vec<Output>) {
+    let k = x.len() / m;
+    let form = Form::of(cpu.isa(), compute);
+    if form == Form::Float {
+        let a = x.as_ptr().cast();
+        let product = Product { a, a_stride: k * 4, m, k, accumulate: false, outputs: &outputs };
+        // SAFETY: x is (m, k), every output's panels (n, k) and C (m, n), borrowed exclusively by
+        // the caller of `multiply`.
+        unsafe { run(cpu, compute, &product) }
+        return;
+    }
+    let step = rows_per_chunk(form, k);
+    with_scratch([form.bytes(step.min(m), k), 0], |scratch, _| {
+        for row0 in (0..m).step_by(step) {
+            let rows = step.min(m - row0);
+            let elements = Elements::F32(&x[row0 * k..(row0 + rows) * k]);
+            let source = Source { elements, n: rows, k, ld: k, k_inner: true };
+            let conversion = Conversion::new(cpu.isa(), form, source, scratch);
+            let groups = conversion.groups();
+            // SAFETY: every group is converted once, before anything reads it.
+            let convert = |i| unsafe { conversion.group(i) };
+            if rows * k <= CONVERT_ALONE {
+                (0..groups).for_each(convert);
+            } else {
+                cpu.pool().run(groups, &convert);
             }
+            let product = Product {
+                a: scratch.as_ptr(),
+                a_stride: form.stride(k),
+                m: rows,
+                k: k.next_multiple_of(32),
+                accumulate: false,
+                outputs: &outputs,
+            };
+            // SAFETY: as above, for these rows.
+            unsafe { run(cpu, compute, &product) }
+            for output in &mut outputs {
+                output.c = output.c.wrapping_add(rows * output.ldc);
+            }
+        }
+    });
+}
+
+/// Rows of A to convert at a time.
+fn rows_per_chunk(form: Form, k: usize) -> usize {
+    let per_16 = form.bytes(16, k).max(1);
+    (MAX_SCRATCH / per_16 * 16).next_multiple_of(256)
+}
+
+/// Computes a product with the kernel of the tier.
+///
+/// # Safety
+/// The operands are in the tier's form and valid for the product's sizes; nobody else uses C.
+unsafe fn run(cpu: &Cpu, compute_in: Compute, product: &Product<'_>) {
+    if product.k == 0 {
+        for o in product.outputs.iter().filter(|_| !product.accumulate) {
+            for row in 0..product.m {
+                // SAFETY: row `row` of C has n elements.
+                unsafe { std::slice::from_raw_parts_mut(o.c.add(row * o.ldc), o.n).fill(0.0) }
+            }
+        }
+        return;
+    }
+    let bf16 = compute_in == Compute::Bf16;
+    // SAFETY: an `Isa` proves its tier's instructions; the rest is the caller's promise.
+    unsafe {
+        match cpu.isa().tier() {
+            Tier::Portable if bf16 => compute::<plain::PlainBf16<false>>(cpu, product),
+            Tier::Portable => compute::<plain::PlainF32<false>>(cpu, product),
+            #[cfg(target_arch = "x86_64")]
+            tier => match tier {
+                Tier::Amx if bf16 => compute::<tiles::Tiles>(cpu, product),
+                Tier::Avx512Vnni if bf16 => compute::<avx512::Pairs>(cpu, product),
+                Tier::Avx512 if bf16 => compute::<avx512::Widened>(cpu, product),
+                Tier::Avx2 if bf16 => compute::<avx2::Widened>(cpu, product),
+                Tier::Avx2 => compute::<avx2::F32>(cpu, product),
+                _ => compute::<avx512::F32>(cpu, product),
+            },
+            // The other architectures' fused multiply-add is part of their baseline.
+            #[cfg(not(target_arch = "x86_64"))]
+            _ if bf16 => compute::<plain::PlainBf16<true>>(cpu, product),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => compute::<plain::PlainF32<true>>(cpu, product),
         }
     }
 }
@@ -139,22 +184,88 @@ pub struct GemmShape {
 ///
 /// # Panics
 /// When a slice's length does not fit the shape.
-pub fn gemm(_cpu: &Cpu, shape: GemmShape, a: &[f32], b: &[f32], c: &mut [f32]) {
-    let GemmShape { m, n, k, layout, compute, accumulate } = shape;
+pub fn gemm(cpu: &Cpu, shape: GemmShape, a: &[f32], b: &[f32], c: &mut [f32]) {
+    let GemmShape { m, n, k, layout, compute, .. } = shape;
     assert_eq!((a.len(), b.len(), c.len()), (m * k, k * n, m * n), "operands of {shape:?}");
-    let round = |x: f32| match compute {
-        Compute::F32 => x,
-        Compute::Bf16 => simd::f32_from_bf16(simd::bf16_from_f32(x)),
-    };
-    for i in 0..m {
-        for j in 0..n {
-            let mut sum = if accumulate { c[i * n + j] } else { 0.0 };
-            for p in 0..k {
-                let x = if layout == Layout::Tn { a[p * m + i] } else { a[i * k + p] };
-                let y = if layout == Layout::Nt { b[j * k + p] } else { b[p * n + j] };
-                sum = simd::madd::<false>(round(x), round(y), sum);
+    if m == 0 || n == 0 {
+        return;
+    }
+    let form = Form::of(cpu.isa(), compute);
+    let format = if compute == Compute::F32 { Format::F32 } else { Format::Bf16 };
+    let direct = form == Form::Float && layout != Layout::Tn;
+    let rows = if direct { m } else { rows_per_chunk(form, k).min(m) };
+    let cols = (MAX_SCRATCH / panel_bytes(format, k).max(1) * NR).next_multiple_of(192).min(n);
+    let sizes =
+        [if direct { 0 } else { form.bytes(rows, k) }, cols.div_ceil(NR) * panel_bytes(format, k)];
+    with_scratch(sizes, |a_scratch, b_scratch| {
+        let mut general = General { cpu, shape, form, a, b, c, a_scratch, b_scratch };
+        for col0 in (0..n).step_by(cols) {
+            for row0 in (0..m).step_by(rows) {
+                general.chunk(row0, rows.min(m - row0), col0, cols.min(n - col0));
             }
-            c[i * n + j] = sum;
         }
+    });
+}
+
+/// One call of [`gemm`].
+struct General<'a> {
+    cpu: &'a Cpu,
+    shape: GemmShape,
+    form: Form,
+    a: &'a [f32],
+    b: &'a [f32],
+    c: &'a mut [f32],
+    a_scratch: &'a mut [u8],
+    b_scratch: &'a mut [u8],
+}
+
+impl General<'_> {
+    /// Computes rows x cols of C: packs A and, where these columns come first, B, then multiplies.
+    fn chunk(&mut self, row0: usize, rows: usize, col0: usize, cols: usize) {
+        let GemmShape { m, n, k, layout, compute, accumulate } = self.shape;
+        let (a_at, a_ld) = if layout == Layout::Tn { (row0, m) } else { (row0 * k, k) };
+        let (b_at, b_ld) = if layout == Layout::Nt { (col0 * k, k) } else { (col0, n) };
+        // An empty k leaves an empty slice to start from.
+        let elements = Elements::F32(self.a.get(a_at..).unwrap_or_default());
+        let a = Source { elements, n: rows, k, ld: a_ld, k_inner: layout != Layout::Tn };
+        let elements = Elements::F32(self.b.get(b_at..).unwrap_or_default());
+        let b = Source { elements, n: cols, k, ld: b_ld, k_inner: layout == Layout::Nt };
+        let direct = self.form == Form::Float && layout != Layout::Tn;
+        let (format, words) = match (compute, layout) {
+            (Compute::F32, _) => (Format::F32, Words::Copy),
+            (Compute::Bf16, Layout::Nt) => (Format::Bf16, Words::Along(Rounding::Operand)),
+            (Compute::Bf16, _) => (Format::Bf16, Words::Across(Rounding::Operand)),
+        };
+        let packing = Packing::new(self.cpu, &b, words, format, self.b_scratch);
+        let b_tasks = if row0 == 0 { packing.tasks() } else { 0 };
+        let conversion =
+            (!direct).then(|| Conversion::new(self.cpu.isa(), self.form, a, self.a_scratch));
+        let a_tasks = conversion.as_ref().map_or(0, Conversion::groups);
+        self.cpu.pool().run(b_tasks + a_tasks, &|i| {
+            // SAFETY: every task is run once, and the region ends before the panels are read.
+            unsafe {
+                match &conversion {
+                    Some(conversion) if i >= b_tasks => conversion.group(i - b_tasks),
+                    _ => packing.task(i),
+                }
+            }
+        });
+        let output = Output {
+            panels: self.b_scratch.as_ptr(),
+            panel_stride: panel_bytes(format, k),
+            n: cols,
+            c: self.c[row0 * n + col0..].as_mut_ptr(),
+            ldc: n,
+        };
+        let product = Product {
+            a: if direct { self.a[row0 * k..].as_ptr().cast() } else { self.a_scratch.as_ptr() },
+            a_stride: if direct { k * 4 } else { self.form.stride(k) },
+            m: rows,
+            k: if compute == Compute::F32 { k } else { k.next_multiple_of(32) },
+            accumulate,
+            outputs: &[output],
+        };
+        // SAFETY: the operands were just brought into the tier's form; C is borrowed exclusively.
+        unsafe { run(self.cpu, compute, &product) }
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! A region publishes a job and a *ticket* (epoch, number of tasks, next task). Threads claim tasks
 //! by incrementing the ticket; the caller takes part and returns when all claimed tasks are done,
-//! not when all workers have shown up: a worker whose core is busy with something else is
-//! simply not waited for. Which thread computes a task never changes a result.
+//! not when all workers have shown up. On a machine that is busy with something else threads get in
+//! each other's way: a worker loses its core in the middle of a task, or wakes up on the caller's.
+//! The caller notices either and works alone for a while, so that a missing core costs the help
+//! of a thread and no more. Which thread computes a task never changes a result.
 #![expect(unsafe_code, reason = "a job borrowed from the caller's stack is shared with workers")]
 
 use std::{
@@ -29,12 +31,30 @@ const MAX_TASKS: usize = 1 << 23;
 const WORKER_SPIN: Duration = Duration::from_micros(200);
 /// How long the caller spins for the last task before it gives its core away.
 const CALLER_SPIN: Duration = Duration::from_micros(30);
+/// After losing time to a worker the caller works alone, first this long, then twice as long each
+/// time it happens again, up to [`SOLO_MAX`].
+const SOLO_MIN: Duration = Duration::from_millis(4);
+const SOLO_MAX: Duration = Duration::from_millis(128);
+/// Time without such a loss after which the next one counts as the first again: much longer than
+/// a scheduler's time slice, so that a worker that runs half of the time does not look well.
+const SOLO_FORGET: Duration = Duration::from_millis(100);
+/// Every so many regions the caller compares the time it ran with the time that passed; asking the
+/// system costs a fraction of a microsecond.
+const CLOCK_EVERY: u32 = 8;
 
 /// Threads that run regions together with the caller.
 pub struct Pool {
     shared: Arc<Shared>,
-    region: Mutex<()>,
+    region: Mutex<Solo>,
     workers: Vec<JoinHandle<()>>,
+}
+
+/// When the caller works alone.
+#[derive(Default)]
+struct Solo {
+    until: Option<Instant>,
+    span: Duration,
+    n_regions: u32,
 }
 
 struct Shared {
@@ -83,7 +103,7 @@ impl Pool {
                     .unwrap_or_else(|e| panic!("the system refused thread {i} of the pool: {e}"))
             })
             .collect();
-        Self { shared, region: Mutex::new(()), workers }
+        Self { shared, region: Mutex::new(Solo::default()), workers }
     }
 
     /// Number of threads, the caller's included.
@@ -106,13 +126,22 @@ impl Pool {
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         };
-        match guard {
-            None => (0..n_tasks).for_each(task),
-            Some(_guard) => self.run_shared(n_tasks, task),
+        if let Some(mut solo) = guard
+            && !solo.now()
+        {
+            solo.n_regions = solo.n_regions.wrapping_add(1);
+            let lost = self.run_shared(n_tasks, task, solo.n_regions % CLOCK_EVERY == 0);
+            solo.learn(lost);
+        } else {
+            (0..n_tasks).for_each(task);
         }
     }
 
-    fn run_shared(&self, n_tasks: usize, task: Job<'_>) {
+    /// Returns whether sharing cost the caller time: it had to wait much longer for the last tasks
+    /// than tasks take, or (if `watch`) it did not get its core while it worked.
+    fn run_shared(&self, n_tasks: usize, task: Job<'_>, watch: bool) -> bool {
+        let start = Instant::now();
+        let ran = watch.then(thread_time).flatten();
         let shared = &*self.shared;
         // SAFETY: only the lifetime changes. No thread calls the job after this function returns:
         // a task is called only when claimed, and all claimed tasks are awaited below.
@@ -125,13 +154,35 @@ impl Pool {
         if shared.sleepers.load(Ordering::SeqCst) > 0 {
             self.workers.iter().for_each(|w| w.thread().unpark());
         }
+        let mut n_own = 0;
         while let Some(i) = shared.claim() {
             shared.call(i);
+            n_own += 1;
         }
+        let own = start.elapsed();
+        let ran = ran.and_then(|before| Some(thread_time()? - before)).unwrap_or(own);
         shared.wait_for_all(n_tasks);
+        let waited = start.elapsed() - own;
         let panic = lock(&shared.panic).take();
         if let Some(panic) = panic {
             resume_unwind(panic);
+        }
+        waited > CALLER_SPIN + own / n_own.max(1) * 2 || own > CALLER_SPIN + ran + ran / 8
+    }
+}
+
+impl Solo {
+    fn now(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn learn(&mut self, lost: bool) {
+        if lost {
+            let now = Instant::now();
+            let recent = self.until.is_some_and(|until| now < until + SOLO_FORGET);
+            let span = if recent { self.span * 2 } else { SOLO_MIN };
+            self.span = span.min(SOLO_MAX);
+            self.until = Some(now + self.span);
         }
     }
 }
@@ -238,6 +289,21 @@ fn spin_until(limit: Duration, ready: impl Fn() -> bool) -> bool {
             return ready();
         }
     }
+}
+
+/// Time this thread has run.
+#[cfg(target_os = "linux")]
+fn thread_time() -> Option<Duration> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes one timespec, which lives here.
+    let rc = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    (rc == 0).then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
+}
+
+/// Time this thread has run: not asked for here; waiting for workers is noticed all the same.
+#[cfg(not(target_os = "linux"))]
+fn thread_time() -> Option<Duration> {
+    None
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -1,6 +1,17 @@
 //! GGML's quantised block formats, and products with weights kept in them.
 
-use crate::{AlignedBuf, Cpu};
+mod activations;
+mod fit;
+pub mod half;
+pub(crate) mod k;
+mod multiply;
+mod panels;
+pub(crate) mod simple;
+
+pub(crate) use multiply::multiply;
+pub(crate) use panels::QuantPanels;
+
+use crate::Cpu;
 
 /// A block format, by GGML's name. F32, F16 and BF16 are blocks of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,7 +78,7 @@ impl BlockType {
 
     /// Whether products run on this format itself (see [`crate::Matrix::from_blocks`]).
     pub fn has_panels(self) -> bool {
-        false
+        panels::record(self).is_some()
     }
 }
 
@@ -77,65 +88,79 @@ impl BlockType {
 /// When the lengths do not fit the format.
 pub fn dequantize(block: BlockType, bytes: &[u8], out: &mut [f32]) {
     assert_eq!(bytes.len(), block.bytes_for(out.len()), "{block:?} of {} values", out.len());
-    match block {
-        BlockType::F32 => {
-            for (x, b) in out.iter_mut().zip(bytes.chunks_exact(4)) {
-                *x = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-            }
-        }
-        BlockType::BF16 => {
-            for (x, b) in out.iter_mut().zip(bytes.chunks_exact(2)) {
-                *x = crate::simd::f32_from_bf16(u16::from_le_bytes([b[0], b[1]]));
-            }
-        }
-        _ => unimplemented!("{block:?}"),
+    let one: fn(&[u8], &mut [f32]) = match block {
+        BlockType::F32 => |b, x| x[0] = f32::from_le_bytes([b[0], b[1], b[2], b[3]]),
+        BlockType::F16 => |b, x| x[0] = simple::f16_at(b, 0),
+        BlockType::BF16 => |b, x| x[0] = crate::simd::f32_from_bf16(simple::u16_at(b, 0)),
+        BlockType::Q4_0 => simple::dequantize_q4_0,
+        BlockType::Q4_1 => simple::dequantize_q4_1,
+        BlockType::Q5_0 => simple::dequantize_q5_0,
+        BlockType::Q5_1 => simple::dequantize_q5_1,
+        BlockType::Q8_0 => simple::dequantize_q8_0,
+        BlockType::IQ4_NL => simple::dequantize_iq4_nl,
+        BlockType::MXFP4 => simple::dequantize_mxfp4,
+        BlockType::Q2_K => k::dequantize_q2,
+        BlockType::Q3_K => k::dequantize_q3,
+        BlockType::Q4_K => k::dequantize_q4,
+        BlockType::Q5_K => k::dequantize_q5,
+        BlockType::Q6_K => k::dequantize_q6,
+        BlockType::IQ4_XS => k::dequantize_iq4_xs,
+    };
+    let blocks = bytes.chunks_exact(block.block_bytes());
+    for (b, x) in blocks.zip(out.chunks_exact_mut(block.block_len())) {
+        one(b, x);
     }
 }
 
-/// Quantises f32 values into whole blocks.
+/// Quantises f32 values into whole blocks; see [`can_quantize`] for the formats.
+///
+/// Values that are not finite become zero in block formats with fitted scales.
 ///
 /// # Panics
-/// When the lengths do not fit the format, or psi does not write it (see [`can_quantize`]).
-pub fn quantize(block: BlockType, _values: &[f32], _bytes: &mut [u8]) {
-    assert!(can_quantize(block), "psi does not write {block:?}");
+/// When the lengths do not fit the format, or psi does not write it.
+pub fn quantize(block: BlockType, values: &[f32], bytes: &mut [u8]) {
+    assert_eq!(bytes.len(), block.bytes_for(values.len()), "{block:?} of {}", values.len());
+    let one: fn(&[f32], &mut [u8]) = match block {
+        BlockType::F32 => |x, b| b.copy_from_slice(&x[0].to_le_bytes()),
+        BlockType::F16 => |x, b| simple::put_f16(b, 0, x[0]),
+        BlockType::BF16 => |x, b| {
+            b.copy_from_slice(&crate::simd::bf16_from_f32(x[0]).to_le_bytes());
+        },
+        BlockType::Q8_0 => simple::quantize_q8_0,
+        BlockType::Q4_0 => simple::quantize_q4_0,
+        BlockType::Q4_K => fit::quantize_q4,
+        BlockType::Q5_K => fit::quantize_q5,
+        BlockType::Q6_K => fit::quantize_q6,
+        _ => panic!("psi does not write {block:?}"),
+    };
+    let blocks = bytes.chunks_exact_mut(block.block_bytes());
+    for (b, x) in blocks.zip(values.chunks_exact(block.block_len())) {
+        one(x, b);
+    }
+}
+
+/// [`quantize`] on all threads of `cpu`.
+///
+/// # Panics
+/// As [`quantize`].
+#[expect(unsafe_code, reason = "tasks write disjoint ranges of blocks")]
+pub fn quantize_parallel(cpu: &Cpu, block: BlockType, values: &[f32], bytes: &mut [u8]) {
+    const BLOCKS_PER_TASK: usize = 256;
+    assert_eq!(bytes.len(), block.bytes_for(values.len()), "{block:?} of {}", values.len());
+    let n_blocks = values.len() / block.block_len();
+    let out = crate::simd::Parts::new(bytes);
+    cpu.pool().run(n_blocks.div_ceil(BLOCKS_PER_TASK), &|task| {
+        let first = task * BLOCKS_PER_TASK;
+        let last = (first + BLOCKS_PER_TASK).min(n_blocks);
+        let (len, size) = (block.block_len(), block.block_bytes());
+        // SAFETY: every task has its own range of blocks.
+        let out = unsafe { out.take(first * size..last * size) };
+        quantize(block, &values[first * len..last * len], out);
+    });
 }
 
 /// Whether [`quantize`] can write this format.
-pub fn can_quantize(_block: BlockType) -> bool {
-    false
-}
-
-/// Quantised weights in row panels.
-#[derive(Clone, Debug)]
-pub(crate) struct QuantPanels {
-    block: BlockType,
-    data: AlignedBuf,
-}
-
-impl QuantPanels {
-    pub(crate) fn pack(_cpu: &Cpu, block: BlockType, _n: usize, _k: usize, bytes: &[u8]) -> Self {
-        Self { block, data: AlignedBuf::zeroed(bytes.len()) }
-    }
-
-    pub(crate) fn block_type(&self) -> BlockType {
-        self.block
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.data.len()
-    }
-
-    pub(crate) fn row(&self, _row: usize, _out: &mut [f32]) {
-        unimplemented!()
-    }
-}
-
-/// y = x Wᵀ for each output (x is (m, k), quantised once).
-pub(crate) fn multiply(
-    _cpu: &Cpu,
-    _x: &[f32],
-    _m: usize,
-    _outputs: &mut [(&QuantPanels, &mut [f32])],
-) {
-    unimplemented!()
+pub fn can_quantize(block: BlockType) -> bool {
+    use BlockType::{BF16, F16, F32, Q4_0, Q4_K, Q5_K, Q6_K, Q8_0};
+    matches!(block, F32 | F16 | BF16 | Q8_0 | Q4_0 | Q4_K | Q5_K | Q6_K)
 }

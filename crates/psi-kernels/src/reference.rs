@@ -2,6 +2,8 @@
 
 pub mod activation;
 pub mod attention;
+pub mod gemm;
 pub mod norm;
+pub mod qmatmul;
 pub mod rope;
 pub mod softmax;

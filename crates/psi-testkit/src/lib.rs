@@ -1,1 +1,7 @@
-//! (see Cargo.toml description)
+//! Fixtures and tolerances that the tests of several crates share.
+
+mod fixtures;
+mod numbers;
+
+pub use fixtures::{golden_dir, shared_data};
+pub use numbers::{Rng, assert_close, relative_error};

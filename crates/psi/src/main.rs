@@ -1,1 +1,51 @@
-fn main() {}
+//! The psi program: parses the command line, runs one command, prints failures, sets the exit code.
+
+mod cli;
+mod commands;
+mod cpu;
+mod env;
+mod error;
+mod model;
+mod progress;
+mod table;
+
+use std::{io::Write, process::ExitCode};
+
+use clap::{Parser, error::ErrorKind};
+use cli::{Cli, Command};
+use error::Outcome;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe while printing help is nobody's problem.
+            let _ = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return ExitCode::from(if asked { 0 } else { 2 });
+        }
+    };
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "psi: {failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Outcome {
+    let Some(command) = cli.command else { return commands::welcome::run() };
+    match command {
+        Command::Generate(args) => commands::generate::run(&args),
+        Command::Score(args) => commands::score::run(&args),
+        Command::Tokenize(args) => commands::tokenize::run(&args),
+        Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Convert(args) => commands::convert::run(&args),
+        Command::Pull(args) => commands::pull::run(&args),
+        Command::Models(args) => commands::models::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Help(args) => commands::help::run(&args),
+    }
+}

@@ -1,0 +1,153 @@
+//! Dense weights in panels of 16 output rows: the one layout that GEMM and GEMV read.
+#![expect(unsafe_code, reason = "panels are packed by several tasks")]
+
+use super::{
+    NR,
+    pack::{Dest, Elements, Rounding, Source, Words, pack_groups},
+};
+use crate::{AlignedBuf, Cpu, Format, simd};
+
+/// Source bytes per packing task.
+const TASK_BYTES: usize = 256 << 10;
+
+/// Dense weights W (n, k) in panels of [`NR`] output rows.
+///
+/// f32: `[n / 16][k][16]`. bf16: `[n / 16][k / 2][16][2]` (k-pairs side by side, as `vdpbf16ps` and
+/// `tdpbf16ps` read them), k padded with zeros to a multiple of 32, so that 32 k of a panel are 1 KiB
+/// in one piece: one AMX tile. Missing rows are zero. Words are little-endian, as on every target.
+#[derive(Clone, Debug)]
+pub(crate) struct DensePanels {
+    n: usize,
+    k: usize,
+    format: Format,
+    data: AlignedBuf,
+}
+
+impl DensePanels {
+    pub(crate) fn pack_f32(cpu: &Cpu, n: usize, k: usize, weights: &[f32]) -> Self {
+        Self::pack(cpu, n, k, Elements::F32(weights), Words::Copy, Format::F32)
+    }
+
+    pub(crate) fn pack_bf16_from_f32(cpu: &Cpu, n: usize, k: usize, weights: &[f32]) -> Self {
+        let words = Words::Along(Rounding::Exact);
+        Self::pack(cpu, n, k, Elements::F32(weights), words, Format::Bf16)
+    }
+
+    pub(crate) fn pack_bf16(cpu: &Cpu, n: usize, k: usize, weights: &[u16]) -> Self {
+        Self::pack(cpu, n, k, Elements::Bf16(weights), Words::Copy, Format::Bf16)
+    }
+
+    fn pack(
+        cpu: &Cpu,
+        n: usize,
+        k: usize,
+        elements: Elements<'_>,
+        words: Words,
+        format: Format,
+    ) -> Self {
+        let mut data = AlignedBuf::zeroed(n.div_ceil(NR) * panel_bytes(format, k));
+        let source = Source { elements, n, k, ld: k, k_inner: true };
+        pack_panels(cpu, &source, words, format, data.bytes_mut());
+        Self { n, k, format, data }
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.data.len()
+    }
+
+    pub(super) fn n(&self) -> usize {
+        self.n
+    }
+
+    /// The panels and the bytes between them.
+    pub(super) fn panels(&self) -> (*const u8, usize) {
+        (self.data.bytes().as_ptr(), panel_bytes(self.format, self.k))
+    }
+
+    pub(crate) fn row(&self, row: usize, out: &mut [f32]) {
+        let (panel, lane) = (row / NR, row % NR);
+        if self.format == Format::F32 {
+            let words = &self.data.f32s()[panel * self.k * NR..][..self.k * NR];
+            for (x, words) in out.iter_mut().zip(words.chunks_exact(NR)) {
+                *x = words[lane];
+            }
+            return;
+        }
+        let len = panel_bytes(self.format, self.k) / 2;
+        let pairs = &self.data.u16s()[panel * len..][..len];
+        for (x, pairs) in out.chunks_mut(2).zip(pairs.chunks_exact(2 * NR)) {
+            for (x, &bits) in x.iter_mut().zip(&pairs[2 * lane..]) {
+                *x = simd::f32_from_bf16(bits);
+            }
+        }
+    }
+}
+
+/// Bytes of one panel.
+pub(super) fn panel_bytes(format: Format, k: usize) -> usize {
+    match format {
+        Format::F32 => k * NR * 4,
+        _ => k.next_multiple_of(32) * NR * 2,
+    }
+}
+
+/// Packs all of `source` into the panels `to`, in parallel.
+pub(super) fn pack_panels(
+    cpu: &Cpu,
+    source: &Source<'_>,
+    words: Words,
+    format: Format,
+    to: &mut [u8],
+) {
+    let job = Packing::new(cpu, source, words, format, to);
+    // SAFETY: every task is run once.
+    cpu.pool().run(job.tasks(), &|i| unsafe { job.task(i) });
+}
+
+/// The packing of a source into panels, cut into tasks.
+pub(super) struct Packing<'a> {
+    cpu: &'a Cpu,
+    source: &'a Source<'a>,
+    words: Words,
+    dest: Dest,
+    exact_k: bool,
+    groups_per_task: usize,
+}
+
+impl<'a> Packing<'a> {
+    pub(super) fn new(
+        cpu: &'a Cpu,
+        source: &'a Source<'a>,
+        words: Words,
+        format: Format,
+        to: &mut [u8],
+    ) -> Self {
+        let panel = panel_bytes(format, source.k);
+        assert!(to.len() >= source.n.div_ceil(NR) * panel, "room for panels");
+        let dest =
+            Dest { at: to.as_mut_ptr(), line: 64, slab: 1024, group: panel, by_vector: false };
+        let wanted = source.n.div_ceil(NR).div_ceil(4 * cpu.n_threads());
+        let groups_per_task = (TASK_BYTES / panel.max(1)).min(wanted).max(1);
+        Self { cpu, source, words, dest, exact_k: format == Format::F32, groups_per_task }
+    }
+
+    pub(super) fn tasks(&self) -> usize {
+        self.source.n.div_ceil(NR).div_ceil(self.groups_per_task)
+    }
+
+    /// Packs the panels of task `i`.
+    ///
+    /// # Safety
+    /// Nobody else packs or reads them meanwhile.
+    pub(super) unsafe fn task(&self, i: usize) {
+        let first = i * self.groups_per_task;
+        let end = (first + self.groups_per_task).min(self.source.n.div_ceil(NR));
+        let (isa, exact_k) = (self.cpu.isa(), self.exact_k);
+        // SAFETY: `new` checked the room; the groups are this task's alone.
+        unsafe { pack_groups(isa, self.source, self.words, &self.dest, first..end, exact_k) }
+    }
+}

@@ -1,0 +1,222 @@
+//! One panel times 1 to 8 rows of x straight from the packed bytes: decoding, and every product of
+//! the tiers that have no kernel of their own for many rows.
+//!
+//! The weights of a step are unpacked once and used for all columns (rows of x). Everything inside
+//! a block is exact integer arithmetic; the f32 sums run over blocks in order of k.
+#![expect(unsafe_code, reason = "pointers into records; instruction sets proved by the caller")]
+
+use super::{
+    formats::{Format32, Format256},
+    lanes::{Lanes, repeat8},
+};
+use crate::quant::{
+    activations::{Activations, CHUNK},
+    panels::{K_MINS, K_SCALES},
+};
+
+/// How far ahead of the bytes in use cache lines are asked for.
+const AHEAD: usize = 4096;
+
+/// Where up to 8 rows of quantised x lie.
+#[derive(Clone, Copy)]
+pub(super) struct Columns {
+    values: *const u8,
+    scales: *const f32,
+    bias: *const i32,
+    sums: *const i32,
+    group: usize,
+    n_blocks: usize,
+}
+
+impl Columns {
+    /// Rows `first..first + c` of x; `c` may count rows that only pad the group.
+    ///
+    /// # Panics
+    /// When they are not in one group.
+    pub(super) fn new(x: &Activations, first: usize, c: usize) -> Self {
+        let (group, n_blocks) = (x.group, x.n_blocks);
+        assert!(first % group + c <= group, "rows {first}.. ({c}) of groups of {group}");
+        Self {
+            values: x.values(first).as_ptr(),
+            scales: x.scales(first).as_ptr(),
+            bias: x.bias(first).as_ptr(),
+            sums: x.sums(first).as_ptr(),
+            group,
+            n_blocks,
+        }
+    }
+
+    /// Values k.. of column `c`.
+    #[inline(always)]
+    unsafe fn quad(&self, c: usize, k: usize) -> *const i32 {
+        let at = (k / CHUNK * self.group + c) * CHUNK + k % CHUNK;
+        // SAFETY: inside the group (the caller's k lies in the row).
+        unsafe { self.values.add(at).cast() }
+    }
+
+    #[inline(always)]
+    unsafe fn scale(&self, c: usize, block: usize) -> f32 {
+        // SAFETY: inside the group.
+        unsafe { *self.scales.add(block * self.group + c) }
+    }
+
+    #[inline(always)]
+    unsafe fn bias(&self, c: usize, i: usize) -> i32 {
+        // SAFETY: inside the group.
+        unsafe { *self.bias.add(i * self.group + c) }
+    }
+
+    /// Sums of sub-blocks 2p and 2p + 1, as one dword.
+    #[inline(always)]
+    unsafe fn sum_pair(&self, c: usize, block: usize, p: usize) -> i32 {
+        // SAFETY: inside the group.
+        unsafe { *self.sums.add((block * 4 + p) * self.group + c) }
+    }
+}
+
+/// One panel of a 32-value format times C rows of x.
+///
+/// # Safety
+/// `panel` holds `x.n_blocks / 2` records of F; `x` has C rows; the tier of L is proved.
+#[inline(always)]
+pub(super) unsafe fn panel_32<L: Lanes, F: Format32, const C: usize>(
+    panel: *const u8,
+    x: Columns,
+    out: &mut [[f32; 16]; C],
+) {
+    // SAFETY: the caller's contract; block and column indices stay inside panel and rows.
+    unsafe {
+        let mut acc = [L::f_zero(); C];
+        for block in 0..x.n_blocks {
+            let record = panel.add(block / 2 * (64 + 2 * F::HALF));
+            let h = block % 2;
+            for line in 0..F::HALF / 64 {
+                L::prefetch(record.wrapping_add(AHEAD + h * F::HALF + line * 64));
+            }
+            let mut a = [std::ptr::null(); C];
+            let mut bias = [0; C];
+            for c in 0..C {
+                a[c] = x.quad(c, block * 32);
+                bias[c] = x.bias(c, block);
+            }
+            let dots = F::dots::<L, C>(record, h, a, bias);
+            let d = L::f16s(record.add(h * 32));
+            for c in 0..C {
+                acc[c] = L::add_scaled(dots[c], L::scale(d, x.scale(c, block)), acc[c]);
+            }
+        }
+        for c in 0..C {
+            L::store(acc[c], out[c].as_mut_ptr());
+        }
+    }
+}
+
+/// One panel of a K format times C rows of x.
+///
+/// # Safety
+/// `panel` holds `x.n_blocks` records of F; `x` has C rows; the tier of L is proved.
+#[inline(always)]
+pub(super) unsafe fn panel_256<L: Lanes, F: Format256, const C: usize>(
+    panel: *const u8,
+    x: Columns,
+    out: &mut [[f32; 16]; C],
+) {
+    // SAFETY: the caller's contract; block and column indices stay inside panel and rows.
+    unsafe {
+        let mut acc = [L::f_zero(); C];
+        for block in 0..x.n_blocks {
+            let record = panel.add(block * F::RECORD);
+            let mut total = [L::zero(); C];
+            for h in 0..2 {
+                pair::<L, F, C, 0>(record, block, h, x, &mut total);
+                pair::<L, F, C, 1>(record, block, h, x, &mut total);
+            }
+            let d = L::f16s(record);
+            for c in 0..C {
+                acc[c] = L::add_scaled(total[c], L::scale(d, x.scale(c, block)), acc[c]);
+            }
+            if F::SIGNED_16 {
+                continue;
+            }
+            let mut mins = [L::zero(); C];
+            for p in 0..4 {
+                let pairs = L::pairs(record.add(K_MINS + p * 32));
+                for c in 0..C {
+                    mins[c] = L::pair_dot(mins[c], pairs, x.sum_pair(c, block, p));
+                }
+            }
+            let dmin = L::f16s(record.add(32));
+            for c in 0..C {
+                acc[c] = L::sub_scaled(mins[c], L::scale(dmin, x.scale(c, block)), acc[c]);
+            }
+        }
+        for c in 0..C {
+            L::store(acc[c], out[c].as_mut_ptr());
+        }
+    }
+}
+
+/// Adds s dot(q, a) of sub-blocks 2p and 2p + 1 (64 values, p = 2h + ODD) to `total`.
+///
+/// # Safety
+/// As [`panel_256`].
+#[inline(always)]
+unsafe fn pair<L: Lanes, F: Format256, const C: usize, const ODD: usize>(
+    record: *const u8,
+    block: usize,
+    h: usize,
+    x: Columns,
+    total: &mut [L::Ints; C],
+) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let p = 2 * h + ODD;
+        let lines = F::RECORD.div_ceil(64 * 4);
+        for line in p * lines..((p + 1) * lines).min(F::RECORD / 64) {
+            L::prefetch(record.wrapping_add(AHEAD + line * 64));
+        }
+        let (mut dots0, mut dots1) = ([L::dots(0); C], [L::dots(0); C]);
+        if F::SIGNED_16 {
+            for c in 0..C {
+                dots0[c] = L::dots(x.bias(c, block * 16 + 4 * p));
+                dots1[c] = L::dots(x.bias(c, block * 16 + 4 * p + 2));
+            }
+        }
+        repeat8!(J => {
+            if F::SIGNED_16 && J == 4 {
+                let (s0, s1) = (scale::<L, F>(record, 4 * p), scale::<L, F>(record, 4 * p + 2));
+                for c in 0..C {
+                    total[c] = L::mul_add(L::ints(dots0[c]), s0, total[c]);
+                    total[c] = L::mul_add(L::ints(dots1[c]), s1, total[c]);
+                    dots0[c] = L::dots(x.bias(c, block * 16 + 4 * p + 1));
+                    dots1[c] = L::dots(x.bias(c, block * 16 + 4 * p + 3));
+                }
+            }
+            let (w0, w1) = F::step::<L, ODD>(record, h, J);
+            for c in 0..C {
+                let a = x.quad(c, block * 256 + p * 64 + J * 4);
+                dots0[c] = L::dot(dots0[c], w0, a.read_unaligned(), F::EVERY, J);
+                dots1[c] = L::dot(dots1[c], w1, a.add(8).read_unaligned(), F::EVERY, J);
+            }
+        });
+        let (b0, b1) = if F::SIGNED_16 { (4 * p + 1, 4 * p + 3) } else { (2 * p, 2 * p + 1) };
+        let (s0, s1) = (scale::<L, F>(record, b0), scale::<L, F>(record, b1));
+        for c in 0..C {
+            total[c] = L::mul_add(L::ints(dots0[c]), s0, total[c]);
+            total[c] = L::mul_add(L::ints(dots1[c]), s1, total[c]);
+        }
+    }
+}
+
+/// The scales of sub-block `b`.
+///
+/// # Safety
+/// As [`panel_256`].
+#[inline(always)]
+unsafe fn scale<L: Lanes, F: Format256>(record: *const u8, b: usize) -> L::Ints {
+    // SAFETY: inside the record's scales.
+    unsafe {
+        let p = record.add(K_SCALES + b * 16);
+        if F::SIGNED_16 { L::signed(p) } else { L::unsigned(p) }
+    }
+}

@@ -1,0 +1,147 @@
+//! The kernel of each instruction-set tier: one generic body, compiled once per tier.
+#![expect(unsafe_code, reason = "functions that may run only on their tier")]
+
+use super::{
+    Task,
+    columns::{Columns, panel_32, panel_256},
+    formats::{Format32, Format256, Q4_0, Q4K, Q5K, Q6K, Q8_0},
+    plain,
+};
+use crate::{Isa, Tier, quant::BlockType};
+
+/// Computes a task; may be called where the tier it was chosen for exists.
+pub(super) type Kernel = unsafe fn(&Task<'_>);
+
+/// From this many rows on, tiles beat columns (though part of a tile stays empty).
+#[cfg(target_arch = "x86_64")]
+const AMX_ROWS: usize = 9;
+
+/// The kernel for products of `m` rows on the tier of `isa`.
+pub(super) fn kernel(isa: Isa, m: usize) -> Kernel {
+    match isa.tier() {
+        #[cfg(target_arch = "x86_64")]
+        Tier::Amx if m >= AMX_ROWS => super::amx::task,
+        Tier::Portable => plain::task::<false>,
+        Tier::Neon => plain::task::<true>,
+        #[cfg(target_arch = "x86_64")]
+        Tier::Avx2 => avx2::task,
+        #[cfg(target_arch = "x86_64")]
+        Tier::Avx512 => avx512::task,
+        #[cfg(target_arch = "x86_64")]
+        Tier::Avx512Vnni | Tier::Amx => vnni::task,
+        #[cfg(not(target_arch = "x86_64"))]
+        _ => plain::task::<false>,
+    }
+}
+
+/// A module with `task`, which runs [`panel_32`] and [`panel_256`] on `$lanes`, up to the largest
+/// of `$c` columns at a time, compiled with `$features`.
+macro_rules! tier {
+    ($(#[$cfg:meta])? $name:ident, $lanes:ty, [$($feature:literal)?], $($c:literal)*) => {
+        $(#[$cfg])?
+        mod $name {
+            use super::*;
+
+            /// # Safety
+            /// The CPU has this tier.
+            pub(super) unsafe fn task(task: &Task<'_>) {
+                // SAFETY: the caller's contract.
+                unsafe {
+                    match task.out.w.block_type() {
+                        BlockType::Q8_0 => run_32::<Q8_0>(task),
+                        BlockType::Q4_0 => run_32::<Q4_0>(task),
+                        BlockType::Q4_K => run_256::<Q4K>(task),
+                        BlockType::Q5_K => run_256::<Q5K>(task),
+                        BlockType::Q6_K => run_256::<Q6K>(task),
+                        other => unreachable!("{other:?} has no panels"),
+                    }
+                }
+            }
+
+            unsafe fn run_32<F: Format32>(task: &Task<'_>) {
+                // SAFETY: the caller's contract.
+                unsafe { run(task, |w, x, c, out| columns_32::<F>(w, x, c, out)) }
+            }
+
+            unsafe fn run_256<F: Format256>(task: &Task<'_>) {
+                // SAFETY: the caller's contract.
+                unsafe { run(task, |w, x, c, out| columns_256::<F>(w, x, c, out)) }
+            }
+
+            /// All panels of the task, each times all rows of x in groups of up to `MAX`.
+            ///
+            /// # Safety
+            /// The CPU has this tier and `panel` the format.
+            unsafe fn run(
+                task: &Task<'_>,
+                panel: impl Fn(&[u8], Columns, usize, &mut [[f32; 16]; MAX]),
+            ) {
+                let mut out = [[0.0; 16]; MAX];
+                for p in task.panels.clone() {
+                    let weights = task.out.w.panel(p);
+                    for first in (0..task.x.m).step_by(MAX) {
+                        let c = MAX.min(task.x.m - first);
+                        panel(weights, Columns::new(task.x, first, c), c, &mut out);
+                        for (i, out) in out[..c].iter().enumerate() {
+                            task.put(first + i, p, out);
+                        }
+                    }
+                }
+            }
+
+            tier!(@columns columns_32 kernel_32 panel_32 Format32 $lanes, [$($feature)?], $($c)*);
+            tier!(@columns columns_256 kernel_256 panel_256 Format256 $lanes, [$($feature)?], $($c)*);
+
+            const MAX: usize = { let all = [$($c),*]; all[all.len() - 1] };
+        }
+    };
+    (@columns $columns:ident $kernel:ident $panel:ident $format:ident $lanes:ty, [$($feature:literal)?], $($c:literal)*) => {
+        /// `c` columns, by the kernel of the next size up (rows of x are padded).
+        ///
+        /// # Safety
+        /// That of the panel's kernel.
+        unsafe fn $columns<F: $format>(
+            panel: &[u8],
+            x: Columns,
+            c: usize,
+            out: &mut [[f32; 16]; MAX],
+        ) {
+            // SAFETY: the caller's contract.
+            unsafe {
+                match c {
+                    $(..=$c => $kernel::<F, $c>(panel.as_ptr(), x, out.first_chunk_mut()),)*
+                    _ => unreachable!("{c} columns at once"),
+                }
+            }
+        }
+
+        /// # Safety
+        /// That of the panel's kernel.
+        $(#[target_feature(enable = $feature)])?
+        unsafe fn $kernel<F: $format, const C: usize>(
+            panel: *const u8,
+            x: Columns,
+            out: Option<&mut [[f32; 16]; C]>,
+        ) {
+            if let Some(out) = out {
+                // SAFETY: the caller's contract.
+                unsafe { $panel::<$lanes, F, C>(panel, x, out) }
+            }
+        }
+    };
+}
+
+tier!(
+    #[cfg(target_arch = "x86_64")]
+    avx2, super::super::avx2::Avx2, ["avx2,fma,f16c"], 1 2 4
+);
+tier!(
+    #[cfg(target_arch = "x86_64")]
+    avx512, super::super::avx512::Avx512<false>,
+    ["avx512f,avx512bw,avx512vl,avx512dq"], 1 2 4
+);
+tier!(
+    #[cfg(target_arch = "x86_64")]
+    vnni, super::super::avx512::Avx512<true>,
+    ["avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"], 1 2 4 6 8
+);

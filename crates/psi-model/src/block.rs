@@ -1,0 +1,136 @@
+//! One block: attention and a feed-forward part, each beside a residual connection.
+
+use std::sync::Arc;
+
+use psi_kernels::{activation::Activation, attention::AttentionParams, kv::KvArena, kv::Segment};
+use psi_tensor::{ExpertPart, LayerNorm, Linear, RmsNorm, RopeTables, Var};
+
+/// A norm of the residual stream.
+#[derive(Clone, Debug)]
+pub(crate) enum BlockNorm {
+    Rms(RmsNorm),
+    Layer(LayerNorm),
+}
+
+/// A transformer block. A norm that the placement leaves out is `None`, so one forward serves pre-norm,
+/// post-norm and sandwich.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    pub(crate) attn_norm: Option<BlockNorm>,
+    pub(crate) attn: Attention,
+    pub(crate) post_attn_norm: Option<BlockNorm>,
+    pub(crate) mlp_norm: Option<BlockNorm>,
+    pub(crate) mlp: FeedForward,
+    pub(crate) post_mlp_norm: Option<BlockNorm>,
+}
+
+/// Multi-head attention with grouped keys and values. Ainslie et al. 2023 (GQA).
+#[derive(Clone, Debug)]
+pub(crate) struct Attention {
+    pub(crate) w_q: Linear,
+    pub(crate) w_k: Linear,
+    pub(crate) w_v: Linear,
+    pub(crate) w_o: Linear,
+    pub(crate) q_norm: Option<RmsNorm>,
+    pub(crate) k_norm: Option<RmsNorm>,
+    pub(crate) d_head: usize,
+    pub(crate) params: AttentionParams,
+}
+
+/// The feed-forward part.
+#[derive(Clone, Debug)]
+pub(crate) enum FeedForward {
+    Dense(Mlp),
+    Experts(Experts),
+}
+
+/// w_down (act(w_gate x) * w_up x), or w_down act(w_up x) without a gate. Shazeer 2020.
+#[derive(Clone, Debug)]
+pub(crate) struct Mlp {
+    pub(crate) w_gate: Option<Linear>,
+    pub(crate) w_up: Linear,
+    pub(crate) w_down: Linear,
+    pub(crate) activation: Activation,
+}
+
+/// A mixture of experts. Jiang et al. 2024, section 2.1.
+#[derive(Clone, Debug)]
+pub(crate) struct Experts {
+    pub(crate) router: Linear,
+    pub(crate) experts: Vec<Mlp>,
+    pub(crate) top_k: usize,
+    pub(crate) norm_topk_prob: bool,
+}
+
+/// What a layer's attention needs to know about the batch.
+pub(crate) struct Context<'a> {
+    /// The cache and this layer's index in it.
+    pub(crate) cache: (&'a mut KvArena, usize),
+    pub(crate) segments: &'a [Segment<'a>],
+    /// `None` for layers without RoPE.
+    pub(crate) rope: Option<&'a Arc<RopeTables>>,
+}
+
+impl Block {
+    /// x + norm(attn(norm(x))), then x + norm(mlp(norm(x))), with the norms that the model has.
+    pub(crate) fn forward<'g>(&self, x: Var<'g>, context: Context<'_>) -> Var<'g> {
+        let attn = self.attn.forward(normed(x, self.attn_norm.as_ref()), context); // (T, D)
+        let x = x + normed(attn, self.post_attn_norm.as_ref());
+        let mlp = self.mlp.forward(normed(x, self.mlp_norm.as_ref()));
+        x + normed(mlp, self.post_mlp_norm.as_ref())
+    }
+}
+
+/// norm(x), or x without a norm.
+pub(crate) fn normed<'g>(x: Var<'g>, norm: Option<&BlockNorm>) -> Var<'g> {
+    match norm {
+        None => x,
+        Some(BlockNorm::Rms(norm)) => x.rms_norm(norm),
+        Some(BlockNorm::Layer(norm)) => x.layer_norm(norm),
+    }
+}
+
+impl Attention {
+    fn forward<'g>(&self, x: Var<'g>, context: Context<'_>) -> Var<'g> {
+        let [q, k, v] = x.linear_many([&self.w_q, &self.w_k, &self.w_v]); // (T, H), (T, K), (T, K)
+        let q = self.q_norm.as_ref().map_or(q, |norm| q.rms_norm(norm));
+        let k = self.k_norm.as_ref().map_or(k, |norm| k.rms_norm(norm));
+        let turn = |x: Var<'g>| context.rope.map_or(x, |tables| x.rope(self.d_head, tables));
+        let (q, k) = (turn(q), turn(k));
+        let y = q.attention(k, v, context.cache, context.segments, self.params); // (T, H)
+        y.linear(&self.w_o)
+    }
+}
+
+impl FeedForward {
+    fn forward<'g>(&self, x: Var<'g>) -> Var<'g> {
+        match self {
+            Self::Dense(mlp) => mlp.forward(x),
+            Self::Experts(experts) => experts.forward(x),
+        }
+    }
+}
+
+impl Mlp {
+    fn forward<'g>(&self, x: Var<'g>) -> Var<'g> {
+        let hidden = match &self.w_gate {
+            Some(w_gate) => {
+                let [gate, up] = x.linear_many([w_gate, &self.w_up]); // (T, F), (T, F)
+                gate.gated(self.activation, up)
+            }
+            None => x.linear(&self.w_up).activate(self.activation),
+        };
+        hidden.linear(&self.w_down)
+    }
+}
+
+impl Experts {
+    fn forward<'g>(&self, x: Var<'g>) -> Var<'g> {
+        let routing = x.linear(&self.router).route(self.top_k, self.norm_topk_prob); // (T, k)
+        let run = |part: ExpertPart<()>| {
+            let output = self.experts[part.expert].forward(x.gather_rows(&part.rows));
+            ExpertPart { expert: part.expert, rows: part.rows, slots: part.slots, output }
+        };
+        routing.combine(x.cols(), routing.by_expert().into_iter().map(run).collect())
+    }
+}

@@ -1,0 +1,7 @@
+//! The decoder against transformers, against itself, and against bad files.
+
+mod golden;
+mod gradients;
+mod run;
+mod same_bits;
+mod stories;

@@ -1,0 +1,266 @@
+//! What ops multiply with: weights in the dtype of their panels, with an f32 master when trainable.
+
+use std::sync::Arc;
+
+use psi_kernels::{Cpu, Format, Matrix};
+
+use crate::{ParamId, rows};
+
+/// A matrix (n, k) for y = x Wᵀ, packed in its dtype. A trainable weight also has an f32 master copy,
+/// from which [`Weight::update`] packs it anew: what training and inference multiply with is the same
+/// object.
+#[derive(Clone, Debug)]
+pub struct Weight {
+    matrix: Arc<Matrix>,
+    master: Option<Master>,
+}
+
+#[derive(Clone, Debug)]
+struct Master {
+    id: ParamId,
+    values: Arc<Vec<f32>>,
+}
+
+impl Weight {
+    /// A frozen weight.
+    pub fn new(matrix: Matrix) -> Self {
+        Self { matrix: Arc::new(matrix), master: None }
+    }
+
+    /// A trainable weight (n, k) whose panels have `format`, from row-major f32.
+    ///
+    /// # Panics
+    /// When `values` is not `n * k` long.
+    pub fn trainable(
+        cpu: &Cpu,
+        id: ParamId,
+        format: Format,
+        (n, k): (usize, usize),
+        values: Vec<f32>,
+    ) -> Self {
+        let matrix = Arc::new(Matrix::from_f32(cpu, format, n, k, &values));
+        Self { matrix, master: Some(Master { id, values: Arc::new(values) }) }
+    }
+
+    /// Rows: output features.
+    pub fn n(&self) -> usize {
+        self.matrix.n()
+    }
+
+    /// Columns: input features.
+    pub fn k(&self) -> usize {
+        self.matrix.k()
+    }
+
+    /// Dtype of the panels.
+    pub fn format(&self) -> Format {
+        self.matrix.format()
+    }
+
+    /// The panels.
+    pub fn matrix(&self) -> &Matrix {
+        &self.matrix
+    }
+
+    /// The parameter this weight is, if it is trainable.
+    pub fn param(&self) -> Option<ParamId> {
+        self.master.as_ref().map(|m| m.id)
+    }
+
+    /// Row-major f32 values: the master's, or the panels' widened.
+    pub fn to_f32(&self, cpu: &Cpu) -> Vec<f32> {
+        match &self.master {
+            Some(master) => master.values.to_vec(),
+            None => self.unpack(cpu),
+        }
+    }
+
+    /// Makes the weight parameter `id`, with the panels' values as its master if it has none yet.
+    pub fn train(&mut self, cpu: &Cpu, id: ParamId) {
+        match &mut self.master {
+            Some(master) => master.id = id,
+            None => self.master = Some(Master { id, values: Arc::new(self.unpack(cpu)) }),
+        }
+    }
+
+    /// Drops the master: the weight is only multiplied with from now on.
+    pub fn freeze(&mut self) {
+        self.master = None;
+    }
+
+    /// Changes the master by `f` and packs it anew in the same dtype.
+    ///
+    /// # Panics
+    /// When the weight is frozen.
+    pub fn update(&mut self, cpu: &Cpu, f: impl FnOnce(&mut [f32])) {
+        let master = self.master.as_mut().expect("update of a frozen weight");
+        let values = Arc::make_mut(&mut master.values);
+        f(values);
+        let (n, k) = (self.matrix.n(), self.matrix.k());
+        self.matrix = Arc::new(Matrix::from_f32(cpu, self.matrix.format(), n, k, values));
+    }
+
+    /// The values gradients flow through: the master's, else a widened copy of the panels.
+    pub(crate) fn for_backward(&self, cpu: &Cpu) -> Arc<Vec<f32>> {
+        match &self.master {
+            Some(master) => Arc::clone(&master.values),
+            None => Arc::new(self.unpack(cpu)),
+        }
+    }
+
+    fn unpack(&self, cpu: &Cpu) -> Vec<f32> {
+        let (n, k) = (self.n(), self.k());
+        let mut values = vec![0.0; n * k];
+        rows::for_parts(cpu, k, &mut values, |range, part| {
+            for (i, row) in part.chunks_exact_mut(k.max(1)).enumerate() {
+                self.matrix.row(range.start / k + i, row);
+            }
+        });
+        values
+    }
+}
+
+/// A vector of f32: a norm's weights or a bias.
+#[derive(Clone, Debug)]
+pub struct Vector {
+    pub(crate) values: Arc<Vec<f32>>,
+    pub(crate) id: Option<ParamId>,
+}
+
+impl Vector {
+    /// A frozen vector.
+    pub fn new(values: Vec<f32>) -> Self {
+        Self { values: Arc::new(values), id: None }
+    }
+
+    /// The values.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The parameter this vector is, if it is trainable.
+    pub fn param(&self) -> Option<ParamId> {
+        self.id
+    }
+
+    /// Makes the vector parameter `id`.
+    pub fn train(&mut self, id: ParamId) {
+        self.id = Some(id);
+    }
+
+    /// Changes the values by `f`.
+    pub fn update(&mut self, f: impl FnOnce(&mut [f32])) {
+        let values: &mut Vec<f32> = Arc::make_mut(&mut self.values);
+        f(values);
+    }
+}
+
+/// A trainable thing, as an optimiser sees it.
+#[derive(Debug)]
+pub enum Parameter<'a> {
+    /// A matrix.
+    Weight(&'a mut Weight),
+    /// A norm's weights or a bias.
+    Vector(&'a mut Vector),
+}
+
+impl Parameter<'_> {
+    /// The parameter's id, if it is trainable.
+    pub fn id(&self) -> Option<ParamId> {
+        match self {
+            Self::Weight(w) => w.param(),
+            Self::Vector(v) => v.param(),
+        }
+    }
+
+    /// Rows and columns; a vector is one row.
+    pub fn shape(&self) -> (usize, usize) {
+        match self {
+            Self::Weight(w) => (w.n(), w.k()),
+            Self::Vector(v) => (1, v.values.len()),
+        }
+    }
+
+    /// Row-major f32 values: a matrix's master, or its panels' values widened.
+    pub fn to_f32(&self, cpu: &Cpu) -> Vec<f32> {
+        match self {
+            Self::Weight(w) => w.to_f32(cpu),
+            Self::Vector(v) => v.values.to_vec(),
+        }
+    }
+
+    /// Makes it parameter `id`.
+    pub fn train(&mut self, cpu: &Cpu, id: ParamId) {
+        match self {
+            Self::Weight(w) => w.train(cpu, id),
+            Self::Vector(v) => v.train(id),
+        }
+    }
+
+    /// Changes the f32 values by `f` (and packs a matrix anew).
+    ///
+    /// # Panics
+    /// When it is a frozen weight.
+    pub fn update(&mut self, cpu: &Cpu, f: impl FnOnce(&mut [f32])) {
+        match self {
+            Self::Weight(w) => w.update(cpu, f),
+            Self::Vector(v) => v.update(f),
+        }
+    }
+}
+
+/// A linear layer y = x Wᵀ + b + s (x Aᵀ) Bᵀ; see `ops/linear.rs`.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    /// W (n, k).
+    pub weight: Weight,
+    /// b (n).
+    pub bias: Option<Vector>,
+    /// A, B and s.
+    pub adapter: Option<Lora>,
+}
+
+impl Linear {
+    /// A layer without bias or adapter.
+    pub fn new(weight: Weight) -> Self {
+        Self { weight, bias: None, adapter: None }
+    }
+
+    /// A layer with a bias.
+    pub fn with_bias(weight: Weight, bias: Option<Vector>) -> Self {
+        Self { weight, bias, adapter: None }
+    }
+}
+
+/// A low-rank adapter beside a frozen matrix. Hu et al. 2021 (LoRA), equation 3.
+#[derive(Clone, Debug)]
+pub struct Lora {
+    /// A (r, k).
+    pub a: Weight,
+    /// B (n, r).
+    pub b: Weight,
+    /// s, usually alpha / r.
+    pub scale: f32,
+}
+
+/// RMSNorm's parameters; see `ops/norm.rs`.
+#[derive(Clone, Debug)]
+pub struct RmsNorm {
+    /// w, one per feature of the normalised row.
+    pub weight: Vector,
+    /// Added to w: 1 for zero-centred weights.
+    pub offset: f32,
+    /// Added to the mean square.
+    pub eps: f32,
+}
+
+/// LayerNorm's parameters; see `ops/norm.rs`.
+#[derive(Clone, Debug)]
+pub struct LayerNorm {
+    /// w.
+    pub weight: Vector,
+    /// b.
+    pub bias: Vector,
+    /// Added to the variance.
+    pub eps: f32,
+}

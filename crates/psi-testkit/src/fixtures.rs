@@ -1,0 +1,36 @@
+//! Where test data lies.
+
+use std::path::{Path, PathBuf};
+
+/// The repository's `golden/` folder: reference outputs that are committed, so always there.
+///
+/// # Panics
+/// When it is not: the checkout is incomplete.
+#[track_caller]
+pub fn golden_dir() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let found = here.ancestors().map(|dir| dir.join("golden")).find(|dir| dir.is_dir());
+    found.unwrap_or_else(|| panic!("no golden/ above {}", here.display()))
+}
+
+/// The folder of data that is shared between checkouts and not part of the repository: `PSI_SHARED`, or
+/// `shared/data` beside a folder above this one. `None`, with a line on stdout that says so, where there
+/// is none; a test then returns.
+///
+/// # Panics
+/// When there is none and `PSI_REQUIRE_SHARED` is 1 (CI, so that nothing is skipped unnoticed).
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "the one home of the tests' variables")]
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
+pub fn shared_data() -> Option<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let named = std::env::var_os("PSI_SHARED").map(PathBuf::from);
+    let beside = || here.ancestors().map(|dir| dir.join("shared/data")).find(|dir| dir.is_dir());
+    let found = named.or_else(beside).filter(|dir| dir.is_dir());
+    if found.is_none() {
+        let required = std::env::var("PSI_REQUIRE_SHARED").is_ok_and(|v| v == "1");
+        assert!(!required, "PSI_REQUIRE_SHARED is 1, but there is no shared data");
+        println!("skipped: no shared data (set PSI_SHARED to its folder)");
+    }
+    found
+}

@@ -1,0 +1,297 @@
+//! The command line: every command, argument and default, declared once.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// psi: run, inspect, convert and measure language models on your own machine.
+#[derive(Debug, Parser)]
+#[command(name = "psi", version, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write text: the model's continuation of a prompt, on standard output.
+    Generate(Generate),
+    /// Log-likelihood of a text under a model.
+    Score(Score),
+    /// Text to token ids, and back.
+    Tokenize(Tokenize),
+    /// What a checkpoint or GGUF file holds.
+    Inspect(Inspect),
+    /// Hugging Face folder to GGUF and back, quantising on the way.
+    Convert(Convert),
+    /// Download a model from the Hugging Face Hub.
+    Pull(Pull),
+    /// The models in PSI_HOME.
+    Models(Models),
+    /// This machine's roof, then kernels, prefill and decode as a share of it.
+    Bench(Bench),
+    /// What this machine can do: instruction sets, threads, memory, which models fit.
+    Doctor(Doctor),
+    /// Help on a command or a topic (`psi help environment`).
+    Help(Help),
+}
+
+/// Which model, and how it is run.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ModelArgs {
+    /// A checkpoint folder, a GGUF file, or the name of a pulled model.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) model: PathBuf,
+    /// Keep the weights in this type (default: as stored; f16 as bf16).
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) dtype: Option<Dtype>,
+    /// Type of the key/value cache (default: f32 for f32 weights, else bf16).
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) kv: Option<Kv>,
+    /// Number of threads (default: PSI_THREADS, else the number of cores).
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+/// Element types of weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dtype {
+    F32,
+    F16,
+    Bf16,
+    #[value(name = "q8_0")]
+    Q8_0,
+    #[value(name = "q4_0")]
+    Q4_0,
+    #[value(name = "q4_k")]
+    Q4K,
+    #[value(name = "q5_k")]
+    Q5K,
+    #[value(name = "q6_k")]
+    Q6K,
+    #[value(name = "q4_k_m")]
+    Q4KM,
+}
+
+/// Element types of the key/value cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kv {
+    F32,
+    Bf16,
+    Q8,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Generate {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// The prompt; `-` reads standard input.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) prompt: String,
+    /// A system message in front of the prompt (models with a chat template).
+    #[arg(long, value_name = "TEXT", conflicts_with = "raw")]
+    pub(crate) system: Option<String>,
+    /// Continue the prompt as it is, without the model's chat template.
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Most tokens to write.
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub(crate) max_tokens: usize,
+    /// Context to reserve (default: prompt plus --max-tokens, at most what the model was made for).
+    #[arg(long, value_name = "N")]
+    pub(crate) context: Option<usize>,
+    #[command(flatten)]
+    pub(crate) sampling: Sampling,
+    /// Stop at this text (may be given several times); it is not printed.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) stop: Vec<String>,
+    /// Do not stop at the model's end-of-text tokens.
+    #[arg(long)]
+    pub(crate) ignore_eos: bool,
+    /// Report the N most probable tokens at each step (with --json).
+    #[arg(long, value_name = "N", requires = "json")]
+    pub(crate) logprobs: Option<usize>,
+    /// Print one JSON document instead of the text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How tokens are chosen; the defaults are the model's own wishes replaced by plain sampling.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Sampling")]
+pub(crate) struct Sampling {
+    /// 0 always takes the most probable token.
+    #[arg(long, value_name = "T", default_value_t = 0.7)]
+    pub(crate) temperature: f32,
+    /// Seed of the draws: the same seed gives the same text.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Keep the K most probable tokens (0: all).
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub(crate) top_k: usize,
+    /// Keep the most probable tokens that together have probability P.
+    #[arg(long, value_name = "P", default_value_t = 0.95)]
+    pub(crate) top_p: f32,
+    /// Drop tokens less probable than P times the most probable one.
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    pub(crate) min_p: f32,
+    /// Keep the tokens whose surprise is nearest to the entropy.
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    pub(crate) typical_p: f32,
+    /// Divide the logits of tokens already seen.
+    #[arg(long, value_name = "R", default_value_t = 1.0)]
+    pub(crate) repetition_penalty: f32,
+    /// Subtract from the logit of a token already written.
+    #[arg(long, value_name = "X", default_value_t = 0.0, allow_hyphen_values = true)]
+    pub(crate) presence_penalty: f32,
+    /// Subtract from the logit of a token per time it was written.
+    #[arg(long, value_name = "X", default_value_t = 0.0, allow_hyphen_values = true)]
+    pub(crate) frequency_penalty: f32,
+    /// Add to the logit of a token: ID=VALUE, `-inf` bans it (may be given several times).
+    #[arg(long, value_name = "ID=X", value_parser = logit_bias, allow_hyphen_values = true)]
+    pub(crate) logit_bias: Vec<(u32, f32)>,
+}
+
+fn logit_bias(text: &str) -> Result<(u32, f32), String> {
+    let (id, value) = text.split_once('=').ok_or("expected ID=VALUE, for example 13=-inf")?;
+    let id = id.parse().map_err(|_| format!("'{id}' is not a token id"))?;
+    let value = value.parse().map_err(|_| format!("'{value}' is not a number"))?;
+    Ok((id, value))
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Score {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// The text; `-` reads standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Tokens per window (default: the model's context, at most 2048).
+    #[arg(long, value_name = "N")]
+    pub(crate) context: Option<usize>,
+    /// Tokens of each window that were already scored, as context for the rest.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) overlap: usize,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Tokenize {
+    /// A model, or a `tokenizer.json`.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) model: PathBuf,
+    /// The text; `-` reads standard input. With --decode: token ids.
+    #[arg(value_name = "TEXT")]
+    pub(crate) text: String,
+    /// Turn token ids into text.
+    #[arg(long)]
+    pub(crate) decode: bool,
+    /// Leave out the beginning- and end-of-text tokens.
+    #[arg(long)]
+    pub(crate) no_special: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Inspect {
+    /// A checkpoint folder, a GGUF or safetensors file, or the name of a pulled model.
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+    /// List every tensor.
+    #[arg(long)]
+    pub(crate) tensors: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Convert {
+    /// A checkpoint folder, a GGUF file, or the name of a pulled model.
+    #[arg(value_name = "IN")]
+    pub(crate) input: PathBuf,
+    /// A GGUF file (name ends in .gguf) or a folder, which must not exist yet.
+    #[arg(value_name = "OUT")]
+    pub(crate) output: PathBuf,
+    /// Type of the weight matrices (default: as stored).
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) dtype: Option<Dtype>,
+    /// Replace OUT if it exists.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Pull {
+    /// ORG/NAME or ORG/NAME@revision.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: String,
+    /// The files to fetch by pattern, e.g. '*Q4_K_M.gguf' (default: weights, config, tokenizer).
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) include: Vec<String>,
+    /// The Hub's address.
+    #[arg(long, value_name = "URL", default_value = "https://huggingface.co")]
+    pub(crate) endpoint: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Models {
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Bench {
+    /// Measure prefill and decode of this model too.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) model: Option<PathBuf>,
+    /// Keep the weights in this type (default: as stored).
+    #[arg(long, value_name = "TYPE", requires = "model")]
+    pub(crate) dtype: Option<Dtype>,
+    /// Only results whose name contains this (e.g. gemm, prefill, decode).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) only: Option<String>,
+    /// Prompt tokens of the prefill measurement.
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    pub(crate) prompt: usize,
+    /// Tokens of the decode measurement.
+    #[arg(long = "gen", value_name = "N", default_value_t = 64)]
+    pub(crate) generate: usize,
+    /// Positions already in the cache before prefill and decode are measured.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) depth: usize,
+    /// Repetitions; the median is printed.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) repeat: usize,
+    /// Type of the key/value cache.
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) kv: Option<Kv>,
+    /// Number of threads.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Help {
+    /// A command or topic.
+    #[arg(value_name = "TOPIC")]
+    pub(crate) topic: Option<String>,
+    /// Every command's help as one Markdown document.
+    #[arg(long, hide = true)]
+    pub(crate) markdown: bool,
+}

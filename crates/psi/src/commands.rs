@@ -1,0 +1,13 @@
+//! One file per command.
+
+pub(crate) mod bench;
+pub(crate) mod convert;
+pub(crate) mod doctor;
+pub(crate) mod generate;
+pub(crate) mod help;
+pub(crate) mod inspect;
+pub(crate) mod models;
+pub(crate) mod pull;
+pub(crate) mod score;
+pub(crate) mod tokenize;
+pub(crate) mod welcome;

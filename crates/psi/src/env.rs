@@ -1,0 +1,62 @@
+//! The environment: every variable psi reads, with its help, read here and nowhere else.
+
+use std::path::PathBuf;
+
+/// A variable and what it does.
+pub(crate) struct EnvVar {
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+}
+
+/// Every variable, sorted by name. `psi help environment` prints this list.
+pub(crate) const ENV_VARS: &[EnvVar] = &[
+    EnvVar {
+        name: "PSI_HOME",
+        help: "Folder for models, runs and the database (default: the platform's data folder).",
+    },
+    EnvVar {
+        name: "PSI_ISA",
+        help: "Highest instruction-set tier to use: portable, neon, avx2, avx512, avx512vnni or amx.",
+    },
+    EnvVar {
+        name: "PSI_LOG",
+        help: "What to log on standard error: error, warn, info (default), debug.",
+    },
+    EnvVar { name: "PSI_THREADS", help: "Number of threads (default: the number of cores)." },
+];
+
+/// Reads one variable of the list; an empty one counts as absent.
+#[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
+fn read(name: &'static str) -> Option<String> {
+    debug_assert!(
+        ENV_VARS.iter().any(|v| v.name == name) || PLATFORM.contains(&name),
+        "{name} is not in ENV_VARS"
+    );
+    std::env::var(name).ok().filter(|v| !v.is_empty())
+}
+
+/// The platform's own variables that say where a user's data lives.
+const PLATFORM: [&str; 4] = ["HOME", "XDG_DATA_HOME", "LOCALAPPDATA", "HF_TOKEN"];
+
+/// `PSI_HOME`, or the platform's data folder: `$XDG_DATA_HOME/psi` or `~/.local/share/psi` on Linux,
+/// `~/Library/Application Support/psi` on macOS, `%LOCALAPPDATA%\psi` on Windows.
+pub(crate) fn home() -> Option<PathBuf> {
+    if let Some(home) = read("PSI_HOME") {
+        return Some(home.into());
+    }
+    let user = || read("HOME").map(PathBuf::from);
+    let data = if cfg!(windows) {
+        read("LOCALAPPDATA").map(PathBuf::from)
+    } else if cfg!(target_os = "macos") {
+        user().map(|h| h.join("Library/Application Support"))
+    } else {
+        let xdg = read("XDG_DATA_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+        xdg.or_else(|| user().map(|h| h.join(".local/share")))
+    };
+    data.map(|d| d.join("psi"))
+}
+
+/// `PSI_THREADS`, if set.
+pub(crate) fn threads() -> Option<String> {
+    read("PSI_THREADS")
+}
