@@ -8,8 +8,16 @@ use std::time::Instant;
 
 use psi_kernels::{Cpu, Isa, Matrix, matmul, quant::BlockType};
 
-const BLOCKS: [BlockType; 5] =
-    [BlockType::Q8_0, BlockType::Q4_0, BlockType::Q4_K, BlockType::Q5_K, BlockType::Q6_K];
+const BLOCKS: [BlockType; 8] = [
+    BlockType::Q8_0,
+    BlockType::Q4_0,
+    BlockType::Q4_1,
+    BlockType::Q5_0,
+    BlockType::Q5_1,
+    BlockType::Q4_K,
+    BlockType::Q5_K,
+    BlockType::Q6_K,
+];
 const SHAPES: &str = "2048x2048,8192x2048,2048x8192,128256x2048,576x576,1536x576,49152x576";
 const ROWS: &str = "1,2,4,8,16,32,64,512";
 /// Weights in rotation: more than a cache this thread could keep.

@@ -24,9 +24,10 @@ pub(crate) const CHUNK: usize = 64;
 /// How x is divided into blocks, and the integers beside them that the weights' format needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
-    /// Blocks of 32, with the bias -zero * sum(a) of each, for weights stored as q + zero.
+    /// Blocks of 32, with the bias -zero * sum(a) of each.
     Per32 {
-        /// What is added to a weight to make it an unsigned byte.
+        /// What is added to a weight to make it an unsigned byte; -1 where a minimum is added
+        /// instead, for the plain sum.
         zero: i32,
     },
     /// Blocks of 256, with sum(a) per 32 (two i16 in a dword) and the bias -32 * sum(a) per 16.
@@ -39,6 +40,8 @@ impl Scheme {
         match block {
             BlockType::Q8_0 => Self::Per32 { zero: 128 },
             BlockType::Q4_0 => Self::Per32 { zero: 8 },
+            BlockType::Q5_0 => Self::Per32 { zero: 16 },
+            BlockType::Q4_1 | BlockType::Q5_1 => Self::Per32 { zero: -1 },
             _ => Self::Per256,
         }
     }

@@ -4,7 +4,7 @@
 //! scale of each sub-block is therefore multiplied into the weights first: s q needs 10 to 13 bits,
 //! so it is split into an unsigned low and a signed high byte, two tile products give L and H, and
 //! 256 H + L is exactly the sum of s dot(q, a) that the other kernels form, once per 256 values.
-//! Q8_0 and Q4_0 have an f16 scale per 32 values and cannot be folded: their products use tiles of
+//! The other formats have an f16 scale per 32 values, which cannot be folded: their products use tiles of
 //! 32 k values, flushed to f32 one by one.
 //!
 //! Tile unit facts: Intel's optimization manual, chapter 20 (16 cycles per tile product, at least
@@ -18,7 +18,7 @@ use std::{arch::asm, ops::Range};
 
 use super::{
     Task,
-    formats::{Q4K, Q5K, Q6K},
+    formats::{Nibbles, Q4K, Q5K, Q6K, Q8_0},
 };
 use crate::quant::{BlockType, panels::ROWS};
 
@@ -83,7 +83,12 @@ pub(super) unsafe fn task(task: &Task<'_>) {
             BlockType::Q4_K => depth_64::task::<Q4K>(task),
             BlockType::Q5_K => depth_64::task::<Q5K>(task),
             BlockType::Q6_K => depth_64::task::<Q6K>(task),
-            _ => depth_32::task(task),
+            BlockType::Q8_0 => depth_32::task::<Q8_0>(task),
+            BlockType::Q4_0 => depth_32::task::<Nibbles<false, false>>(task),
+            BlockType::Q5_0 => depth_32::task::<Nibbles<true, false>>(task),
+            BlockType::Q4_1 => depth_32::task::<Nibbles<false, true>>(task),
+            BlockType::Q5_1 => depth_32::task::<Nibbles<true, true>>(task),
+            other => unreachable!("{other:?} has no panels"),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::quant::{
     activations::{Activations, CHUNK},
-    panels::{K_MINS, K_SCALES},
+    panels::{B32_SCALES, K_MINS, K_SCALES},
 };
 
 /// How far ahead of the bytes in use cache lines are asked for.
@@ -88,25 +88,63 @@ pub(super) unsafe fn panel_32<L: Lanes, F: Format32, const C: usize>(
     unsafe {
         let mut acc = [L::f_zero(); C];
         for block in 0..x.n_blocks {
-            let record = panel.add(block / 2 * (64 + 2 * F::HALF));
-            let h = block % 2;
-            for line in 0..F::HALF / 64 {
-                L::prefetch(record.wrapping_add(AHEAD + h * F::HALF + line * 64));
+            let (record, h) = (panel.add(block / 2 * F::RECORD), block % 2);
+            for line in 0..F::RECORD.div_ceil(128) {
+                L::prefetch(record.wrapping_add(AHEAD + h * F::RECORD / 2 + line * 64));
             }
-            let mut a = [std::ptr::null(); C];
-            let mut bias = [0; C];
+            let mut dots = [L::dots(0); C];
             for c in 0..C {
-                a[c] = x.quad(c, block * 32);
-                bias[c] = x.bias(c, block);
+                if F::SIGNED {
+                    dots[c] = L::signed_dots(x.bias(c, block));
+                } else if !F::MIN {
+                    dots[c] = L::dots(x.bias(c, block));
+                }
             }
-            let dots = F::dots::<L, C>(record, h, a, bias);
+            step_32::<L, F, C, 0>(record, block, x, &mut dots);
+            step_32::<L, F, C, 1>(record, block, x, &mut dots);
+            step_32::<L, F, C, 2>(record, block, x, &mut dots);
+            step_32::<L, F, C, 3>(record, block, x, &mut dots);
             let d = L::f16s(record.add(h * 32));
             for c in 0..C {
-                acc[c] = L::add_scaled(dots[c], L::scale(d, x.scale(c, block)), acc[c]);
+                acc[c] = L::add_scaled(L::ints(dots[c]), L::scale(d, x.scale(c, block)), acc[c]);
+            }
+            if F::MIN {
+                let m = L::f16s(record.add(B32_SCALES + h * 32));
+                for c in 0..C {
+                    let sum = L::ints(L::dots(x.bias(c, block)));
+                    acc[c] = L::add_scaled(sum, L::scale(m, x.scale(c, block)), acc[c]);
+                }
             }
         }
         for c in 0..C {
             L::store(acc[c], out[c].as_mut_ptr());
+        }
+    }
+}
+
+/// Adds the products of quads J and J + 4 of a block.
+///
+/// # Safety
+/// As [`panel_32`].
+#[inline(always)]
+unsafe fn step_32<L: Lanes, F: Format32, const C: usize, const J: usize>(
+    record: *const u8,
+    block: usize,
+    x: Columns,
+    dots: &mut [L::Dots; C],
+) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let (w0, w1) = F::step::<L, J>(record, block % 2);
+        for c in 0..C {
+            let a = x.quad(c, block * 32 + J * 4);
+            let (a0, a1) = (a.read_unaligned(), a.add(4).read_unaligned());
+            if F::SIGNED {
+                dots[c] = L::dot_signed(L::dot_signed(dots[c], w0, a0), w1, a1);
+            } else {
+                dots[c] = L::dot(dots[c], w0, a0, F::EVERY, 2 * J);
+                dots[c] = L::dot(dots[c], w1, a1, F::EVERY, 2 * J + 1);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     quant::{
         BlockType,
         activations::{Activations, CHUNK},
-        panels::{B32_VALUES, K_HIGH, K_MINS, K_NIBBLES, K_SCALES, ROWS, f32_from_f16, record},
+        panels::{B32_SCALES, K_HIGH, K_MINS, K_NIBBLES, K_SCALES, ROWS, f32_from_f16, record},
     },
     simd::madd,
 };
@@ -38,7 +38,15 @@ pub(super) fn task<const FMA: bool>(task: &Task<'_>) {
                     }
                     for h in 0..blocks_per_record {
                         let at = (row, i * blocks_per_record + h);
-                        add_32::<FMA>(&record[h * 32..], &expanded[h * 512..], task.x, at, acc);
+                        let min = matches!(block, BlockType::Q4_1 | BlockType::Q5_1);
+                        add_32::<FMA>(
+                            &record[h * 32..],
+                            &expanded[h * 512..],
+                            min,
+                            task.x,
+                            at,
+                            acc,
+                        );
                     }
                 }
             }
@@ -49,11 +57,12 @@ pub(super) fn task<const FMA: bool>(task: &Task<'_>) {
     }
 }
 
-/// acc += d d_a dot(w, a) for one block of 32.
+/// acc += d d_a dot(w, a) + m d_a sum(a) for one block of 32.
 #[inline(always)]
 fn add_32<const FMA: bool>(
     d: &[u8],
     w: &[i8],
+    min: bool,
     x: &Activations,
     (row, block): (usize, usize),
     acc: &mut [f32; ROWS],
@@ -63,6 +72,12 @@ fn add_32<const FMA: bool>(
     let d_a = x.scales(row)[block * x.group];
     for r in 0..ROWS {
         acc[r] = madd::<FMA>(sums[r] as f32, f16(d, r) * d_a, acc[r]);
+    }
+    if min {
+        let sum = x.bias(row)[block * x.group] as f32;
+        for r in 0..ROWS {
+            acc[r] = madd::<FMA>(sum, f16(&d[B32_SCALES..], r) * d_a, acc[r]);
+        }
     }
 }
 
@@ -133,19 +148,13 @@ fn f16(d: &[u8], row: usize) -> f32 {
 fn expand(block: BlockType, record: &[u8], out: &mut Expanded) {
     match block {
         BlockType::Q8_0 => {
-            for (out, &b) in out.iter_mut().zip(&record[B32_VALUES..]) {
+            for (out, &b) in out.iter_mut().zip(&record[B32_SCALES..]) {
                 *out = b as i8;
             }
         }
-        BlockType::Q4_0 => {
-            for h in 0..2 {
-                let b = &record[B32_VALUES + h * 256..];
-                for i in 0..256 {
-                    out[h * 512 + i] = (b[i] & 15) as i8 - 8;
-                    out[h * 512 + 256 + i] = (b[i] >> 4) as i8 - 8;
-                }
-            }
-        }
+        BlockType::Q4_0 => expand_nibbles(&record[B32_SCALES..], 8, out),
+        BlockType::Q5_0 => expand_nibbles(&record[B32_SCALES..], 16, out),
+        BlockType::Q4_1 | BlockType::Q5_1 => expand_nibbles(&record[2 * B32_SCALES..], 0, out),
         BlockType::Q6_K => expand_q6_k(record, out),
         _ => {
             for p in 0..4 {
@@ -161,6 +170,23 @@ fn expand(block: BlockType, record: &[u8], out: &mut Expanded) {
                         out[i] |= ((record[K_HIGH + i] >> b & 1) << 4) as i8;
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Two blocks of nibbles and, if they follow, fifth bits.
+fn expand_nibbles(values: &[u8], zero: i8, out: &mut Expanded) {
+    let fifth = values.get(512..640);
+    for h in 0..2 {
+        let b = &values[h * 256..];
+        for i in 0..256 {
+            out[h * 512 + i] = (b[i] & 15) as i8 - zero;
+            out[h * 512 + 256 + i] = (b[i] >> 4) as i8 - zero;
+        }
+        if let Some(fifth) = fifth {
+            for i in 0..512 {
+                out[h * 512 + i] += ((fifth[h * 64 + i % 64] >> (i / 64) & 1) << 4) as i8;
             }
         }
     }

@@ -4,7 +4,7 @@
 use super::{
     Task,
     columns::{Columns, panel_32, panel_256},
-    formats::{Format32, Format256, Q4_0, Q4K, Q5K, Q6K, Q8_0},
+    formats::{Format32, Format256, Nibbles, Q4K, Q5K, Q6K, Q8_0},
     plain,
 };
 use crate::{Isa, Tier, quant::BlockType};
@@ -49,7 +49,10 @@ macro_rules! tier {
                 unsafe {
                     match task.out.w.block_type() {
                         BlockType::Q8_0 => run_32::<Q8_0>(task),
-                        BlockType::Q4_0 => run_32::<Q4_0>(task),
+                        BlockType::Q4_0 => run_32::<Nibbles<false, false>>(task),
+                        BlockType::Q5_0 => run_32::<Nibbles<true, false>>(task),
+                        BlockType::Q4_1 => run_32::<Nibbles<false, true>>(task),
+                        BlockType::Q5_1 => run_32::<Nibbles<true, true>>(task),
                         BlockType::Q4_K => run_256::<Q4K>(task),
                         BlockType::Q5_K => run_256::<Q5K>(task),
                         BlockType::Q6_K => run_256::<Q6K>(task),

@@ -1,4 +1,4 @@
-//! Q8_0 and Q4_0 in tiles of 32 k values: one f16 scale each, so one flush to f32 each.
+//! Formats with 32-value blocks in tiles of 32 k values: one f16 scale each, so one flush to f32 each.
 #![expect(unsafe_code, reason = "AMX through asm!, AVX-512 intrinsics")]
 
 use std::{
@@ -8,10 +8,9 @@ use std::{
 
 use super::{super::Task, DEPTH_32, Sums, TILE, TILE_ROWS, Tiles, for_panels};
 use crate::quant::{
-    BlockType,
     activations::Activations,
-    multiply::{avx512::Avx512, lanes::Lanes},
-    panels::{B32_VALUES, ROWS, record},
+    multiply::{avx512::Avx512, formats::Format32, lanes::Lanes},
+    panels::{B32_SCALES, ROWS},
 };
 
 type Lane = Avx512<true>;
@@ -41,48 +40,53 @@ struct Scales([[f32; ROWS]; 2 * RECORDS]);
 struct Products([[[i32; ROWS]; TILE_ROWS]; BLOCKS]);
 
 /// # Safety
-/// The CPU has the AMX tier; the task's panels are Q8_0 or Q4_0; x is in groups of 16 rows.
+/// The CPU has the AMX tier; the task's panels are of F; x is in groups of 16 rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-pub(super) unsafe fn task(task: &Task<'_>) {
-    let block = task.out.w.block_type();
-    let Some((_, record_bytes)) = record(block) else { return };
+pub(super) unsafe fn task<F: Format32>(task: &Task<'_>) {
     // SAFETY: the caller's contract.
     let _tiles = unsafe { Tiles::configure(&DEPTH_32) };
     let mut part = Part::default();
     for_panels(task, |panel, rows, sums| {
-        for (i, records) in panel.chunks(RECORDS * record_bytes).enumerate() {
+        for (i, records) in panel.chunks(RECORDS * F::RECORD).enumerate() {
             // SAFETY: the caller's contract; tiles are configured.
             unsafe {
-                part.expand(block, records, record_bytes);
-                part.multiply(task.x, rows.clone(), i * RECORDS, sums);
+                part.expand::<F>(records);
+                part.multiply::<F>(task.x, rows.clone(), i * RECORDS, sums);
             }
         }
     });
 }
 
-/// Weights as signed bytes.
+/// Weights of a record as signed bytes.
 ///
 /// # Safety
-/// The CPU has the tier; `record` is one of `block`.
+/// The CPU has the tier; `record` is one of F.
 #[inline(always)]
-unsafe fn expand(block: BlockType, record: &[u8], out: &mut [u8; TILE]) {
-    let values = &record[B32_VALUES..];
-    if block == BlockType::Q8_0 {
-        out.copy_from_slice(values);
-        return;
-    }
-    for (i, bytes) in values.as_chunks::<64>().0.iter().enumerate() {
-        // Four groups per block: low nibbles are its first four quads, high nibbles the others.
-        let low = out[i / 4 * 512 + i % 4 * 64..].as_mut_ptr();
-        // SAFETY: 64 bytes at `low` and 256 further on; the caller's contract.
-        unsafe {
-            let b = Lane::bytes(bytes.as_ptr());
-            let eight = _mm512_set1_epi8(8);
-            let q0 = _mm512_sub_epi8(Lane::and(b, 0x0f), eight);
-            let q1 = _mm512_sub_epi8(Lane::and(Lane::shr::<4>(b), 0x0f), eight);
-            _mm512_store_si512(low.cast(), q0);
-            _mm512_store_si512(low.add(256).cast(), q1);
+unsafe fn expand<F: Format32>(record: *const u8, out: &mut [u8; TILE]) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        for h in 0..2 {
+            let out = out[h * 512..].as_mut_ptr();
+            expand_step::<F, 0>(record, h, out);
+            expand_step::<F, 1>(record, h, out);
+            expand_step::<F, 2>(record, h, out);
+            expand_step::<F, 3>(record, h, out);
         }
+    }
+}
+
+/// Quads J and J + 4 of block `h`.
+///
+/// # Safety
+/// As [`expand`]; 512 bytes may be written.
+#[inline(always)]
+unsafe fn expand_step<F: Format32, const J: usize>(record: *const u8, h: usize, out: *mut u8) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let zero = _mm512_set1_epi8(F::ZERO);
+        let (w0, w1) = F::step::<Lane, J>(record, h);
+        _mm512_store_si512(out.add(J * 64).cast(), _mm512_sub_epi8(w0, zero));
+        _mm512_store_si512(out.add(J * 64 + 256).cast(), _mm512_sub_epi8(w1, zero));
     }
 }
 
@@ -92,21 +96,27 @@ struct Part {
     n_records: usize,
     weights: Weights,
     scales: Scales,
+    mins: Scales,
 }
 
 impl Part {
     /// # Safety
-    /// The CPU has the tier; `records` are of `block`.
+    /// The CPU has the tier; `records` are of F.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-    unsafe fn expand(&mut self, block: BlockType, records: &[u8], record_bytes: usize) {
-        self.n_records = records.len() / record_bytes;
-        for (r, record) in records.chunks_exact(record_bytes).enumerate() {
+    unsafe fn expand<F: Format32>(&mut self, records: &[u8]) {
+        self.n_records = records.len() / F::RECORD;
+        for (r, record) in records.chunks_exact(F::RECORD).enumerate() {
             // SAFETY: the caller's contract.
             unsafe {
-                expand(block, record, &mut self.weights.0[r]);
+                let record = record.as_ptr();
+                expand::<F>(record, &mut self.weights.0[r]);
                 for h in 0..2 {
-                    let d = Lane::f16s(record.as_ptr().add(h * 32));
+                    let d = Lane::f16s(record.add(h * 32));
                     Lane::store(d, self.scales.0[2 * r + h].as_mut_ptr());
+                    if F::MIN {
+                        let m = Lane::f16s(record.add(B32_SCALES + h * 32));
+                        Lane::store(m, self.mins.0[2 * r + h].as_mut_ptr());
+                    }
                 }
             }
         }
@@ -117,11 +127,17 @@ impl Part {
     /// # Safety
     /// The CPU has the tier; tiles are configured 32 deep.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-    unsafe fn multiply(&self, x: &Activations, rows: Range<usize>, at: usize, sums: &mut Sums) {
+    unsafe fn multiply<F: Format32>(
+        &self,
+        x: &Activations,
+        rows: Range<usize>,
+        at: usize,
+        sums: &mut Sums,
+    ) {
         for first in rows.clone().step_by(TILE_ROWS) {
             let sums = &mut sums.0[first - rows.start..][..TILE_ROWS];
             // SAFETY: the caller's contract.
-            unsafe { self.multiply_rows(x, first, at, sums) };
+            unsafe { self.multiply_rows::<F>(x, first, at, sums) };
         }
     }
 
@@ -130,7 +146,7 @@ impl Part {
     /// # Safety
     /// As [`Self::multiply`].
     #[inline(always)]
-    unsafe fn multiply_rows(
+    unsafe fn multiply_rows<F: Format32>(
         &self,
         x: &Activations,
         first: usize,
@@ -140,6 +156,7 @@ impl Part {
         let mut products = [const { Products([[[0; ROWS]; TILE_ROWS]; BLOCKS]) }; 2];
         let a = &x.values(first)[at * TILE..][..self.n_records * TILE];
         let d_a = &x.scales(first)[at * 2 * TILE_ROWS..][..self.n_records * 2 * TILE_ROWS];
+        let bias = &x.bias(first)[at * 2 * TILE_ROWS..][..self.n_records * 2 * TILE_ROWS];
         let n_steps = self.n_records.div_ceil(BLOCKS / 2);
         // SAFETY: the CPU has the tier (contract).
         let mut acc = unsafe { [_mm512_setzero_ps(); TILE_ROWS] };
@@ -175,6 +192,14 @@ impl Part {
                         for r in 0..TILE_ROWS {
                             let dots = _mm512_load_si512(tile[r].as_ptr().cast());
                             acc[r] = Lane::add_scaled(dots, Lane::scale(d, *d_a.add(r)), acc[r]);
+                        }
+                        if F::MIN {
+                            let m = _mm512_load_ps(self.mins.0[done + b].as_ptr());
+                            let bias = bias[(done + b) * TILE_ROWS..][..TILE_ROWS].as_ptr();
+                            for r in 0..TILE_ROWS {
+                                let sum = _mm512_set1_epi32(*bias.add(r));
+                                acc[r] = Lane::add_scaled(sum, Lane::scale(m, *d_a.add(r)), acc[r]);
+                            }
                         }
                     }
                 }
