@@ -1,3 +1,5 @@
 //! x
 use crate::{cli::Pull, error::Outcome};
-pub(crate) fn run(_: &Pull) -> Outcome { Ok(()) }
+pub(crate) fn run(_: &Pull) -> Outcome {
+    Ok(())
+}
