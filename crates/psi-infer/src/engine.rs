@@ -170,7 +170,7 @@ impl Engine {
     /// An engine with an empty cache.
     pub fn new(cpu: &Arc<Cpu>, model: Arc<Decoder>, options: EngineOptions) -> Self {
         let n_blocks = options.n_positions.div_ceil(KV_BLOCK).max(1);
-        let arena = KvArena::new(model.kv_shape(), options.kv, n_blocks);
+        let arena = KvArena::new(model.config().kv_shape(), options.kv, n_blocks);
         let free = (0..n_blocks as u32).rev().collect();
         let graph = Graph::infer(cpu);
         Self { cpu: Arc::clone(cpu), model, graph, arena, free, chunk: options.chunk.max(1) }

@@ -24,7 +24,7 @@ pub enum Activation {
 const COST: usize = 3;
 
 /// sqrt(2 / pi) and the cubic coefficient of GELU's tanh approximation.
-const GELU: (f32, f32) = (0.797_884_56, 0.044_715);
+const GELU: (f32, f32) = (0.797_884_6, 0.044_715);
 
 /// An activation as a type, so that a loop over elements is compiled for each.
 trait Function {

@@ -4,10 +4,12 @@
 //! are merged in order of position. Prefill puts many rows into a task, decoding one row's query
 //! heads, a long cache is split between threads by blocks; none of that changes a bit of a row.
 
+mod backward;
 mod block;
 mod forward;
 mod tile;
 
+pub use self::backward::attention_backward;
 use self::forward::{Call, State, Task, state_len};
 use crate::{
     Cpu,
@@ -129,6 +131,12 @@ fn check(
         let n_blocks = (s.pos0 + s.n_rows).div_ceil(KV_BLOCK);
         assert!(s.n_rows == 0 || n_blocks <= s.blocks.len(), "{s:?}: {n_blocks} blocks needed");
     }
+    check_disjoint(segments);
+}
+
+/// Tasks write their rows in parallel: two segments must not name the same row.
+#[track_caller]
+fn check_disjoint(segments: &[Segment<'_>]) {
     let mut rows: Vec<_> = segments.iter().map(|s| (s.row0, s.row0 + s.n_rows)).collect();
     rows.sort_unstable();
     assert!(rows.windows(2).all(|w| w[0].1 <= w[1].0), "segments share rows: {rows:?}");
@@ -181,13 +189,16 @@ impl Plan {
             }
         }
         if plan.tasks.len() < wanted && in_parallel {
-            plan.split(wanted.div_ceil(plan.tasks.len()), group, arena.layout().d_pad());
+            let n = wanted.div_ceil(plan.tasks.len());
+            plan.split(n, &|rows| {
+                state_len(forward::padded_rows(cpu.isa(), rows * group), arena.layout().d_pad())
+            });
         }
         plan
     }
 
     /// Cuts the blocks of each task into up to `n` parts.
-    fn split(&mut self, n: usize, group: usize, d_pad: usize) {
+    fn split(&mut self, n: usize, state_len: &dyn Fn(usize) -> usize) {
         for task in std::mem::take(&mut self.tasks) {
             let n_blocks = task.blocks.len();
             let step = n_blocks.div_ceil(n).max(MIN_SPLIT);
@@ -195,7 +206,7 @@ impl Plan {
                 self.tasks.push(task);
                 continue;
             }
-            let len = state_len(task.rows.len() * group, d_pad);
+            let len = state_len(task.rows.len());
             let whole = Task { partials: Some(self.partials_len), ..task };
             for i in (0..n_blocks).step_by(step) {
                 let from = whole.blocks.start + i;
@@ -213,7 +224,8 @@ impl Plan {
 #[expect(unsafe_code, reason = "the partial states of one split task")]
 fn merge(isa: crate::Isa, call: &Call<'_>, task: &Task) {
     let Some(at) = task.partials else { return };
-    let n = task.rows.len() * (call.params.n_heads / call.arena.shape().n_kv_heads);
+    let group = call.params.n_heads / call.arena.shape().n_kv_heads;
+    let n = forward::padded_rows(isa, task.rows.len() * group);
     let len = state_len(n, call.arena.layout().d_pad());
     // SAFETY: the tasks that wrote these states have ended; each merge has its own.
     let states = unsafe { call.partials.take(at..at + task.blocks.len() * len) };
@@ -222,5 +234,5 @@ fn merge(isa: crate::Isa, call: &Call<'_>, task: &Task) {
     for block in rest.chunks_exact_mut(len) {
         state.merge(isa, block);
     }
-    forward::write_output(isa, call, task, state);
+    forward::write_output(isa, call, task, &mut state);
 }

@@ -404,7 +404,10 @@ fn chunks_mut<'a>(
 #[track_caller]
 fn rows_of(d: usize, lengths: &[usize]) -> usize {
     let n = lengths[0];
-    assert!(d > 0 && n % d == 0 && lengths.iter().all(|&l| l == n), "rows of {d} in {lengths:?}");
+    assert!(
+        d > 0 && n.is_multiple_of(d) && lengths.iter().all(|&l| l == n),
+        "rows of {d} in {lengths:?}"
+    );
     n / d
 }
 

@@ -51,7 +51,11 @@ pub fn rope(cpu: &Cpu, x: &mut [f32], d_head: usize, tables: &RopeRows, inverse:
         return;
     }
     assert!(2 * h <= d_head, "{h} pairs in a head of {d_head}");
-    assert!(x.len() % (n_rows * d_head) == 0, "{} values in {n_rows} rows of {d_head}", x.len());
+    assert!(
+        x.len().is_multiple_of(n_rows * d_head),
+        "{} values in {n_rows} rows of {d_head}",
+        x.len()
+    );
     let row_len = x.len() / n_rows;
     let sign = if inverse { -1.0 } else { 1.0 };
     let parts = Parts::new(x);

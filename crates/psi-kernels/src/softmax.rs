@@ -15,7 +15,7 @@ const COST: usize = 3;
 /// # Panics
 /// When `d` does not divide the length.
 pub fn softmax(cpu: &Cpu, x: &mut [f32], d: usize) {
-    assert!(d > 0 && x.len() % d == 0, "rows of {d} in {}", x.len());
+    assert!(d > 0 && x.len().is_multiple_of(d), "rows of {d} in {}", x.len());
     let n_rows = x.len() / d;
     let parts = Parts::new(x);
     split(cpu, n_rows, 1, d * COST, &|rows| {

@@ -2,7 +2,7 @@
 
 use psi_kernels::{
     Cpu, Isa,
-    attention::{AttentionParams, attention, attention_with_lse},
+    attention::{AttentionParams, attention, attention_backward, attention_with_lse},
     kv::{KV_BLOCK, KvArena, KvDtype, KvShape, Segment, store},
     reference,
 };
@@ -326,5 +326,151 @@ fn stored_rows_are_read_back_within_the_precision_of_their_type() {
         copy.k.iter_mut().for_each(|x| *x = 1.0);
         step(&Cpu::single(), case, &mut arena, &[(&copy, 0, 64)]);
         assert_eq!(stored(case, &arena, &s), [k, v]);
+    }
+}
+
+/// Gradients of a batch of sequences of these lengths, one after another: d_q, d_k, d_v.
+fn gradients(
+    cpu: &Cpu,
+    case: Case,
+    s: &Sequence,
+    lengths: &[usize],
+    d_out: &[f32],
+) -> [Vec<f32>; 3] {
+    let (mut arena, blocks): (_, Vec<Vec<u32>>) = {
+        let mut next = 0..;
+        let mut take = |n: usize| next.by_ref().take(n.div_ceil(KV_BLOCK)).collect();
+        let blocks: Vec<Vec<u32>> = lengths.iter().map(|&n| take(n)).collect();
+        (case.arena(KvDtype::F32, blocks.iter().map(Vec::len).sum()), blocks)
+    };
+    let mut row0 = 0;
+    let mut segments = Vec::new();
+    for (&n_rows, blocks) in lengths.iter().zip(&blocks) {
+        segments.push(Segment { row0, n_rows, pos0: 0, blocks });
+        row0 += n_rows;
+    }
+    store(cpu, &mut arena, 0, &segments, &s.k, &s.v);
+    let (mut out, mut lse) = (vec![0.0; s.q.len()], vec![0.0; s.n * case.n_heads]);
+    attention_with_lse(cpu, &arena, 0, &segments, case.params(), &s.q, &mut out, &mut lse);
+    let nan = |n: usize| vec![f32::NAN; n];
+    let (mut d_q, mut d_k, mut d_v) = (nan(s.q.len()), nan(s.k.len()), nan(s.v.len()));
+    attention_backward(
+        cpu,
+        &segments,
+        case.params(),
+        case.n_kv_heads,
+        case.d_head,
+        &s.q,
+        &s.k,
+        &s.v,
+        &out,
+        d_out,
+        &lse,
+        &mut d_q,
+        &mut d_k,
+        &mut d_v,
+    );
+    [d_q, d_k, d_v]
+}
+
+/// The loss sum(out d_out) of the same batch in f64.
+fn loss(case: Case, inputs: &[Vec<f64>; 3], lengths: &[usize], d_out: &[f32]) -> f64 {
+    let (q_row, kv_row) = case.row();
+    let (mut sum, mut row0) = (0.0, 0);
+    for &n in lengths {
+        let part = |x: &'_ [f64], row: usize| x[row0 * row..(row0 + n) * row].to_vec();
+        let [q, k, v] = inputs;
+        let rows = [part(q, q_row), part(k, kv_row), part(v, kv_row)];
+        let (out, _) = reference::attention::attention(
+            case.params(),
+            case.n_kv_heads,
+            case.d_head,
+            0,
+            [&rows[0], &rows[1], &rows[2]],
+        );
+        let d_out = &d_out[row0 * q_row..];
+        sum += out.iter().zip(d_out).map(|(o, d)| o * f64::from(*d)).sum::<f64>();
+        row0 += n;
+    }
+    sum
+}
+
+#[test]
+fn gradients_match_differences_in_f64() {
+    for (i, case) in cases().into_iter().enumerate() {
+        let lengths = [[70, 3, 1].as_slice(), &[131], &[64, 65]][i % 3];
+        let n = lengths.iter().sum();
+        let s = case.sequence(n, 30 + i as u64, 0, 1);
+        let d_out = numbers(s.q.len(), 99);
+        let inputs = [wide(&s.q), wide(&s.k), wide(&s.v)];
+        // Single coordinates, and directions that touch all of them.
+        let h = 1e-4;
+        let slope = |which: usize, direction: &dyn Fn(usize) -> f64| {
+            let moved = |h: f64| {
+                let mut x = inputs.clone();
+                x[which].iter_mut().enumerate().for_each(|(i, x)| *x += h * direction(i));
+                loss(case, &x, lengths, &d_out)
+            };
+            (moved(h) - moved(-h)) / (2.0 * h)
+        };
+        let probes: Vec<(usize, Vec<f64>)> = (0..3)
+            .flat_map(|which| {
+                let len = inputs[which].len();
+                let one = |at: usize| (0..len).map(|i| f64::from(u8::from(i == at))).collect();
+                let signs = |seed| wide(&numbers(len, seed));
+                [one(0), one(len / 2), one(len - 1), one(len * 2 / 3), signs(5), signs(6)]
+                    .map(|direction| (which, direction))
+            })
+            .collect();
+        let want: Vec<f64> = probes.iter().map(|(w, d)| slope(*w, &|i| d[i])).collect();
+        for isa in Isa::available() {
+            let got = gradients(&Cpu::new(isa, 2), case, &s, lengths, &d_out);
+            for ((which, direction), want) in probes.iter().zip(&want) {
+                let along = wide(&got[*which]);
+                let along: f64 = along.iter().zip(direction).map(|(a, b)| a * b).sum();
+                let length = direction.iter().map(|d| d * d).sum::<f64>().sqrt();
+                assert!(
+                    (along - want).abs() <= 3e-5 * length.max(want.abs()),
+                    "{which}: {along} instead of {want}: {case:?} {lengths:?} on {}",
+                    isa.tier()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_have_the_same_bits_with_any_number_of_threads() {
+    let case = Case { n_heads: 6, n_kv_heads: 2, d_head: 40, window: Some(300), softcap: None };
+    for isa in Isa::available() {
+        for lengths in [[700].as_slice(), &[30, 260, 1]] {
+            let s = case.sequence(lengths.iter().sum(), 77, 0, 1);
+            let d_out = numbers(s.q.len(), 98);
+            let on = |n| gradients(&Cpu::new(isa, n), case, &s, lengths, &d_out).map(|g| bits(&g));
+            let one = on(1);
+            assert!(one == on(2) && one == on(3), "{lengths:?} on {}", isa.tier());
+        }
+    }
+}
+
+#[test]
+fn a_sequence_divided_into_parts_has_the_gradients_of_f64() {
+    // Long enough for several parts: checked along random directions.
+    let case = Case { n_heads: 2, n_kv_heads: 1, d_head: 16, window: None, softcap: None };
+    let lengths = [900];
+    let s = case.sequence(900, 41, 0, 1);
+    let d_out = numbers(s.q.len(), 97);
+    let inputs = [wide(&s.q), wide(&s.k), wide(&s.v)];
+    let got = gradients(&Cpu::single(), case, &s, &lengths, &d_out);
+    for which in 0..3 {
+        let direction = wide(&numbers(inputs[which].len(), 8));
+        let moved = |h: f64| {
+            let mut x = inputs.clone();
+            x[which].iter_mut().zip(&direction).for_each(|(x, d)| *x += h * d);
+            loss(case, &x, &lengths, &d_out)
+        };
+        let want = (moved(1e-4) - moved(-1e-4)) / 2e-4;
+        let along: f64 = wide(&got[which]).iter().zip(&direction).map(|(a, b)| a * b).sum();
+        assert!((along - want).abs() <= 1e-4 * want.abs().max(10.0), "{which}: {along}, {want}");
     }
 }

@@ -10,6 +10,7 @@ mod block;
 mod config;
 mod decoder;
 mod error;
+mod footprint;
 mod load;
 mod names;
 mod rope;
@@ -22,6 +23,7 @@ pub use config::{
     Biases, Config, Family, LayerKind, Moe, Norm, NormKind, Placement, QkNorm, SpecialTokens,
 };
 pub use decoder::Decoder;
+pub use footprint::Footprint;
 pub use error::{ModelError, Result};
 pub use load::{Checkpoint, LoadOptions};
 pub use rope::{Rope, RopeScaling, Yarn};

@@ -55,6 +55,24 @@ impl Checkpoint {
         &self.read.notes
     }
 
+    /// The smallest of F16, BF16 and F32 that holds every matrix as it is stored, without loss.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the file lacks a tensor.
+    pub fn lossless_dtype(&self) -> Result<DType> {
+        let mut found = None;
+        for info in self.config().tensors().iter().filter(|t| !t.id.role.is_vector()) {
+            let place = self.source.place(self.config(), info);
+            let dtype = self.source.view(info, &place)?.dtype;
+            match found {
+                None if matches!(dtype, DType::F16 | DType::BF16) => found = Some(dtype),
+                Some(d) if d == dtype => {}
+                _ => return Ok(DType::F32),
+            }
+        }
+        Ok(found.unwrap_or(DType::F32))
+    }
+
     /// f32 values of a tensor of [`Config::tensors`], row-major (n, k).
     ///
     /// # Errors

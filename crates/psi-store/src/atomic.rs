@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all: written under a temporary name, synced, renamed.
+//! Files and folders that appear whole or not at all: written under another name, synced, renamed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -9,8 +9,8 @@ use crate::error::{Result, StoreError};
 
 /// Replaces `path` by `bytes` so that a crash at any moment leaves the old file or the new one.
 ///
-/// The temporary file lies in the same folder, is fsynced, renamed over `path`, and the folder is fsynced
-/// (on Unix). Errors name `path`; the temporary file is removed.
+/// The temporary file lies in the same folder, is fsynced, renamed over `path`, and the folder is
+/// fsynced (on Unix). Errors name `path`; the temporary file is removed.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = AtomicFile::create(path)?;
     file.write_all(bytes).map_err(|e| StoreError::io(path, "writing", e))?;
@@ -34,14 +34,12 @@ pub struct AtomicFile {
 impl AtomicFile {
     /// Starts a replacement of `path`, whose folder must exist.
     pub fn create(path: &Path) -> Result<Self> {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
         if path.file_name().is_none() {
             let e = io::Error::new(io::ErrorKind::InvalidInput, "not the name of a file");
             return Err(StoreError::io(path, "creating", e));
         }
         loop {
-            let n = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let tmp = parent(path).join(format!(".psi-{}-{n}.tmp", std::process::id()));
+            let tmp = temporary_name(path);
             match OpenOptions::new().read(true).write(true).create_new(true).open(&tmp) {
                 Ok(file) => {
                     return Ok(Self {
@@ -51,7 +49,6 @@ impl AtomicFile {
                         pending: true,
                     });
                 }
-                // Left by a killed process that had our number: take the next name.
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(e) => return Err(StoreError::io(path, "creating", e)),
             }
@@ -69,8 +66,8 @@ impl AtomicFile {
         result.map_err(|e| StoreError::io(&self.path, "sizing", e))
     }
 
-    /// Syncs and closes the file but leaves it under its temporary name, so that many finished files
-    /// can wait for one commit without holding descriptors.
+    /// Syncs and closes the file but leaves it under its temporary name, so that many finished
+    /// files can wait for one commit without holding descriptors.
     pub fn seal(&mut self) -> Result<()> {
         if let Some(file) = self.file.take() {
             file.sync_all().map_err(|e| StoreError::io(&self.path, "syncing", e))?;
@@ -115,6 +112,69 @@ impl Drop for AtomicFile {
             let _ = fs::remove_file(&self.tmp);
         }
     }
+}
+
+/// A folder being filled that takes its real name only on [`AtomicDir::commit`]: a checkpoint of
+/// weights, configuration and tokenizer is there as a whole or not at all.
+///
+/// Dropped without a commit, it is deleted.
+#[derive(Debug)]
+pub struct AtomicDir {
+    path: PathBuf,
+    tmp: PathBuf,
+    /// True until the temporary name is gone.
+    pending: bool,
+}
+
+impl AtomicDir {
+    /// Starts the folder `path`, which must not exist; the folder it lies in must.
+    pub fn create(path: &Path) -> Result<Self> {
+        if path.symlink_metadata().is_ok() {
+            let e = io::Error::new(io::ErrorKind::AlreadyExists, "something of that name is there");
+            return Err(StoreError::io(path, "creating", e));
+        }
+        loop {
+            let tmp = temporary_name(path);
+            match fs::create_dir(&tmp) {
+                Ok(()) => return Ok(Self { path: path.to_owned(), tmp, pending: true }),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(StoreError::io(path, "creating", e)),
+            }
+        }
+    }
+
+    /// Where to put the files for now. They must be durable before the commit, as what
+    /// [`write_atomic`] and [`crate::TensorSink`] write is.
+    pub fn staging(&self) -> &Path {
+        &self.tmp
+    }
+
+    /// Gives the folder its name, durably.
+    ///
+    /// # Errors
+    /// If a file, or a folder that is not empty, has taken the name meanwhile.
+    pub fn commit(mut self) -> Result<()> {
+        sync_dir(&self.tmp)?;
+        fs::rename(&self.tmp, &self.path).map_err(|e| StoreError::io(&self.path, "renaming", e))?;
+        self.pending = false;
+        sync_dir(parent(&self.path))
+    }
+}
+
+impl Drop for AtomicDir {
+    fn drop(&mut self) {
+        if self.pending {
+            let _ = fs::remove_dir_all(&self.tmp); // as for a file
+        }
+    }
+}
+
+/// A name beside `path` that nothing of this process uses. A killed process that had our number may
+/// have left one, so the caller tries again if it is taken.
+fn temporary_name(path: &Path) -> PathBuf {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let n = COUNTER.fetch_add(1, Ordering::Relaxed);
+    parent(path).join(format!(".psi-{}-{n}.tmp", std::process::id()))
 }
 
 /// The folder of `path`; a bare name lies in the current one.
@@ -181,6 +241,23 @@ mod tests {
         assert!(!path.exists());
         file.commit().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"x");
+    }
+
+    #[test]
+    fn a_folder_appears_whole_and_never_over_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("step-100");
+        let new = AtomicDir::create(&path).unwrap();
+        write_atomic(&new.staging().join("config.json"), b"{}").unwrap();
+        assert!(!path.exists());
+        new.commit().unwrap();
+        assert_eq!(names(&path), ["config.json"]);
+        let err = AtomicDir::create(&path).unwrap_err();
+        assert_eq!(err.path(), Some(path.as_path()));
+        let other = AtomicDir::create(&dir.path().join("step-200")).unwrap();
+        write_atomic(&dir.path().join("step-200"), b"in the way").unwrap();
+        assert!(other.commit().is_err());
+        assert_eq!(names(dir.path()), ["step-100", "step-200"]);
     }
 
     #[test]

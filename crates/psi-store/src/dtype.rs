@@ -13,12 +13,16 @@ struct Info {
 
 /// Declares [`DType`], the list of all types and the table behind their properties.
 macro_rules! dtypes {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, ggml $id:expr, safetensors $st:literal, $len:literal per $bytes:literal;)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $variant:ident = $name:literal, ggml $id:expr, safetensors $st:literal,
+        $len:literal per $bytes:literal;
+    )*) => {
         /// The element type of a stored tensor.
         ///
-        /// A type stores `block_len()` elements in `block_bytes()` bytes. Being in this list means that
-        /// psi can name, measure and copy such a tensor; which types it can compute with is the
-        /// business of the kernels.
+        /// A type stores `block_len()` elements in `block_bytes()` bytes. Being in this list means
+        /// that psi can name, measure and copy such a tensor; which types it can compute with is
+        /// the business of the kernels.
         ///
         /// Sources: the type numbers and block sizes of `ggml.h` and the `gguf` package's
         /// `GGML_QUANT_SIZES`; the dtype names of the safetensors format.
@@ -34,7 +38,11 @@ macro_rules! dtypes {
             const fn info(self) -> Info {
                 match self {
                     $(Self::$variant => Info {
-                        name: $name, ggml_id: $id, in_safetensors: $st, block_len: $len, block_bytes: $bytes,
+                        name: $name,
+                        ggml_id: $id,
+                        in_safetensors: $st,
+                        block_len: $len,
+                        block_bytes: $bytes,
                     },)*
                 }
             }
@@ -139,6 +147,8 @@ dtypes! {
     Nvfp4 = "NVFP4", ggml Some(40), safetensors false, 64 per 36;
     /// 1 bit, one f16 scale per 128.
     Q1_0 = "Q1_0", ggml Some(41), safetensors false, 128 per 18;
+    /// 2 bits, one f16 scale per 64.
+    Q2_0 = "Q2_0", ggml Some(42), safetensors false, 64 per 18;
 }
 
 impl DType {
@@ -188,8 +198,8 @@ impl DType {
         Self::ALL.iter().copied().find(|d| d.safetensors_name() == Some(name))
     }
 
-    /// `n_elements / block_len * block_bytes`: bytes of `n_elements` elements, or `None` if that is not
-    /// a whole number of blocks or does not fit in `usize`.
+    /// `n_elements / block_len * block_bytes`: bytes of `n_elements` elements, or `None` if that is
+    /// not a whole number of blocks or does not fit in `usize`.
     pub fn checked_bytes(self, n_elements: usize) -> Option<usize> {
         let info = self.info();
         if !n_elements.is_multiple_of(info.block_len) {
@@ -198,8 +208,8 @@ impl DType {
         (n_elements / info.block_len).checked_mul(info.block_bytes)
     }
 
-    /// Bytes of one contiguous tensor of `shape` (row-major, innermost last); `None` on overflow or if a
-    /// quantised row is not a whole number of blocks.
+    /// Bytes of one contiguous tensor of `shape` (row-major, innermost last); `None` on overflow or
+    /// if a quantised row is not a whole number of blocks.
     pub fn checked_shape_bytes(self, shape: &[usize]) -> Option<usize> {
         let n = checked_elements(shape)?;
         let row = shape.last().copied().unwrap_or(1);

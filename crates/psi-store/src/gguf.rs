@@ -1,8 +1,8 @@
-//! GGUF: llama.cpp's single-file models, versions 2 and 3, little endian, read through a mapping and written
-//! in a stream.
+//! GGUF, llama.cpp's model files: versions 2 and 3, little endian, mapped and written in a stream.
 //!
-//! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>. Opening a file walks its header once
-//! and stores where things lie; arrays (a vocabulary has 150,000 strings) are decoded when asked for.
+//! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>. Opening a file walks its
+//! header once and stores where things lie; arrays (a vocabulary has 150,000 strings) are decoded
+//! when asked for.
 
 mod parse;
 mod split;
@@ -41,12 +41,13 @@ struct File {
 }
 
 impl Gguf {
-    /// Opens `path`, and if it is the first file of a split model (`NAME-00001-of-00003.gguf`) the others.
+    /// Opens `path`, and if it is the first file of a split model (`NAME-00001-of-00003.gguf`) the
+    /// others.
     ///
     /// # Errors
-    /// Anything that breaks the format's rules, with the key, tensor or byte at fault; big-endian and
-    /// version 1 files; pickles and other kinds of files. Nothing in the file can make this allocate more
-    /// than a small multiple of the header's real size.
+    /// Anything that breaks the format's rules, with the key, tensor or byte at fault; big-endian
+    /// and version 1 files; pickles and other kinds of files. Nothing in the file can make this
+    /// allocate more than a small multiple of the header's real size.
     pub fn open(path: &Path) -> Result<Self> {
         sniff::refuse_by_name(path)?;
         let first = File { path: path.to_owned(), bytes: Bytes::map(path)? };
@@ -63,8 +64,8 @@ impl Gguf {
         model.index()
     }
 
-    /// Reads a GGUF file that is already in memory; `label` stands for its path in messages. Files of a
-    /// split model are refused, as the others cannot be found.
+    /// Reads a GGUF file that is already in memory; `label` stands for its path in messages. Files
+    /// of a split model are refused, as the others cannot be found.
     pub fn from_bytes(label: &Path, bytes: Vec<u8>) -> Result<Self> {
         let header = Header::parse(label, &bytes, 0)?;
         let file = File { path: label.to_owned(), bytes: Bytes::Owned(bytes) };
@@ -172,8 +173,8 @@ impl Gguf {
     }
 }
 
-/// Typed access to metadata. `get_*` needs the key; `opt_*` gives `None` if it is not there. Both refuse a value
-/// of another type with an error that names file, key, and both types.
+/// Typed access to metadata. `get_*` needs the key; `opt_*` gives `None` if it is not there. Both
+/// refuse a value of another type with an error that names file, key, and both types.
 impl Gguf {
     /// Text.
     pub fn get_str(&self, key: &str) -> Result<&str> {
@@ -293,8 +294,9 @@ impl Gguf {
         self.typed(key, "an array of integers", |v| v.as_array()?.to_i64s())
     }
 
-    /// Integers of at least 0: one value, or an array with one per layer, as `*.attention.head_count_kv`
-    /// and `*.feed_forward_length` may be. One value gives a vector of length 1.
+    /// Integers of at least 0: one value, or an array with one per layer, as
+    /// `*.attention.head_count_kv` and `*.feed_forward_length` may be. One value gives a vector of
+    /// length 1.
     pub fn opt_u64_or_array(&self, key: &str) -> Result<Option<Vec<u64>>> {
         self.typed(key, "an integer of at least 0 or an array of them", |v| match v {
             Value::Array(a) => a.to_u64s(),

@@ -27,10 +27,10 @@ pub struct HomeVars<'a> {
 }
 
 impl HomeVars<'_> {
-    /// `PSI_HOME`, else the platform's data directory: `$XDG_DATA_HOME/psi` or `~/.local/share/psi`;
-    /// `~/Library/Application Support/psi` on macOS; `%LOCALAPPDATA%\psi` on Windows. `None` if nothing
-    /// needed for that is set. Empty values count as not set, as does a relative `XDG_DATA_HOME` (XDG
-    /// Base Directory Specification).
+    /// `PSI_HOME`, else the platform's data directory: `$XDG_DATA_HOME/psi` or
+    /// `~/.local/share/psi`; `~/Library/Application Support/psi` on macOS; `%LOCALAPPDATA%\psi` on
+    /// Windows. `None` if nothing needed for that is set. Empty values count as not set, as does a
+    /// relative `XDG_DATA_HOME` (XDG Base Directory Specification).
     pub fn locate(&self) -> Option<PathBuf> {
         let set = |v: Option<&OsStr>| v.filter(|v| !v.is_empty()).map(PathBuf::from);
         let base = || {

@@ -1,5 +1,6 @@
-//! Checkpoints and files on disk: safetensors and GGUF read and written, atomic writes, content hashes and the
-//! model directory, so that no other crate parses an untrusted file or leaves half of one behind.
+//! Checkpoints and files on disk: safetensors and GGUF read and written, atomic writes, content
+//! hashes and the model directory, so that no other crate parses an untrusted file or leaves half
+//! of one behind.
 //!
 //! Everything read from a file is checked before it is used: a count is bounded by the bytes that
 //! remain, an offset by the length of the file, a size is computed with checked arithmetic. What is
@@ -20,7 +21,7 @@ mod sink;
 mod sniff;
 mod tensor;
 
-pub use atomic::{AtomicFile, write_atomic};
+pub use atomic::{AtomicDir, AtomicFile, write_atomic};
 pub use dtype::DType;
 pub use error::{At, Result, StoreError};
 pub use gguf::Gguf;

@@ -12,9 +12,9 @@ use crate::error::{Result, StoreError};
 
 /// A whole file as one slice.
 ///
-/// psi replaces files by renaming a new one over them, which leaves a mapped file intact. Another program
-/// that truncates a mapped file in place makes later reads fault (SIGBUS); that is the price every
-/// mmap-based loader pays for not reading a checkpoint twice.
+/// psi replaces files by renaming a new one over them, which leaves a mapped file intact. Another
+/// program that truncates a mapped file in place makes later reads fault (SIGBUS); that is the
+/// price every mmap-based loader pays for not reading a checkpoint twice.
 pub(crate) enum Bytes {
     Mapped(Mmap),
     Owned(Vec<u8>),

@@ -23,8 +23,8 @@ const MAX_PART: usize = 128;
 
 /// `ORG/NAME` or `NAME`, with an optional `@REVISION`: what `psi pull` takes and where it puts it.
 ///
-/// Every part consists of ASCII letters, digits, `.`, `_` and `-` and neither begins nor ends with a dot, so that a
-/// name can never leave the model directory.
+/// Every part consists of ASCII letters, digits, `.`, `_` and `-` and neither begins nor ends with
+/// a dot, so that a name can never leave the model directory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModelName {
     /// The organisation or user.
@@ -137,7 +137,8 @@ impl ModelDir {
         self.root.join(name.folder())
     }
 
-    /// Every model, by name: folders with `config.json` and safetensors, and GGUF files (split ones once).
+    /// Every model, by name: folders with `config.json` and safetensors, and GGUF files (split ones
+    /// once).
     pub fn list(&self) -> Result<Vec<ModelEntry>> {
         let mut found = Vec::new();
         collect(&self.root, "", 1, &mut found)?;
@@ -147,12 +148,13 @@ impl ModelDir {
 
     /// The path of the model that `text` means.
     ///
-    /// In this order: an existing path; an alias; a model of the directory by its name, by its name without
-    /// `.gguf`, by its name in other case, or by its last part if only one model has it; a folder of the
-    /// directory that holds exactly one GGUF file.
+    /// In this order: an existing path; an alias; a model of the directory by its name, by its name
+    /// without `.gguf`, by its name in other case, or by its last part if only one model has it; a
+    /// folder of the directory that holds exactly one GGUF file.
     ///
     /// # Errors
-    /// [`StoreError::NoSuchModel`] with similar names; for pickled weights [`StoreError::Unsupported`].
+    /// [`StoreError::NoSuchModel`] with similar names; for pickled weights
+    /// [`StoreError::Unsupported`].
     pub fn resolve(&self, text: &str) -> Result<PathBuf> {
         if let Some(path) = existing_path(text)? {
             return Ok(path);
@@ -193,7 +195,8 @@ impl ModelDir {
         })
     }
 
-    /// Makes `alias` stand for `target` (a model's name or a path), or removes it if `target` is `None`.
+    /// Makes `alias` stand for `target` (a model's name or a path), or removes it if `target` is
+    /// `None`.
     pub fn set_alias(&self, alias: &str, target: Option<&str>) -> Result<()> {
         if let Some(why) = part_error(alias) {
             return Err(StoreError::BadName { name: alias.to_owned(), why });

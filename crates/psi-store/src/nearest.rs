@@ -2,8 +2,8 @@
 
 /// The names within edit distance `max(2, len / 3)` of `typed`, nearest first, at most `n` of them.
 ///
-/// Distance is Levenshtein's over lower-cased characters; a name that contains what was typed (of three
-/// characters or more) counts as distance 1.
+/// Distance is Levenshtein's over lower-cased characters; a name that contains what was typed (of
+/// three characters or more) counts as distance 1.
 pub fn nearest<'a>(
     typed: &str,
     known: &mut dyn Iterator<Item = &'a str>,

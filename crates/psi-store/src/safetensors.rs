@@ -1,8 +1,8 @@
-//! safetensors: Hugging Face's weights format, one file or sharded with an index, read through a mapping.
+//! safetensors, Hugging Face's weights format: one file, or sharded with an index.
 //!
-//! Format: <https://github.com/huggingface/safetensors>. A file is a `u64` header length, a JSON header and the
-//! tensors' bytes without gaps. psi parses the header itself so that every refusal can name the file, the
-//! tensor and the byte, and refuses what the format's own library refuses.
+//! Format: <https://github.com/huggingface/safetensors>. A file is a `u64` header length, a JSON
+//! header and the tensors' bytes without gaps. psi parses the header itself so that every refusal
+//! can name the file, the tensor and the byte, and refuses what the format's own library refuses.
 
 mod header;
 mod index;
@@ -45,11 +45,13 @@ struct File {
 
 impl SafeTensors {
     /// Opens a `.safetensors` file, a `*.safetensors.index.json`, or a folder that holds
-    /// `model.safetensors`, else `model.safetensors.index.json`, else exactly one `.safetensors` file.
+    /// `model.safetensors`, else `model.safetensors.index.json`, else exactly one `.safetensors`
+    /// file.
     ///
     /// # Errors
-    /// Anything that breaks the format's rules, with the tensor or byte at fault; an index that names
-    /// files outside its folder or tensors its shards do not hold; pickles and other kinds of files.
+    /// Anything that breaks the format's rules, with the tensor or byte at fault; an index that
+    /// names files outside its folder or tensors its shards do not hold; pickles and other kinds of
+    /// files.
     pub fn open(path: &Path) -> Result<Self> {
         if path.is_dir() {
             return match index::weights_in(path)? {
@@ -123,8 +125,8 @@ impl SafeTensors {
         self.files.iter().map(|f| f.bytes.len() as u64).sum()
     }
 
-    /// The free-form metadata of the header; for a sharded checkpoint that of all shards, the first one's
-    /// value winning.
+    /// The free-form metadata of the header; for a sharded checkpoint that of all shards, the first
+    /// one's value winning.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
     }

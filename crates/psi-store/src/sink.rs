@@ -11,8 +11,8 @@ use crate::tensor::TensorSpec;
 
 /// Receives the bytes of the tensors that a writer has announced.
 ///
-/// Tensors may come in any order; each is written once. [`TensorSink::finish`] gives the files their names if
-/// and only if every tensor is there; a sink dropped before that leaves no trace.
+/// Tensors may come in any order; each is written once. [`TensorSink::finish`] gives the files
+/// their names if and only if every tensor is there; a sink dropped before that leaves no trace.
 #[derive(Debug)]
 pub struct TensorSink {
     files: Vec<Part>,
@@ -103,7 +103,8 @@ impl TensorSink {
     /// Writes a whole tensor.
     ///
     /// # Errors
-    /// A name that was not announced or was written before, a wrong number of bytes, a failing disk.
+    /// A name that was not announced or was written before, a wrong number of bytes, a failing
+    /// disk.
     pub fn write(&mut self, name: &str, data: &[u8]) -> Result<()> {
         let (i, n_bytes) = self.slot(name)?;
         if data.len() != n_bytes {
@@ -115,8 +116,8 @@ impl TensorSink {
         self.close_slot(i)
     }
 
-    /// Writes a tensor piece by piece: `produce` is given a buffered writer and must write exactly the
-    /// announced number of bytes. After an error the sink refuses to finish.
+    /// Writes a tensor piece by piece: `produce` is given a buffered writer and must write exactly
+    /// the announced number of bytes. After an error the sink refuses to finish.
     pub fn write_with(
         &mut self,
         name: &str,

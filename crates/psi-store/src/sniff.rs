@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::error::{Result, StoreError};
 
-const CONVERT: &str = "psi loads safetensors and GGUF only, because unpickling a file runs code from it; \
-     get the safetensors version of the model, or convert it with a tool you trust";
+const CONVERT: &str = "psi loads safetensors and GGUF only, because unpickling a file runs code \
+     from it; get the safetensors version of the model, or convert it with a tool you trust";
 
 /// Refuses what can be told from the extension alone: pickled weights.
 pub(crate) fn refuse_by_name(path: &Path) -> Result<()> {
@@ -24,7 +24,8 @@ pub(crate) fn refuse_by_name(path: &Path) -> Result<()> {
     }
 }
 
-/// What the first bytes say the file is, if it is something else than `expected` ("GGUF", "safetensors").
+/// What the first bytes say the file is, if it is something else than `expected` ("GGUF",
+/// "safetensors").
 pub(crate) fn refuse_by_content(path: &Path, bytes: &[u8], expected: &str) -> Option<StoreError> {
     let starts = |magic: &[u8]| bytes.starts_with(magic);
     let is_pickle = matches!(bytes, [0x80, 2..=5, ..]);

@@ -53,7 +53,8 @@ impl TensorSpec {
         Self { name: name.to_owned(), dtype, shape: shape.to_vec() }
     }
 
-    /// Bytes of the tensor; `None` on overflow or if a quantised row is not a whole number of blocks.
+    /// Bytes of the tensor; `None` on overflow or if a quantised row is not a whole number of
+    /// blocks.
     pub fn n_bytes(&self) -> Option<usize> {
         self.dtype.checked_shape_bytes(&self.shape)
     }

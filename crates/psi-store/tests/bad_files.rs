@@ -1,7 +1,8 @@
-//! Files that must be refused: each with its path and the reason, and without the memory it asks for.
+//! Files that must be refused: with path and reason, and without the memory they ask for.
 //!
-//! The lists follow the published attacks on GGUF and safetensors readers. Every row starts from a good file and
-//! spoils one thing; the good files themselves must open, so a row cannot pass for the wrong reason.
+//! The lists follow the published attacks on GGUF and safetensors readers. Every row starts from a
+//! good file and spoils one thing; the good files themselves must open, so a row cannot pass for
+//! the wrong reason.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 #![expect(unsafe_code, reason = "a counting allocator must implement GlobalAlloc")]
 
@@ -26,8 +27,8 @@ fn count(change: isize) {
     PEAK.set(PEAK.get().max(LIVE.get()));
 }
 
-// SAFETY: every call is passed on to the system allocator unchanged; counting touches only thread-local
-// cells, which need no allocation and no destructor.
+// SAFETY: every call is passed on to the system allocator unchanged; counting touches only
+// thread-local cells, which need no allocation and no destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size().cast_signed());
@@ -48,7 +49,8 @@ static ALLOCATOR: Counting = Counting;
 /// The most that refusing a file may take.
 const MEMORY_LIMIT: isize = 16 << 20;
 
-/// Runs `open`, which must fail with `fragment` in the message, naming `path`, within the memory limit.
+/// Runs `open`, which must fail with `fragment` in the message, naming `path`, within the memory
+/// limit.
 fn assert_refused<T>(
     name: &str,
     path: &Path,
@@ -71,7 +73,7 @@ fn write(path: &Path, bytes: &[u8]) {
     fs::File::create(path).unwrap().write_all(bytes).unwrap();
 }
 
-// ---- GGUF -------------------------------------------------------------------------------------------
+// ---- GGUF --------------------------------------------------------------------------------------
 
 /// The pieces of a GGUF file, each of which a row can spoil.
 #[derive(Clone)]
@@ -408,7 +410,7 @@ fn a_changed_byte_never_panics_and_what_opens_can_be_read() {
     }
 }
 
-// ---- safetensors ------------------------------------------------------------------------------------
+// ---- safetensors -------------------------------------------------------------------------------
 
 fn st_bytes(json: &str, data: usize) -> Vec<u8> {
     st_raw(json.as_bytes(), data)
@@ -421,7 +423,11 @@ fn st_raw(json: &[u8], data: usize) -> Vec<u8> {
     out
 }
 
-const GOOD: &str = r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"b":{"dtype":"U8","shape":[3],"data_offsets":[16,19]}}"#;
+const GOOD: &str = concat!(
+    r#"{"__metadata__":{"format":"pt"},"#,
+    r#""a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"#,
+    r#""b":{"dtype":"U8","shape":[3],"data_offsets":[16,19]}}"#,
+);
 
 /// The good header with `from` replaced by `to`.
 fn swap(from: &str, to: &str) -> Vec<u8> {
@@ -583,7 +589,7 @@ fn every_prefix_of_a_safetensors_file_is_refused() {
     }
 }
 
-// ---- names, folders and indexes ---------------------------------------------------------------------
+// ---- names, folders and indexes ----------------------------------------------------------------
 
 #[test]
 fn pickled_weights_are_refused_by_type_with_a_hint() {
@@ -683,7 +689,7 @@ fn a_folder_without_usable_weights_says_what_it_holds() {
     assert_refused("gguf", dir.path(), "a folder of GGUF files", SafeTensors::open);
 }
 
-// ---- seeds for the fuzzers --------------------------------------------------------------------------
+// ---- seeds for the fuzzers ---------------------------------------------------------------------
 
 /// A GGUF file with every kind of value and several types of tensors.
 fn rich_gguf(dir: &Path) -> Vec<u8> {

@@ -19,7 +19,7 @@ use crate::{
     error::{Failure, Outcome, unusable},
 };
 
-pub(crate) use vocab::gguf_vocab;
+pub(crate) use vocab::{gguf_vocab, put_vocab};
 
 /// The path of a model that was given as a path, a folder or the name of a pulled model.
 pub(crate) fn resolve(given: &Path) -> Outcome<PathBuf> {
@@ -142,7 +142,11 @@ pub(crate) fn load_decoder(
     dtype: Option<Dtype>,
 ) -> Outcome<Arc<Decoder>> {
     let options = LoadOptions { format: dtype.map(format).transpose()? };
-    Decoder::load(cpu, path, &options).map(Arc::new).map_err(unusable)
+    let decoder = Decoder::load(cpu, path, &options).map_err(unusable)?;
+    for note in decoder.notes() {
+        eprintln!("psi: note: {note}");
+    }
+    Ok(Arc::new(decoder))
 }
 
 /// The panel format of a type.
@@ -168,7 +172,7 @@ pub(crate) fn kv_dtype(asked: Option<Kv>, decoder: &Decoder) -> KvDtype {
         Some(Kv::F32) => KvDtype::F32,
         Some(Kv::Bf16) => KvDtype::Bf16,
         Some(Kv::Q8) => KvDtype::Q8,
-        None if decoder.format() == Format::F32 => KvDtype::F32,
+        None if decoder.footprint().format == Format::F32 => KvDtype::F32,
         None => KvDtype::Bf16,
     }
 }

@@ -6,28 +6,51 @@
 use super::{
     half::{f16_from_f32, f32_from_f16},
     k::pack_scale_min_6,
-    simple::put_f16,
+    simple::{LARGEST_SCALE, cleaned, put_f16},
 };
 
 /// Trial offsets of the number of levels, in tenths.
 const TRIALS: std::ops::RangeInclusive<i8> = -10..=10;
 
+/// The finite f16 nearest to `x`.
 fn through_f16(x: f32) -> f32 {
-    f32_from_f16(f16_from_f32(x))
+    f32_from_f16(f16_from_f32(x.clamp(-LARGEST_SCALE, LARGEST_SCALE)))
+}
+
+/// The f16 for a scale of which `top` is the largest multiple and needs at most `most` steps: among
+/// subnormals the nearest can be so much too small that `most` steps of it do not reach `top`.
+fn super_scale(top: f32, most: f32) -> f32 {
+    let d = through_f16(top / most);
+    if top == 0.0 || (top / d).abs().round() <= most.abs() || d.abs() >= LARGEST_SCALE {
+        return d;
+    }
+    f32_from_f16(f16_from_f32(d) + 1)
+}
+
+/// `x` rounded to the nearest integer, ties to even, for |x| < 2²²: an addition that pushes the fraction
+/// out of the mantissa, which vectorises on every CPU (a rounding instruction is not in x86-64's baseline).
+fn round(x: f32) -> f32 {
+    const SHIFT: f32 = 12_582_912.0;
+    x + SHIFT - SHIFT
 }
 
 /// Level of x on the grid `scale * q - min`, q in 0..=levels.
 fn level(x: f32, inverse: f32, min: f32, levels: f32) -> f32 {
-    ((x + min) * inverse).round_ties_even().clamp(0.0, levels)
+    round(((x + min) * inverse).clamp(0.0, levels))
 }
+
+/// Sums over a block in eight lanes, which vectorise.
+type Lanes = [f32; 8];
 
 /// Squared error of the block on the grid `scale * q - min`.
 fn affine_error(x: &[f32; 32], scale: f32, min: f32, levels: f32) -> f32 {
     let inverse = if scale == 0.0 { 0.0 } else { 1.0 / scale };
-    let mut error = [0.0_f32; 8];
-    for (i, &x) in x.iter().enumerate() {
-        let e = x - (scale * level(x, inverse, min, levels) - min);
-        error[i % 8] += e * e;
+    let mut error: Lanes = [0.0; 8];
+    for x in x.as_chunks::<8>().0 {
+        for i in 0..8 {
+            let e = x[i] - (scale * level(x[i], inverse, min, levels) - min);
+            error[i] += e * e;
+        }
     }
     error.iter().sum()
 }
@@ -39,16 +62,17 @@ fn fit_affine(x: &[f32; 32], levels: f32) -> (f32, f32) {
     if high <= low {
         return (0.0, 0.0);
     }
+    let x_sum = x.iter().sum();
     let mut best = (f32::INFINITY, 0.0, 0.0);
     for trial in TRIALS {
         let mut scale = (high - low) / (levels + f32::from(trial) * 0.1);
         let mut min = -low;
         for _ in 0..2 {
-            let error = affine_error(x, scale, min, levels);
+            let (error, refitted) = refit(x, x_sum, (scale, min), levels);
             if error < best.0 {
                 best = (error, scale, min);
             }
-            (scale, min) = refit(x, scale, min, levels);
+            (scale, min) = refitted;
         }
         let error = affine_error(x, scale, min, levels);
         if error < best.0 {
@@ -58,29 +82,35 @@ fn fit_affine(x: &[f32; 32], levels: f32) -> (f32, f32) {
     (best.1, best.2)
 }
 
-/// Least squares for (scale, min) with the levels that (scale, min) gives; min stays >= 0.
-fn refit(x: &[f32; 32], scale: f32, min: f32, levels: f32) -> (f32, f32) {
+/// The squared error of the grid (scale, min), and the least-squares (scale, min >= 0) for its levels.
+fn refit(x: &[f32; 32], x_sum: f32, (scale, min): (f32, f32), levels: f32) -> (f32, (f32, f32)) {
     let inverse = 1.0 / scale;
-    let (mut l1, mut l2, mut x1, mut xl) = (0.0_f32, 0.0_f32, 0.0_f32, 0.0_f32);
-    for &x in x {
-        let l = level(x, inverse, min, levels);
-        l1 += l;
-        l2 += l * l;
-        x1 += x;
-        xl += x * l;
+    let (mut l1, mut l2, mut xl): (Lanes, Lanes, Lanes) = ([0.0; 8], [0.0; 8], [0.0; 8]);
+    let mut error: Lanes = [0.0; 8];
+    for x in x.as_chunks::<8>().0 {
+        for i in 0..8 {
+            let l = level(x[i], inverse, min, levels);
+            let e = x[i] - (scale * l - min);
+            error[i] += e * e;
+            l1[i] += l;
+            l2[i] += l * l;
+            xl[i] += x[i] * l;
+        }
     }
+    let [error, l1, l2, xl] = [error, l1, l2, xl].map(|lanes| lanes.iter().sum::<f32>());
     let n = 32.0;
     let det = n * l2 - l1 * l1;
     if det <= 0.0 {
-        return (scale, min);
+        return (error, (scale, min));
     }
-    let (s, m) = ((n * xl - x1 * l1) / det, (l1 * xl - l2 * x1) / det);
-    match (s > 0.0, m >= 0.0) {
+    let (s, m) = ((n * xl - x_sum * l1) / det, (l1 * xl - l2 * x_sum) / det);
+    let refitted = match (s > 0.0, m >= 0.0) {
         (true, true) => (s, m),
         // The best grid through zero.
         (_, false) if l2 > 0.0 && xl > 0.0 => (xl / l2, 0.0),
         _ => (scale, min),
-    }
+    };
+    (error, refitted)
 }
 
 /// One super-block of Q4_K or Q5_K before its bits are laid out.
@@ -92,14 +122,16 @@ struct Affine {
 }
 
 fn quantize_affine(x: &[f32], levels: f32) -> Affine {
-    let subs: Vec<[f32; 32]> = x
-        .chunks_exact(32)
-        .map(|c| std::array::from_fn(|i| if c[i].is_finite() { c[i] } else { 0.0 }))
-        .collect();
-    let fits: Vec<(f32, f32)> = subs.iter().map(|x| fit_affine(x, levels)).collect();
+    let subs: [[f32; 32]; 8] =
+        std::array::from_fn(|s| std::array::from_fn(|i| cleaned(x[s * 32 + i])));
+    let first = subs[0][0];
+    if subs.iter().flatten().all(|&x| x == first) {
+        return constant_affine(first, levels as u8);
+    }
+    let fits = subs.map(|x| fit_affine(&x, levels));
     let top = |f: fn(&(f32, f32)) -> f32| fits.iter().map(f).fold(0.0_f32, f32::max);
-    let d = through_f16(top(|f| f.0) / 63.0);
-    let dmin = through_f16(top(|f| f.1) / 63.0);
+    let d = super_scale(top(|f| f.0), 63.0);
+    let dmin = super_scale(top(|f| f.1), 63.0);
     let mut out = Affine { d, dmin, pairs: [(0, 0); 8], q: [0; 256] };
     for (i, (x, &(scale, min))) in subs.iter().zip(&fits).enumerate() {
         let (s, m) = nearest_pair(x, (scale, min), (d, dmin), levels);
@@ -111,6 +143,27 @@ fn quantize_affine(x: &[f32], levels: f32) -> Affine {
         }
     }
     out
+}
+
+/// A block of one value: of all products s * q the one for which x / (s * q) is nearest to an f16.
+fn constant_affine(x: f32, levels: u8) -> Affine {
+    let mut best = (f32::INFINITY, 0.0, 0, 0);
+    let most = if x < 0.0 { 1 } else { levels };
+    for s in 1..=63_u8 {
+        for q in 1..=most {
+            let d = through_f16(x.abs() / (f32::from(s) * f32::from(q)));
+            let error = (d * f32::from(s) * f32::from(q) - x.abs()).abs();
+            if error < best.0 {
+                best = (error, d, s, q);
+            }
+        }
+    }
+    let (_, d, s, q) = best;
+    if x < 0.0 {
+        Affine { d: 0.0, dmin: d, pairs: [(0, s); 8], q: [0; 256] }
+    } else {
+        Affine { d, dmin: 0.0, pairs: [(s, 0); 8], q: [q; 256] }
+    }
 }
 
 /// The 6-bit (scale, min) near the fitted ones with the least error of the block.
@@ -162,15 +215,25 @@ pub(super) fn quantize_q5(x: &[f32], block: &mut [u8]) {
     }
 }
 
-/// Squared error of 16 values on the grid scale * q, q in -32..=31.
-fn signed_error(x: &[f32; 16], scale: f32) -> f32 {
+/// Level of x on the grid `scale * q`, q in -32..=31.
+fn signed_level(x: f32, inverse: f32) -> f32 {
+    round((x * inverse).clamp(-32.0, 31.0))
+}
+
+/// Sums of 16 values on the grid scale * q: the squared error, x * q and q * q.
+fn signed_sums(x: &[f32; 16], scale: f32) -> (f32, f32, f32) {
     let inverse = if scale == 0.0 { 0.0 } else { 1.0 / scale };
-    let mut error = [0.0_f32; 8];
-    for (i, &x) in x.iter().enumerate() {
-        let e = x - scale * (x * inverse).round_ties_even().clamp(-32.0, 31.0);
-        error[i % 8] += e * e;
+    let (mut error, mut xl, mut ll): (Lanes, Lanes, Lanes) = ([0.0; 8], [0.0; 8], [0.0; 8]);
+    for x in x.as_chunks::<8>().0 {
+        for i in 0..8 {
+            let l = signed_level(x[i], inverse);
+            let e = x[i] - scale * l;
+            error[i] += e * e;
+            xl[i] += x[i] * l;
+            ll[i] += l * l;
+        }
     }
-    error.iter().sum()
+    (error.iter().sum(), xl.iter().sum(), ll.iter().sum())
 }
 
 /// Best scale (of either sign: -32 has no mirror image) for x ~ scale * q.
@@ -182,40 +245,28 @@ fn fit_signed(x: &[f32; 16]) -> f32 {
     let mut best = (f32::INFINITY, 0.0);
     for trial in TRIALS {
         let mut scale = extreme / -(32.0 + f32::from(trial) * 0.1);
-        for _ in 0..2 {
-            let error = signed_error(x, scale);
+        for _ in 0..3 {
+            let (error, xl, ll) = signed_sums(x, scale);
             if error < best.0 {
                 best = (error, scale);
             }
-            let (mut xl, mut ll) = (0.0, 0.0);
-            for &x in x {
-                let l = (x / scale).round_ties_even().clamp(-32.0, 31.0);
-                xl += x * l;
-                ll += l * l;
-            }
             scale = if xl * scale > 0.0 { xl / ll } else { scale };
-        }
-        let error = signed_error(x, scale);
-        if error < best.0 {
-            best = (error, scale);
         }
     }
     best.1
 }
 
 pub(super) fn quantize_q6(x: &[f32], block: &mut [u8]) {
-    let subs: Vec<[f32; 16]> = x
-        .chunks_exact(16)
-        .map(|c| std::array::from_fn(|i| if c[i].is_finite() { c[i] } else { 0.0 }))
-        .collect();
-    let fits: Vec<f32> = subs.iter().map(fit_signed).collect();
+    let subs: [[f32; 16]; 16] =
+        std::array::from_fn(|s| std::array::from_fn(|i| cleaned(x[s * 16 + i])));
+    let fits = subs.map(|x| fit_signed(&x));
     let extreme = fits.iter().fold(0.0_f32, |a, &s| if s.abs() > a.abs() { s } else { a });
-    let d = through_f16(extreme / -128.0);
+    let d = super_scale(extreme, -128.0);
     put_f16(block, 208, d);
     block[..192].fill(0);
     for (sub, (x, &fit)) in subs.iter().zip(&fits).enumerate() {
         let centre = if d == 0.0 { 0.0 } else { (fit / d).round() };
-        let error = |s: f32| signed_error(x, d * s);
+        let error = |s: f32| signed_sums(x, d * s).0;
         let s = [centre, centre - 1.0, centre + 1.0]
             .map(|s| s.clamp(-128.0, 127.0))
             .into_iter()
@@ -224,7 +275,7 @@ pub(super) fn quantize_q6(x: &[f32], block: &mut [u8]) {
         block[192 + sub] = s as i8 as u8;
         let inverse = if d * s == 0.0 { 0.0 } else { 1.0 / (d * s) };
         for (l, &x) in x.iter().enumerate() {
-            let q = ((x * inverse).round_ties_even().clamp(-32.0, 31.0) + 32.0) as u8;
+            let q = (signed_level(x, inverse) + 32.0) as u8;
             put_q6(block, sub * 16 + l, q);
         }
     }

@@ -93,23 +93,36 @@ pub(super) fn dequantize_mxfp4(block: &[u8], out: &mut [f32]) {
     }
 }
 
+/// The largest finite f16: a scale beyond it would be infinite.
+pub(super) const LARGEST_SCALE: f32 = 65504.0;
+
+/// What of `x` a quantiser looks at: values that are not finite count as zero, and those beyond every
+/// format's reach stop where squares are still finite.
+pub(super) fn cleaned(x: f32) -> f32 {
+    if x.is_finite() { x.clamp(-1e9, 1e9) } else { 0.0 }
+}
+
+/// 1 / d, but 0 where that is not finite (all values of the block are then 0 or nearly so).
 fn finite_inverse(d: f32) -> f32 {
-    if d == 0.0 { 0.0 } else { 1.0 / d }
+    let inverse = 1.0 / d;
+    if inverse.is_finite() { inverse } else { 0.0 }
 }
 
 /// d = max|x| / 127, q = round(x / d).
 pub(super) fn quantize_q8_0(x: &[f32], block: &mut [u8]) {
-    let d = x.iter().fold(0.0_f32, |a, &x| a.max(x.abs())) / 127.0;
+    let largest = x.iter().fold(0.0_f32, |a, &x| a.max(cleaned(x).abs()));
+    let d = (largest / 127.0).min(LARGEST_SCALE);
     let inverse = finite_inverse(d);
     put_f16(block, 0, d);
-    for (q, x) in block[2..].iter_mut().zip(x) {
-        *q = (x * inverse).round() as i8 as u8;
+    for (q, &x) in block[2..].iter_mut().zip(x) {
+        *q = (cleaned(x) * inverse).round().clamp(-127.0, 127.0) as i8 as u8;
     }
 }
 
 /// d = (the value of largest magnitude) / -8, so that it falls on the one level without a mirror
 /// image; then the levels are kept and d is refitted: d = sum(x l) / sum(l²), if that lowers the error.
 pub(super) fn quantize_q4_0(x: &[f32], block: &mut [u8]) {
+    let x: &[f32; LEN] = &std::array::from_fn(|i| cleaned(x[i]));
     let extreme = x.iter().fold(0.0_f32, |a, &x| if x.abs() > a.abs() { x } else { a });
     let mut best = (f32::INFINITY, 0.0, [0_u8; LEN]);
     for step in -4_i8..=4 {
@@ -124,6 +137,7 @@ pub(super) fn quantize_q4_0(x: &[f32], block: &mut [u8]) {
         }
         let fitted = if ll > 0.0 { xl / ll } else { 0.0 };
         for d in [finite_inverse(inverse), fitted] {
+            let d = d.clamp(-LARGEST_SCALE, LARGEST_SCALE);
             let d = f32_from_f16(f16_from_f32(d));
             let error: f32 =
                 levels.iter().zip(x).map(|(&q, &x)| (x - d * (f32::from(q) - 8.0)).powi(2)).sum();

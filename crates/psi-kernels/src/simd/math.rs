@@ -58,7 +58,7 @@ pub(crate) fn erf<L: Lanes>(x: L) -> L {
     let p = p.madd(s, L::splat(-0.026_860_51));
     let p = p.madd(s, L::splat(0.112_837_15));
     let p = p.madd(s, L::splat(-0.376_126_35));
-    let near = p.madd(s.mul(a), a.mul(L::splat(1.128_379_2)));
+    let near = p.madd(s.mul(a), a.mul(L::splat(std::f32::consts::FRAC_2_SQRT_PI)));
     // Above 4, erf is 1 in f32. The constant comes first so that a NaN passes.
     let b = L::splat(4.0).min(a);
     let q = L::splat(-2.090_946_3e-5).madd(b, L::splat(4.323_023e-4));
@@ -158,8 +158,8 @@ mod tests {
 
     #[test]
     fn tiers_that_fuse_multiply_and_add_agree_to_the_bit() {
-        let functions: [fn(Isa, [f32; 16]) -> [f32; 16]; 4] =
-            [exp_array, tanh_array, erf_array, sigmoid_array];
+        type Function = fn(Isa, [f32; 16]) -> [f32; 16];
+        let functions: [Function; 4] = [exp_array, tanh_array, erf_array, sigmoid_array];
         let fused: Vec<Isa> =
             Isa::available().into_iter().filter(|i| i.tier() > crate::Tier::Neon).collect();
         for f in functions {

@@ -1,4 +1,5 @@
-//! Reads a GGUF header: every count is bounded by the bytes that remain before anything is stored for it.
+//! Reads a GGUF header: every count is bounded by the bytes that remain before anything is stored
+//! for it.
 
 use std::path::Path;
 
@@ -128,8 +129,9 @@ impl Header {
         }
     }
 
-    /// Turns offsets in the data section into places in the file. As llama.cpp does, tensors must follow
-    /// one another in the order of the header, each padded to the alignment: then none can overlap.
+    /// Turns offsets in the data section into places in the file. As llama.cpp does, tensors must
+    /// follow one another in the order of the header, each padded to the alignment: then none can
+    /// overlap.
     fn place_data(&mut self, c: &Cursor<'_>) -> Result<()> {
         if self.tensors.is_empty() {
             return Ok(());
@@ -159,8 +161,8 @@ impl Header {
                 Some((s, e)) if e <= file_len => (s, e),
                 _ => {
                     let what = format!(
-                        "its {n_bytes} bytes at offset {offset} of the data section (which starts at \
-                         byte {data_start}) reach past the end of the file ({file_len} bytes)"
+                        "its {n_bytes} bytes at offset {offset} of the data section (which starts \
+                         at byte {data_start}) reach past the end of the file ({file_len} bytes)"
                     );
                     return Err(c.error_at(at(), what).with_hint(TRUNCATED));
                 }
@@ -235,12 +237,14 @@ impl<'a> Cursor<'a> {
         Ok(u64::from_le_bytes(self.array(what)?))
     }
 
-    /// Refuses a count of things of at least `min_bytes` each that the rest of the file cannot hold.
+    /// Refuses a count of things of at least `min_bytes` each that the rest of the file cannot
+    /// hold.
     fn bound(&self, count: u64, min_bytes: u64, things: &str) -> Result<()> {
         let most = self.remaining() / min_bytes;
         if count > most {
             let what = format!(
-                "the header claims {count} {things}, but the {} bytes that follow hold at most {most}",
+                "the header claims {count} {things}, but the {} bytes that follow hold at most \
+                 {most}",
                 self.remaining()
             );
             return Err(self.error(what).with_hint(TRUNCATED));
@@ -269,7 +273,8 @@ impl<'a> Cursor<'a> {
             0x0200_0000 | 0x0300_0000 => Err(StoreError::unsupported(
                 self.path,
                 "a big-endian GGUF file",
-                "get the little-endian file of the model, or convert it with llama.cpp's gguf_convert_endian.py",
+                "get the little-endian file of the model, or convert it with llama.cpp's \
+                 gguf_convert_endian.py",
             )),
             v => {
                 self.pos = 4;

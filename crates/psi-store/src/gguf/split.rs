@@ -1,4 +1,6 @@
-//! Models split over several files: `NAME-00001-of-00003.gguf` and the `split.*` keys (llama.cpp's gguf-split).
+//! Models split over several files: `NAME-00001-of-00003.gguf` and the `split.*` keys.
+//!
+//! The names and keys are those of llama.cpp's gguf-split.
 
 use std::path::{Path, PathBuf};
 

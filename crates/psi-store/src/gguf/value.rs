@@ -271,8 +271,8 @@ impl fmt::Display for Value<'_> {
     }
 }
 
-/// An array in a file, still encoded. Its length and the bounds of its strings were checked when the file
-/// was opened.
+/// An array in a file, still encoded. Its length and the bounds of its strings were checked when
+/// the file was opened.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Array<'a> {
     pub(crate) kind: Kind,
@@ -296,8 +296,8 @@ impl<'a> Array<'a> {
         self.len == 0
     }
 
-    /// The strings as raw bytes: a vocabulary may hold pieces that are no UTF-8 by themselves. `None` if
-    /// the elements are not strings.
+    /// The strings as raw bytes: a vocabulary may hold pieces that are no UTF-8 by themselves.
+    /// `None` if the elements are not strings.
     pub fn strings(&self) -> Option<Strings<'a>> {
         (self.kind == Kind::Str).then_some(Strings { rest: self.bytes, left: self.len })
     }

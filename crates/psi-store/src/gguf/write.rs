@@ -13,7 +13,8 @@ const MAX_WRITTEN_NAME: usize = 63;
 
 /// Collects metadata and tensor descriptions for a GGUF file (version 3 unless told otherwise).
 ///
-/// What cannot be written (a name too long, a type GGML lacks, ...) is reported by [`Writer::create`].
+/// What cannot be written (a name too long, a type GGML lacks, ...) is reported by
+/// [`Writer::create`].
 #[derive(Debug)]
 pub struct Writer {
     version: u32,
@@ -35,15 +36,15 @@ impl Writer {
         Self { version: 3, kv: Vec::new(), tensors: Vec::new(), alignment: DEFAULT_ALIGNMENT }
     }
 
-    /// Writes version 2 instead, for old readers. The two differ in the number only (version 3 added
-    /// big-endian files).
+    /// Writes version 2 instead, for old readers. The two differ in the number only (version 3
+    /// added big-endian files).
     pub fn version_2(&mut self) -> &mut Self {
         self.version = 2;
         self
     }
 
-    /// Sets `key`; a second value for a key replaces the first. `general.alignment` also sets the alignment
-    /// used for this file.
+    /// Sets `key`; a second value for a key replaces the first. `general.alignment` also sets the
+    /// alignment used for this file.
     pub fn put(&mut self, key: &str, value: Value<'_>) -> &mut Self {
         if let (ALIGNMENT_KEY, Value::U32(a)) = (key, value) {
             self.alignment = a.into();

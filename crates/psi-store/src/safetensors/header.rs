@@ -1,7 +1,7 @@
 //! Parses and checks the JSON header of a safetensors file.
 //!
-//! The JSON is visited as a stream, not loaded as a tree: a key that appears twice is seen (a tree would keep the
-//! last one in silence), and nothing is stored that the format does not know.
+//! The JSON is visited as a stream, not loaded as a tree: a key that appears twice is seen (a tree
+//! would keep the last one in silence), and nothing is stored that the format does not know.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -56,8 +56,8 @@ impl Header {
         Ok(header)
     }
 
-    /// Checks that the tensors cover the data section exactly, without holes and overlaps, and turns their
-    /// offsets into places in the file.
+    /// Checks that the tensors cover the data section exactly, without holes and overlaps, and
+    /// turns their offsets into places in the file.
     fn place_data(&mut self, path: &Path, data_start: usize, file_len: usize) -> Result<()> {
         let data_len = file_len - data_start;
         self.tensors.sort_by_key(|t| (t.start, t.end));

@@ -1,4 +1,4 @@
-//! Folders of weights and `model.safetensors.index.json`, which says which shard holds which tensor.
+//! Folders of weights and the index that says which shard holds which tensor.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -11,7 +11,8 @@ use crate::error::{At, Result, StoreError};
 use crate::sink::{Slot, TensorSink, spec_bytes};
 use crate::tensor::{TensorSpec, TensorView};
 
-/// Writes `tensors` to one file, atomically. `metadata` is added to `format: pt` (see [`Writer::new`]).
+/// Writes `tensors` to one file, atomically. `metadata` is added to `format: pt` (see
+/// [`Writer::new`]).
 pub fn write(
     path: &Path,
     tensors: &mut dyn Iterator<Item = TensorView<'_>>,
@@ -63,21 +64,26 @@ impl Writer {
         self
     }
 
-    /// Starts one file at `path`. In the file, types of wider elements come first, so that every tensor is
-    /// aligned to its elements.
+    /// Starts one file at `path`. In the file, types of wider elements come first, so that every
+    /// tensor is aligned to its elements.
     ///
     /// # Errors
-    /// [`StoreError::Unwritable`] for quantised types, sizes that cannot be computed and equal names.
+    /// [`StoreError::Unwritable`] for quantised types, sizes that cannot be computed and equal
+    /// names.
     pub fn create(self, path: &Path) -> Result<TensorSink> {
         let mut slots = Vec::with_capacity(self.tensors.len());
         let (header, len) = plan_file(path, &self.metadata, &self.tensors, 0, &mut slots)?;
         TensorSink::new(vec![(path.to_owned(), header, len)], slots)
     }
 
-    /// Starts a checkpoint in folder `dir`, which must exist: `model.safetensors` if all tensors fit in
-    /// `max_shard_bytes`, else `model-00001-of-0000N.safetensors` with an index. Tensors fill shards in
-    /// the order in which they were added; one larger than the limit gets a shard of its own. A checkpoint
-    /// that was in the folder is replaced when the sink finishes.
+    /// Starts a checkpoint in folder `dir`, which must exist: `model.safetensors` if all tensors
+    /// fit in `max_shard_bytes`, else `model-00001-of-0000N.safetensors` with an index. Tensors
+    /// fill shards in the order in which they were added; one larger than the limit gets a shard of
+    /// its own.
+    ///
+    /// A checkpoint that was in the folder is replaced when the sink finishes. A crash between the
+    /// renames of several shards leaves a folder that [`super::SafeTensors::open`] refuses as
+    /// incomplete; where the old checkpoint must survive that, fill a [`crate::AtomicDir`] instead.
     pub fn create_sharded(self, dir: &Path, max_shard_bytes: u64) -> Result<TensorSink> {
         let shards = self.shards(dir, max_shard_bytes)?;
         let old = old_files(dir)?;
@@ -145,8 +151,8 @@ fn old_files(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Lays out one file: its header (length prefix and padding included) and the bytes of data; adds a slot per
-/// tensor.
+/// Lays out one file: its header (length prefix and padding included) and the bytes of data; adds a
+/// slot per tensor.
 fn plan_file(
     path: &Path,
     metadata: &BTreeMap<String, String>,

@@ -77,7 +77,7 @@ fn prompt_tokens(args: &Generate, text: &Text, prompt: &str) -> Outcome<Vec<u32>
     }
     messages.push(json!({"role": "user", "content": prompt}));
     let rendered = template
-        .render(&Value::Array(messages), None, true, serde_json::Map::new())
+        .render(&Value::Array(messages), None, true, &serde_json::Map::new())
         .map_err(|e| {
             Failure::input("the model's chat template refuses this conversation")
                 .because(e)

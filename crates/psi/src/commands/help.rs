@@ -23,8 +23,8 @@ pub(crate) fn run(args: &Help) -> Outcome {
             root.build();
             let Some(command) = root.find_subcommand_mut(topic) else {
                 let names: Vec<_> = root.get_subcommands().map(|c| c.get_name()).collect();
-                let near = psi_store::nearest(topic, names.iter().copied());
-                let hint = near.map_or_else(
+                let near = psi_store::nearest(topic, &mut names.iter().copied(), 1);
+                let hint = near.first().map_or_else(
                     || format!("commands: {}; topics: environment", names.join(", ")),
                     |near| format!("did you mean '{near}'?"),
                 );

@@ -69,7 +69,7 @@ fn gguf(path: &Path) -> Outcome<Summary> {
 /// A metadata value; arrays as their length and element type.
 fn value_json(value: &psi_store::gguf::Value<'_>) -> Value {
     if let Some(array) = value.as_array() {
-        return json!({"array": array.kind().to_string(), "length": array.len()});
+        return json!({"array": array.kind().name(), "length": array.len()});
     }
     let number = || value.as_i64().map(Value::from).or_else(|| value.as_u64().map(Value::from));
     let text = || value.as_str().map(Value::from);

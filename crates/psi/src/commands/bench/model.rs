@@ -43,13 +43,14 @@ pub(super) fn run(bencher: &mut Bencher<'_>, path: &Path) -> Outcome {
         let prompt = tokens(&decoder, args.prompt);
         let seconds = timed(bencher, &mut engine, &mut sequence, &[&prompt]).map_err(refused)?;
         let rate = args.prompt as f64 / seconds;
-        let gops = 2e-9 * decoder.n_matrix_params() as f64 * rate;
-        let roof = match decoder.format() {
+        let footprint = decoder.footprint();
+        let roof = match footprint.format {
             psi_kernels::Format::F32 => bencher.roof.f32_gflops,
             psi_kernels::Format::Bf16 => bencher.roof.bf16_gflops,
             psi_kernels::Format::Quant(_) => bencher.roof.int8_gops,
         };
-        bencher.add(prefill, rate, "tokens/s", Some(roof * rate / gops));
+        let tokens_at_roof = roof / (2e-9 * footprint.n_weights);
+        bencher.add(prefill, rate, "tokens/s", Some(tokens_at_roof));
     }
     let decode = format!("decode {}{at}", args.generate);
     if bencher.wants(&decode) {
@@ -58,7 +59,7 @@ pub(super) fn run(bencher: &mut Bencher<'_>, path: &Path) -> Outcome {
         let seconds = timed(bencher, &mut engine, &mut sequence, &steps).map_err(refused)?;
         let rate = args.generate as f64 / seconds;
         let cache = engine.cache_bytes_per_position() * args.depth;
-        let gigabytes = 1e-9 * (decoder.matrix_bytes() + cache) as f64;
+        let gigabytes = 1e-9 * (decoder.footprint().bytes + cache as f64);
         bencher.add(decode, rate, "tokens/s", Some(bencher.roof.read_gbps / gigabytes));
     }
     Ok(())
