@@ -276,5 +276,5 @@ impl LayerKind {
 
 pub(crate) use gguf::read as read_gguf;
 pub(crate) use hf::{Read, read as read_hf};
-pub(crate) use write_gguf::metadata as gguf_metadata;
+pub(crate) use write_gguf::{Extra as GgufExtra, metadata as gguf_metadata};
 pub(crate) use write_hf::text as hf_text;

@@ -27,5 +27,5 @@ pub use error::{ModelError, Result};
 pub use footprint::Footprint;
 pub use load::{Checkpoint, LoadOptions};
 pub use rope::{Rope, RopeScaling, Yarn};
-pub use save::{FileType, Layout, StoredTensor, stored_tensors};
+pub use save::{FileType, Layout, StoredTensor, Written, stored_tensors};
 pub use tensors::{Role, TensorId, TensorInfo};

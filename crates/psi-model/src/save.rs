@@ -23,6 +23,15 @@ type Values<'a> = &'a mut dyn FnMut(&TensorInfo) -> Result<Vec<f32>>;
 /// Files of a Hugging Face folder are cut at this size, as transformers does.
 const MAX_SHARD_BYTES: u64 = 5_000_000_000;
 
+/// What was written.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The files.
+    pub files: Vec<PathBuf>,
+    /// What other programs will not read out of them.
+    pub notes: Vec<String>,
+}
+
 impl Decoder {
     /// Writes `config.json` and safetensors of `dtype` (F32, F16 or BF16) into folder `dir`, made if need
     /// be. The values are the masters' where there are masters.
@@ -30,7 +39,7 @@ impl Decoder {
     /// # Errors
     /// [`ModelError`] when the architecture's `config.json` cannot say what this model is, or the disk
     /// fails; what was in the folder before is then still whole.
-    pub fn save_hf(&mut self, cpu: &Cpu, dir: &Path, dtype: DType) -> Result<Vec<PathBuf>> {
+    pub fn save_hf(&mut self, cpu: &Cpu, dir: &Path, dtype: DType) -> Result<Written> {
         let config = self.config().clone();
         write_hf(dir, &config, dtype, &mut |info| Ok(self.parameter(info.id).to_f32(cpu)))
     }
@@ -45,7 +54,7 @@ impl Decoder {
         path: &Path,
         file_type: FileType,
         metadata: &mut dyn FnMut(&mut gguf::Writer),
-    ) -> Result<Vec<PathBuf>> {
+    ) -> Result<Written> {
         let config = self.config().clone();
         let mut values = |info: &TensorInfo| Ok(self.parameter(info.id).to_f32(cpu));
         write_gguf(cpu, path, &config, file_type, metadata, &mut values)
@@ -57,7 +66,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// As [`Decoder::save_hf`].
-    pub fn write_hf(&self, dir: &Path, dtype: DType) -> Result<Vec<PathBuf>> {
+    pub fn write_hf(&self, dir: &Path, dtype: DType) -> Result<Written> {
         write_hf(dir, self.config(), dtype, &mut |info| self.values(info))
     }
 
@@ -71,13 +80,13 @@ impl Checkpoint {
         path: &Path,
         file_type: FileType,
         metadata: &mut dyn FnMut(&mut gguf::Writer),
-    ) -> Result<Vec<PathBuf>> {
+    ) -> Result<Written> {
         let mut values = |info: &TensorInfo| self.values(info);
         write_gguf(cpu, path, self.config(), file_type, metadata, &mut values)
     }
 }
 
-fn write_hf(dir: &Path, config: &Config, dtype: DType, values: Values<'_>) -> Result<Vec<PathBuf>> {
+fn write_hf(dir: &Path, config: &Config, dtype: DType, values: Values<'_>) -> Result<Written> {
     let config_path = dir.join("config.json");
     if !matches!(dtype, DType::F32 | DType::F16 | DType::BF16) {
         let why = format!("{dtype} is not a dtype of Hugging Face weights");
@@ -105,7 +114,7 @@ fn write_hf(dir: &Path, config: &Config, dtype: DType, values: Values<'_>) -> Re
     write_atomic(&config_path, text.as_bytes())?;
     let mut files = sink.finish()?;
     files.push(config_path);
-    Ok(files)
+    Ok(Written { files, notes: Vec::new() })
 }
 
 fn write_gguf(
@@ -115,21 +124,22 @@ fn write_gguf(
     file_type: FileType,
     metadata: &mut dyn FnMut(&mut gguf::Writer),
     values: Values<'_>,
-) -> Result<Vec<PathBuf>> {
+) -> Result<Written> {
     let mut writer = gguf::Writer::new();
     let extra = config::gguf_metadata(path, config, &mut writer)?;
+    let config::GgufExtra { tensors: small, notes } = extra;
     writer.put_u32("general.file_type", file_type.number());
     writer.put_u32("general.quantization_version", 2);
     metadata(&mut writer);
     let tensors = stored_tensors(config, Layout::Gguf);
-    for (name, values) in &extra {
+    for (name, values) in &small {
         writer.add(TensorSpec::new(name, DType::F32, &[values.len()]));
     }
     for t in &tensors {
         writer.add(TensorSpec::new(&t.name, file_type.dtype(config, t), &t.shape));
     }
     let mut sink = writer.create(path)?;
-    for (name, values) in &extra {
+    for (name, values) in &small {
         let values: Vec<f32> = values.iter().map(|&x| x as f32).collect();
         sink.write(name, &encode(cpu, DType::F32, &values))?;
     }
@@ -137,7 +147,7 @@ fn write_gguf(
         let all = t.assemble(config, values)?;
         sink.write(&t.name, &encode(cpu, file_type.dtype(config, t), &all))?;
     }
-    Ok(sink.finish()?)
+    Ok(Written { files: sink.finish()?, notes })
 }
 
 /// The bytes of `values` as `dtype`, one of those psi writes.

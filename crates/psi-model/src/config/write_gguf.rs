@@ -4,18 +4,27 @@ use std::path::Path;
 
 use psi_store::gguf::Writer;
 
-use super::{Config, Family, NormKind, gguf::architecture};
+use super::{
+    Config, Family, NormKind,
+    gguf::{activation, architecture, is_local},
+    hf::{placement, qk_norm},
+};
 use crate::{ModelError, Result, Rope, RopeScaling, rope::Yarn};
 
-/// Puts the model's keys into `writer` and returns small tensors that belong to them (RoPE factors).
+/// What belongs to the keys.
+#[derive(Debug, Default)]
+pub(crate) struct Extra {
+    /// Small tensors: RoPE factors.
+    pub(crate) tensors: Vec<(&'static str, Vec<f64>)>,
+    /// What other programs will not take from the file.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Puts the model's keys into `writer`.
 ///
 /// # Errors
 /// [`ModelError::Unwritable`] for what no GGUF reader would compute.
-pub(crate) fn metadata(
-    path: &Path,
-    c: &Config,
-    writer: &mut Writer,
-) -> Result<Vec<(&'static str, Vec<f64>)>> {
+pub(crate) fn metadata(path: &Path, c: &Config, writer: &mut Writer) -> Result<Extra> {
     check(path, c)?;
     let arch = architecture(c.family);
     let key = |name: &str| format!("{arch}.{name}");
@@ -39,12 +48,6 @@ pub(crate) fn metadata(
             count("expert_feed_forward_length", moe.d_ff);
         }
     }
-    match (c.layers.iter().find_map(|l| l.window), c.family) {
-        (Some(window), _) => count("attention.sliding_window", window),
-        // 0 tells Phi-4 from Phi-3.
-        (None, Family::Phi3) => count("attention.sliding_window", 0),
-        (None, _) => {}
-    }
     let eps = match c.norm.kind {
         NormKind::Rms => "attention.layer_norm_rms_epsilon",
         NormKind::Layer => "attention.layer_norm_epsilon",
@@ -57,10 +60,39 @@ pub(crate) fn metadata(
             writer.put_f32(&key(name), cap);
         }
     }
+    let mut extra = Extra::default();
+    windows(c, arch, writer, &mut extra);
     if scale_needs_a_key(c) {
         writer.put_f32(&key("attention.scale"), c.attn_scale);
+        let note = "the scale of attention is not its architecture's; programs other than psi may \
+                    ignore the key that says so";
+        extra.notes.push(note.into());
     }
-    if c.learned_positions { Ok(Vec::new()) } else { rope(path, c, arch, writer) }
+    if !c.learned_positions {
+        extra.tensors = rope(path, c, arch, writer)?;
+    }
+    Ok(extra)
+}
+
+fn windows(c: &Config, arch: &str, writer: &mut Writer, extra: &mut Extra) {
+    let key = format!("{arch}.attention.sliding_window");
+    let Some(window) = c.layers.iter().find_map(|l| l.window) else {
+        if c.family == Family::Phi3 {
+            // 0 tells Phi-4 from Phi-3.
+            writer.put_u32(&key, 0);
+        }
+        return;
+    };
+    writer.put_u32(&key, window as u32);
+    let local: Vec<bool> = c.layers.iter().map(|l| l.window.is_some()).collect();
+    let usual = |(i, &local): (usize, &bool)| local == is_local(c.family, i);
+    if !local.iter().enumerate().all(usual) || matches!(c.family, Family::Qwen2 | Family::Qwen3) {
+        writer.put_bools(&format!("{key}_pattern"), &local);
+    }
+    if !matches!(c.family, Family::Gemma2 | Family::Gemma3) {
+        let note = format!("programs other than psi may ignore this model's window of {window}");
+        extra.notes.push(note);
+    }
 }
 
 /// Whether readers would assume another scale than the model's.
@@ -77,6 +109,12 @@ fn check(path: &Path, c: &Config) -> Result<()> {
         Err(ModelError::unwritable(path, why).with_hint(hint))
     };
     let sparse = c.layers.iter().filter(|l| l.sparse).count();
+    if c.activation != activation(c.family) {
+        return refuse("GGUF readers know one activation for this architecture, and it is another");
+    }
+    if (c.placement, c.qk_norm) != (placement(c.family), qk_norm(c.family)) {
+        return refuse("this architecture has its norms elsewhere");
+    }
     if c.moe.is_some_and(|moe| !moe.norm_topk_prob) {
         return refuse("GGUF readers always normalise the experts' weights; this model does not");
     }

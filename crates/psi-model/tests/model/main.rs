@@ -4,4 +4,5 @@ mod golden;
 mod gradients;
 mod run;
 mod same_bits;
+mod saving;
 mod stories;
