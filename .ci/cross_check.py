@@ -53,7 +53,7 @@ def check_gguf(psi: str, model: Path, work: Path) -> None:
 def check_tokens(psi: str, model: Path) -> None:
     reference = Tokenizer.from_file(str(model / "tokenizer.json"))
     for text in TEXTS:
-        command = [psi, "tokenize", "--model", model, "--json", text]
+        command = [psi, "tokenize", "--model", model, "--json", "--", text]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         got, want = json.loads(done.stdout)["ids"], reference.encode(text).ids
         assert got == want, f"tokens of {text!r}: {got} instead of {want}"

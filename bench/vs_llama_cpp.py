@@ -10,7 +10,7 @@ Usage:
         [--threads 2] [--rounds 3] [--only 1.2b-q8_0] [--tests decode,prefill] [--json OUT]
 
 Standard library only. What psi must print: `psi bench --model FILE --json --only decode|prefill|load [--prompt N]
-[--gen N] [--depth N] [--threads N]` writes one JSON document {"roof": {...}, "results": [{"name", "value", "unit",
+[--gen N] [--depth N] [--threads N] [--repeat N]` writes one JSON document {"roof": {...}, "results": [{"name", "value", "unit",
 "share_of_roof"}]} to stdout.
 
 Exit status: 0 every bar held, 1 a bar was missed or a measurement is missing, 2 wrong usage.
@@ -47,7 +47,7 @@ class Test:
 
     def psi_args(self, threads: int) -> list[str]:
         sizes = ["--prompt", str(PROMPT)] if self.kind == "prefill" else ["--gen", str(GEN)]
-        return ["--only", self.kind, *sizes, "--depth", str(self.depth), "--threads", str(threads)]
+        return ["--only", self.kind, *sizes, "--depth", str(self.depth), "--threads", str(threads), "--repeat", "1"]
 
     def llama_args(self, threads: int) -> list[str]:
         prompt, gen = (PROMPT, 0) if self.kind == "prefill" else (0, GEN)

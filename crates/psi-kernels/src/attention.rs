@@ -189,13 +189,16 @@ impl Plan {
             }
         }
         if plan.tasks.len() < wanted && in_parallel {
-            plan.split(wanted.div_ceil(plan.tasks.len()), group, arena.layout().d_pad());
+            let n = wanted.div_ceil(plan.tasks.len());
+            plan.split(n, &|rows| {
+                state_len(forward::padded_rows(cpu.isa(), rows * group), arena.layout().d_pad())
+            });
         }
         plan
     }
 
     /// Cuts the blocks of each task into up to `n` parts.
-    fn split(&mut self, n: usize, group: usize, d_pad: usize) {
+    fn split(&mut self, n: usize, state_len: &dyn Fn(usize) -> usize) {
         for task in std::mem::take(&mut self.tasks) {
             let n_blocks = task.blocks.len();
             let step = n_blocks.div_ceil(n).max(MIN_SPLIT);
@@ -203,7 +206,7 @@ impl Plan {
                 self.tasks.push(task);
                 continue;
             }
-            let len = state_len(task.rows.len() * group, d_pad);
+            let len = state_len(task.rows.len());
             let whole = Task { partials: Some(self.partials_len), ..task };
             for i in (0..n_blocks).step_by(step) {
                 let from = whole.blocks.start + i;
@@ -221,7 +224,8 @@ impl Plan {
 #[expect(unsafe_code, reason = "the partial states of one split task")]
 fn merge(isa: crate::Isa, call: &Call<'_>, task: &Task) {
     let Some(at) = task.partials else { return };
-    let n = task.rows.len() * (call.params.n_heads / call.arena.shape().n_kv_heads);
+    let group = call.params.n_heads / call.arena.shape().n_kv_heads;
+    let n = forward::padded_rows(isa, task.rows.len() * group);
     let len = state_len(n, call.arena.layout().d_pad());
     // SAFETY: the tasks that wrote these states have ended; each merge has its own.
     let states = unsafe { call.partials.take(at..at + task.blocks.len() * len) };

@@ -4,8 +4,16 @@ use psi_kernels::{
     Cpu, Format, Isa, Matrix, Tier, matmul, matmul_many, quant::BlockType, reference::qmatmul,
 };
 
-const BLOCKS: [BlockType; 5] =
-    [BlockType::Q8_0, BlockType::Q4_0, BlockType::Q4_K, BlockType::Q5_K, BlockType::Q6_K];
+const BLOCKS: [BlockType; 8] = [
+    BlockType::Q8_0,
+    BlockType::Q4_0,
+    BlockType::Q4_1,
+    BlockType::Q5_0,
+    BlockType::Q5_1,
+    BlockType::Q4_K,
+    BlockType::Q5_K,
+    BlockType::Q6_K,
+];
 const N_ROWS: [usize; 17] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 130];
 
 /// xorshift64*: the same numbers on every run.
@@ -48,8 +56,8 @@ impl Random {
         for block_bytes in bytes.chunks_mut(block.block_bytes()) {
             let at: &[usize] = match block {
                 BlockType::Q6_K => &[208],
-                BlockType::Q4_K | BlockType::Q5_K => &[0, 2],
-                _ => &[0],
+                BlockType::Q4_0 | BlockType::Q5_0 | BlockType::Q8_0 => &[0],
+                _ => &[0, 2],
             };
             for &at in at {
                 let f16 = 0x2000 | (self.next() >> 40) as u16 & 0x83ff;
@@ -147,8 +155,8 @@ fn extreme_integers_do_not_overflow() {
             for b in bytes.chunks_mut(block.block_bytes()) {
                 let at: &[usize] = match block {
                     BlockType::Q6_K => &[208],
-                    BlockType::Q4_K | BlockType::Q5_K => &[0, 2],
-                    _ => &[0],
+                    BlockType::Q4_0 | BlockType::Q5_0 | BlockType::Q8_0 => &[0],
+                    _ => &[0, 2],
                 };
                 at.iter().for_each(|&at| b[at..at + 2].copy_from_slice(&[0, 0x3c]));
             }

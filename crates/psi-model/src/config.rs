@@ -5,10 +5,12 @@ mod fields;
 mod gguf;
 mod hf;
 mod hf_rope;
+mod write_gguf;
+mod write_hf;
 
 use psi_kernels::{activation::Activation, kv::KvShape};
 
-use crate::Rope;
+use crate::{Role, Rope, TensorInfo};
 
 /// The architecture a checkpoint names, for its names on disk. What is computed follows from the other
 /// fields of [`Config`] alone.
@@ -208,6 +210,21 @@ impl Config {
         self.tensors().iter().map(|t| t.n as u64 * t.k as u64).sum()
     }
 
+    /// Number of matrix weights a token is multiplied with: all layers and the head, of a mixture only the
+    /// chosen experts, no embedding look-up.
+    pub fn n_matrix_params(&self) -> u64 {
+        let chosen = |t: &TensorInfo| match (t.id.expert, &self.moe) {
+            (Some(e), Some(moe)) => (e as usize) < moe.top_k,
+            _ => true,
+        };
+        let counts = |t: &TensorInfo| match t.id.role {
+            Role::Positions => false,
+            Role::Embed => self.tied_embeddings,
+            role => !role.is_vector() && chosen(t),
+        };
+        self.tensors().iter().filter(|t| counts(t)).map(|t| t.n as u64 * t.k as u64).sum()
+    }
+
     /// Whether keys that were cached while the sequence was `before` tokens long are still right when it
     /// is `after` long. False only for RoPE scalings that depend on the length: then the sequence must
     /// be prefilled again.
@@ -258,4 +275,6 @@ impl LayerKind {
 }
 
 pub(crate) use gguf::read as read_gguf;
-pub(crate) use hf::{Read, model_type, read as read_hf};
+pub(crate) use hf::{Read, read as read_hf};
+pub(crate) use write_gguf::{Extra as GgufExtra, metadata as gguf_metadata};
+pub(crate) use write_hf::text as hf_text;

@@ -82,6 +82,11 @@ impl Decoder {
         self.config.kv_shape()
     }
 
+    /// [`Config::n_matrix_params`] of its configuration.
+    pub fn n_matrix_params(&self) -> u64 {
+        self.config.n_matrix_params()
+    }
+
     /// The format of the blocks' matrices (of the first query projection; files may mix several).
     pub fn format(&self) -> Format {
         self.blocks.first().map_or(self.embed.format(), |b| b.attn.w_q.weight.format())

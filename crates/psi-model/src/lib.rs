@@ -14,6 +14,7 @@ mod footprint;
 mod load;
 mod names;
 mod rope;
+mod save;
 mod source;
 mod tensors;
 
@@ -22,8 +23,9 @@ pub use config::{
     Biases, Config, Family, LayerKind, Moe, Norm, NormKind, Placement, QkNorm, SpecialTokens,
 };
 pub use decoder::Decoder;
-pub use footprint::Footprint;
 pub use error::{ModelError, Result};
-pub use load::LoadOptions;
-pub use rope::{Rope, RopeScaling};
+pub use footprint::Footprint;
+pub use load::{Checkpoint, LoadOptions};
+pub use rope::{Rope, RopeScaling, Yarn};
+pub use save::{FileType, Layout, StoredTensor, Written, stored_tensors};
 pub use tensors::{Role, TensorId, TensorInfo};

@@ -12,6 +12,7 @@ use psi_tensor::{ParamId, Vector, Weight};
 
 use crate::{
     Config, Decoder, ModelError, Result, TensorId, TensorInfo,
+    config::Read,
     decoder::{Tensor, fitting},
     names::{Part, Place},
     source::Source,
@@ -24,6 +25,64 @@ pub struct LoadOptions {
     /// would lose three bits of an f16), quantised blocks as they are. Matrices whose rows are no whole
     /// number of a quantised format's blocks become bf16.
     pub format: Option<Format>,
+}
+
+/// A checkpoint that is open but not loaded: what it is, and its values one tensor at a time.
+#[derive(Debug)]
+pub struct Checkpoint {
+    source: Source,
+    read: Read,
+}
+
+impl Checkpoint {
+    /// Opens what [`Decoder::load`] would load and checks that every tensor is there and fits.
+    ///
+    /// # Errors
+    /// As [`Decoder::load`].
+    pub fn open(path: &Path) -> Result<Self> {
+        let (source, read) = Source::open(path)?;
+        plan(&source, &read.config)?;
+        Ok(Self { source, read })
+    }
+
+    /// What the model is.
+    pub fn config(&self) -> &Config {
+        &self.read.config
+    }
+
+    /// Remarks for the user.
+    pub fn notes(&self) -> &[String] {
+        &self.read.notes
+    }
+
+    /// The smallest of F16, BF16 and F32 that holds every matrix as it is stored, without loss.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the file lacks a tensor.
+    pub fn lossless_dtype(&self) -> Result<DType> {
+        let mut found = None;
+        for info in self.config().tensors().iter().filter(|t| !t.id.role.is_vector()) {
+            let place = self.source.place(self.config(), info);
+            let dtype = self.source.view(info, &place)?.dtype;
+            match found {
+                None if matches!(dtype, DType::F16 | DType::BF16) => found = Some(dtype),
+                Some(d) if d == dtype => {}
+                _ => return Ok(DType::F32),
+            }
+        }
+        Ok(found.unwrap_or(DType::F32))
+    }
+
+    /// f32 values of a tensor of [`Config::tensors`], row-major (n, k).
+    ///
+    /// # Errors
+    /// [`ModelError`] if the file has no such tensor.
+    pub fn values(&self, info: &TensorInfo) -> Result<Vec<f32>> {
+        let place = self.source.place(&self.read.config, info);
+        let view = self.source.view(info, &place)?;
+        let job = Job { info: *info, param: ParamId(0), place, view };
+        Ok(job.to_f32(&job.rows()))
+    }
 }
 
 impl Config {

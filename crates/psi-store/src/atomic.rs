@@ -145,7 +145,7 @@ impl AtomicDir {
 
     /// Where to put the files for now. They must be durable before the commit, as what
     /// [`write_atomic`] and [`crate::TensorSink`] write is.
-    pub fn path(&self) -> &Path {
+    pub fn staging(&self) -> &Path {
         &self.tmp
     }
 
@@ -248,7 +248,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("step-100");
         let new = AtomicDir::create(&path).unwrap();
-        write_atomic(&new.path().join("config.json"), b"{}").unwrap();
+        write_atomic(&new.staging().join("config.json"), b"{}").unwrap();
         assert!(!path.exists());
         new.commit().unwrap();
         assert_eq!(names(&path), ["config.json"]);

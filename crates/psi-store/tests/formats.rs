@@ -207,6 +207,18 @@ fn files_written_by_the_reference_packages_open() {
     assert_eq!(gguf.tensor("w.Q8_0").unwrap().shape, [3, 512]);
 }
 
+#[test]
+fn the_manual_lists_every_type_with_its_numbers() {
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/formats.md");
+    let manual = std::fs::read_to_string(manual).unwrap();
+    for &d in DType::ALL {
+        let id = d.ggml_id().map_or("-".into(), |id| id.to_string());
+        let st = if d.safetensors_name().is_some() { "yes" } else { "-" };
+        let row = format!("| {d} | {id} | {st} | {} | {} |", d.block_len(), d.block_bytes());
+        assert!(manual.lines().any(|line| line.starts_with(&row)), "docs/formats.md lacks '{row}'");
+    }
+}
+
 /// Bytes that differ from tensor to tensor.
 fn pattern(n: usize, seed: u8) -> Vec<u8> {
     (0..n).map(|i| (i as u8).wrapping_mul(31).wrapping_add(seed)).collect()

@@ -181,6 +181,14 @@ impl Parameter<'_> {
         }
     }
 
+    /// Row-major f32 values: a matrix's master, or its panels' values widened.
+    pub fn to_f32(&self, cpu: &Cpu) -> Vec<f32> {
+        match self {
+            Self::Weight(w) => w.to_f32(cpu),
+            Self::Vector(v) => v.values.to_vec(),
+        }
+    }
+
     /// Makes it parameter `id`.
     pub fn train(&mut self, cpu: &Cpu, id: ParamId) {
         match self {

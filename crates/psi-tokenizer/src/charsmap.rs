@@ -12,6 +12,7 @@ use crate::error::TokenizerError;
 /// A parsed charsmap. Every index is checked, so a hostile array can give nonsense but nothing worse.
 #[derive(Debug)]
 pub(crate) struct Charsmap {
+    blob: Vec<u8>,
     units: Vec<u32>,
     replacements: String,
 }
@@ -38,7 +39,12 @@ impl Charsmap {
         let replacements = std::str::from_utf8(replacements).map_err(|e| {
             wrong("the charsmap's replacements are not UTF-8".into()).with_source(e)
         })?;
-        Ok(Self { units, replacements: replacements.to_owned() })
+        Ok(Self { blob: blob.to_vec(), units, replacements: replacements.to_owned() })
+    }
+
+    /// The table as it was read.
+    pub(crate) fn blob(&self) -> &[u8] {
+        &self.blob
     }
 
     /// The replacement of the shortest prefix of `text` in the map.

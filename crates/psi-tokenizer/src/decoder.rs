@@ -193,11 +193,11 @@ impl TokenStep {
                 };
                 if *cleanup { clean_up(&joined) } else { joined }
             }
-            Self::Metaspace { replacement, drops_first } => {
-                let skip = usize::from(is_first && *drops_first && text.starts_with(*replacement));
-                let spaced = text.chars().skip(skip);
-                spaced.map(|c| if c == *replacement { ' ' } else { c }).collect()
+            // The reference drops every mark of the first token, not only the one that was added.
+            Self::Metaspace { replacement, drops_first } if is_first && *drops_first => {
+                text.replace(*replacement, "")
             }
+            Self::Metaspace { replacement, .. } => text.replace(*replacement, " "),
             Self::Suffix(suffix) => text.replace(suffix.as_str(), " "),
         }
     }

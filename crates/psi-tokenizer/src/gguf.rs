@@ -1,6 +1,7 @@
 //! The tokenizers that GGUF files carry in their metadata.
 
 mod pre;
+mod write;
 
 use std::path::Path;
 
@@ -305,13 +306,11 @@ impl<'g> Reader<'g> {
         let vocab = self.vocab(|_, text| text.to_owned())?;
         let default_id = |id: TokenId| Some(id).filter(|&id| (id as usize) < g.tokens.len());
         let unk = g.unk.or(default_id(0));
-        let score = |id: TokenId| {
+        let forms = |id: TokenId| {
             let kind = self.kinds[id as usize];
-            let formed =
-                matches!(kind, TokenType::Normal | TokenType::UserDefined | TokenType::Unused);
-            formed.then(|| g.scores[id as usize])
+            matches!(kind, TokenType::Normal | TokenType::UserDefined | TokenType::Unused)
         };
-        let model = Model::Spm(Spm::new(&vocab, score, unk));
+        let model = Model::Spm(Spm::new(&vocab, g.scores.clone(), forms, unk));
         let added = self.added(&vocab);
         let (bos, eos) = (g.bos.or(default_id(1)), g.eos.or(default_id(2)));
         let (prefix, suffix) =

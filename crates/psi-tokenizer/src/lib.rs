@@ -14,6 +14,7 @@ mod component;
 mod config;
 mod decoder;
 mod error;
+mod export;
 mod gguf;
 mod json;
 mod merge;
@@ -27,6 +28,7 @@ mod scanner;
 mod special;
 mod tiktoken;
 mod tokenizer;
+mod train;
 mod unicode;
 mod vocab;
 mod word_cache;
@@ -39,6 +41,7 @@ pub use error::{TokenizerError, TokenizerErrorKind};
 pub use gguf::{GgufVocab, TokenType};
 pub use special::SpecialTokens;
 pub use tokenizer::Tokenizer;
+pub use train::{TrainOptions, train_bpe};
 
 /// The number of a token.
 pub type TokenId = u32;

@@ -256,6 +256,10 @@ impl SpaceRuns {
             }
             out.push(c);
         }
+        // SentencePiece looks at the escaped text here: a `▁` of the input goes, too.
+        while self.merge && out.ends_with('▁') {
+            out.pop();
+        }
         if self.add_prefix && self.as_suffix {
             out.push('▁');
         }

@@ -123,9 +123,14 @@ char_set!(
     r"\p{Mn}"
 );
 char_set!(
-    /// The control-like categories that BERT's text cleaning removes.
+    /// The control-like categories that BERT's text cleaning removes; unassigned characters stay.
     is_other,
-    r"[\p{Cc}\p{Cf}\p{Co}\p{Cn}]"
+    r"[\p{Cc}\p{Cf}\p{Co}]"
+);
+char_set!(
+    /// Code points without a meaning.
+    is_unassigned,
+    r"\p{Cn}"
 );
 char_set!(
     /// Spaces, line and paragraph separators.

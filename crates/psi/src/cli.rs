@@ -217,7 +217,7 @@ pub(crate) struct Convert {
     /// A GGUF file (name ends in .gguf) or a folder, which must not exist yet.
     #[arg(value_name = "OUT")]
     pub(crate) output: PathBuf,
-    /// Type of the weight matrices (default: as stored).
+    /// Type of the weight matrices (default: the smallest of f16, bf16 and f32 that loses nothing).
     #[arg(long, value_name = "TYPE")]
     pub(crate) dtype: Option<Dtype>,
     /// Replace OUT if it exists.

@@ -19,7 +19,7 @@ use crate::{
     error::{Failure, Outcome, unusable},
 };
 
-pub(crate) use vocab::gguf_vocab;
+pub(crate) use vocab::{gguf_vocab, put_vocab};
 
 /// The path of a model that was given as a path, a folder or the name of a pulled model.
 pub(crate) fn resolve(given: &Path) -> Outcome<PathBuf> {
@@ -141,12 +141,12 @@ pub(crate) fn load_decoder(
     path: &Path,
     dtype: Option<Dtype>,
 ) -> Outcome<Arc<Decoder>> {
-    let options = LoadOptions { format: dtype.map(format).transpose()?, trainable: false };
-    let loaded = Decoder::load(cpu, path, &options).map_err(unusable)?;
-    for note in loaded.notes {
+    let options = LoadOptions { format: dtype.map(format).transpose()? };
+    let decoder = Decoder::load(cpu, path, &options).map_err(unusable)?;
+    for note in decoder.notes() {
         eprintln!("psi: note: {note}");
     }
-    Ok(Arc::new(loaded.decoder))
+    Ok(Arc::new(decoder))
 }
 
 /// The panel format of a type.

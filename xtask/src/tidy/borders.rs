@@ -9,7 +9,9 @@ const ENGINE_CRATES: &[&str] = &["psi-kernels", "psi-tensor", "psi-model", "psi-
 /// Public functions that may take `impl Trait`: path, function, and why a value would not do.
 const IMPL_ARGUMENTS: &[(&str, &str, &str)] = &[
     ("crates/psi-infer/src/stop.rs", "new", "takes the strings over from any collection"),
+    ("crates/psi-model/src/decoder.rs", "from_values", "a closure that draws or reads tensors"),
     ("crates/psi-tensor/src/graph.rs", "scope", "a closure that returns a handle of its graph"),
+    ("crates/psi-tensor/src/graph.rs", "scope_from", "likewise"),
     (
         "crates/psi-tensor/src/weight.rs",
         "update",
@@ -17,7 +19,8 @@ const IMPL_ARGUMENTS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-const ITEMS: &[&str] = &["fn", "struct", "enum", "trait", "type", "union"];
+/// Aliases (`type`) may be generic: they make no code.
+const ITEMS: &[&str] = &["fn", "struct", "enum", "trait", "union"];
 const QUALIFIERS: &[&str] = &["const", "async", "unsafe", "extern"];
 
 /// A public item's header: from its name to the end of its generics and arguments.

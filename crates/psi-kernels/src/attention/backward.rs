@@ -418,8 +418,10 @@ fn scores<L: Lanes>(d: usize, tiles: &[f32], panels: &[f32], n: usize, out: &mut
         if L::WIDE {
             // SAFETY: a tile holds ROWS rows of d; four groups of positions (checked above).
             let s = unsafe { product::<L, F32, ROWS, 4>(a, panel(0), 0..d) };
-            for (r, g) in (0..ROWS).flat_map(|r| (0..4).map(move |g| (r, g))) {
-                s[r][g].store(&mut out[r * KV_BLOCK + g * LANES..]);
+            for r in 0..ROWS {
+                for g in 0..4 {
+                    s[r][g].store(&mut out[r * KV_BLOCK + g * LANES..]);
+                }
             }
         } else {
             for g in 0..4 {
@@ -486,9 +488,11 @@ fn add_product<L: Lanes, const R: usize>(
         while L::WIDE && c + 4 <= columns {
             // SAFETY: n steps and R rows of a, n rows of b (checked above).
             let sums = unsafe { product::<L, F32, R, 4>(a, column(c), 0..n) };
-            for (r, i) in (0..R).flat_map(|r| (0..4).map(move |i| (r, i))) {
-                let out = &mut out[r * d + (c + i) * LANES..];
-                L::load(out).add(sums[r][i]).store(out);
+            for r in 0..R {
+                for i in 0..4 {
+                    let out = &mut out[r * d + (c + i) * LANES..];
+                    L::load(out).add(sums[r][i]).store(out);
+                }
             }
             c += 4;
         }

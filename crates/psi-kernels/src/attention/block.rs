@@ -4,6 +4,7 @@
 
 use super::tile::{Element, ROWS, Scalars, Vectors, product};
 use crate::{
+    Isa,
     kv::KV_BLOCK,
     simd::{LANES, Lanes, exp, tanh},
 };
@@ -231,7 +232,17 @@ pub(super) fn merge<L: Lanes>(
     }
 }
 
-/// Calls `add_block` for a tile of `n` rows.
+/// Rows that a tile of `n` rows is filled up to: the sizes the kernels are compiled for. Rows that
+/// fill up see nothing and are not written out.
+pub(super) fn tile_rows(isa: Isa, n: usize) -> usize {
+    match n {
+        0 | 1 => n,
+        2..=4 if isa != Isa::PORTABLE => n,
+        _ => ROWS,
+    }
+}
+
+/// Calls `add_block` for a tile of `n` (see [`tile_rows`]) rows.
 #[inline(always)]
 pub(super) fn add_block_of_rows<L: Lanes, E: Element>(
     n: usize,
@@ -242,10 +253,9 @@ pub(super) fn add_block_of_rows<L: Lanes, E: Element>(
 ) {
     match n {
         1 => add_block::<L, E, 1>(head, kv, tile, p),
-        2 => add_block::<L, E, 2>(head, kv, tile, p),
-        3 => add_block::<L, E, 3>(head, kv, tile, p),
-        4 => add_block::<L, E, 4>(head, kv, tile, p),
-        5 => add_block::<L, E, 5>(head, kv, tile, p),
+        2 if L::FAST => add_block::<L, E, 2>(head, kv, tile, p),
+        3 if L::FAST => add_block::<L, E, 3>(head, kv, tile, p),
+        4 if L::FAST => add_block::<L, E, 4>(head, kv, tile, p),
         _ => add_block::<L, E, ROWS>(head, kv, tile, p),
     }
 }

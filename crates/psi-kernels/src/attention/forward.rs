@@ -106,6 +106,11 @@ pub(super) fn carve<'a>(rest: &mut &'a mut [f32], n: usize) -> &'a mut [f32] {
     &mut part[..n]
 }
 
+/// Rows of `n` rows in tiles, the last filled up to a size that kernels are compiled for.
+pub(super) fn padded_rows(isa: Isa, n: usize) -> usize {
+    n / ROWS * ROWS + block::tile_rows(isa, n % ROWS)
+}
+
 /// Runs one task.
 pub(super) fn run(isa: Isa, call: &Call<'_>, task: &Task) {
     let layout = call.arena.layout();
@@ -116,13 +121,13 @@ pub(super) fn run(isa: Isa, call: &Call<'_>, task: &Task) {
     };
     let AttentionParams { scale, softcap, .. } = call.params;
     let head = Head { d_k, d_v: layout.d_pad(), scale, softcap };
-    let n = task.rows.len() * (call.params.n_heads / shape.n_kv_heads);
+    let n = padded_rows(isa, task.rows.len() * group(call));
     let wide = n > ROWS && layout.dtype() != KvDtype::F32;
     let widened = if wide { KV_BLOCK * (head.d_k + head.d_v) } else { 0 };
     let len = n * d_k + LANES + state_len(n, head.d_v) + widened + 2 * LANES;
     with_scratch(len, |mut memory| {
         let q = carve(&mut memory, n * d_k);
-        pack_queries(call, task, d_k, q);
+        pack_queries(call, task, d_k, n, q);
         let mut state = State::new(carve(&mut memory, state_len(n, head.d_v)), n);
         state.clear();
         run_tier(isa, call, task, &head, q, &mut state, memory);
@@ -138,22 +143,20 @@ fn group(call: &Call<'_>) -> usize {
 }
 
 /// Queries of the task's rows (row, then head of the group) in tiles `[d_k][R]`.
-fn pack_queries(call: &Call<'_>, task: &Task, d_k: usize, packed: &mut [f32]) {
+fn pack_queries(call: &Call<'_>, task: &Task, d_k: usize, n: usize, packed: &mut [f32]) {
     let d = call.arena.shape().d_head;
     let group = group(call);
     let segment = &call.segments[task.segment];
-    let n = task.rows.len() * group;
+    let n_rows = task.rows.len() * group;
+    packed.fill(0.0);
     for (tile, packed) in packed.chunks_mut(ROWS * d_k).enumerate() {
         let n_tile = ROWS.min(n - tile * ROWS);
-        for r in 0..n_tile {
+        for r in 0..n_tile.min(n_rows - tile * ROWS) {
             let (row, head) = ((tile * ROWS + r) / group, (tile * ROWS + r) % group);
             let row = segment.row0 + task.rows.start + row;
             let at = (row * call.params.n_heads + task.kv_head * group + head) * d;
             for (to, x) in packed[r..].iter_mut().step_by(n_tile).zip(&call.q[at..at + d]) {
                 *to = *x;
-            }
-            if d_k > d {
-                packed[d * n_tile + r] = 0.0;
             }
         }
     }
@@ -184,26 +187,40 @@ fn run_body<L: Lanes>(
     let n = state.m.len();
     for b in task.blocks.clone() {
         let kv = kv_block(call, task, b);
-        if n > ROWS && dtype != KvDtype::F32 {
-            let (k, v) = widened.split_at_mut(KV_BLOCK * head.d_k);
-            let to = (visible(call, task, task.rows.end - 1).1 - b * KV_BLOCK).min(KV_BLOCK);
-            match dtype {
-                KvDtype::Bf16 => block::widen::<L, Bf16>(head, kv, to, k, v),
-                KvDtype::F32 | KvDtype::Q8 => block::widen::<L, I8>(head, kv, to, k, v),
-            }
-            let kv = KvBlock { k: bytes(k), v: bytes(v), scales: kv.scales };
-            tiles::<L, F32>(call, task, b, head, kv, q, state, &mut p);
+        if n <= ROWS && dtype == KvDtype::Bf16 {
+            tiles::<L, Bf16>(call, task, b, head, kv, q, state, &mut p);
+        } else if n <= ROWS && dtype == KvDtype::Q8 {
+            tiles::<L, I8>(call, task, b, head, kv, q, state, &mut p);
         } else {
-            match dtype {
-                KvDtype::F32 => tiles::<L, F32>(call, task, b, head, kv, q, state, &mut p),
-                KvDtype::Bf16 => tiles::<L, Bf16>(call, task, b, head, kv, q, state, &mut p),
-                KvDtype::Q8 => tiles::<L, I8>(call, task, b, head, kv, q, state, &mut p),
-            }
+            let kv = widen::<L>(call, task, b, head, kv, widened);
+            tiles::<L, F32>(call, task, b, head, kv, q, state, &mut p);
         }
         if let Some(at) = task.partials {
             save_partial(call, at, b - task.blocks.start, state);
         }
     }
+}
+
+/// The block as f32, for several tiles: the conversion is exact, so it changes no bit.
+#[inline(always)]
+fn widen<'a, L: Lanes>(
+    call: &Call<'_>,
+    task: &Task,
+    b: usize,
+    head: &Head,
+    kv: KvBlock<'a>,
+    memory: &'a mut [f32],
+) -> KvBlock<'a> {
+    if call.arena.dtype() == KvDtype::F32 {
+        return kv;
+    }
+    let (k, v) = memory.split_at_mut(KV_BLOCK * head.d_k);
+    let to = (visible(call, task, task.rows.end - 1).1 - b * KV_BLOCK).min(KV_BLOCK);
+    match call.arena.dtype() {
+        KvDtype::Bf16 => block::widen::<L, Bf16>(head, kv, to, k, v),
+        KvDtype::F32 | KvDtype::Q8 => block::widen::<L, I8>(head, kv, to, k, v),
+    }
+    KvBlock { k: bytes(k), v: bytes(v), scales: kv.scales }
 }
 
 /// All tiles of a task against one block.
@@ -227,7 +244,7 @@ fn tiles<L: Lanes, E: super::tile::Element>(
     for from in (0..n).step_by(ROWS) {
         let to = n.min(from + ROWS);
         let mut seen = [(0, 0); ROWS];
-        for r in from..to {
+        for r in from..to.min(task.rows.len() * group) {
             let (first, end) = visible(call, task, task.rows.start + r / group);
             let within = |p: usize| p.saturating_sub(b * KV_BLOCK).min(KV_BLOCK);
             seen[r - from] = (within(first), within(end));
@@ -294,7 +311,7 @@ pub(super) fn write_output(isa: Isa, call: &Call<'_>, task: &Task, state: &mut S
     let (d, group, n_heads) = (call.arena.shape().d_head, group(call), call.params.n_heads);
     let row0 = call.segments[task.segment].row0 + task.rows.start;
     let d_v = state.o.len() / state.m.len();
-    for (r, o) in state.o.chunks_exact_mut(d_v).enumerate() {
+    for (r, o) in state.o.chunks_exact_mut(d_v).take(task.rows.len() * group).enumerate() {
         let at = (row0 + r / group) * n_heads + task.kv_head * group + r % group;
         // Adding zero makes -0 a 0: its sign could come from a position the row does not see.
         scale_tier(isa, o, 1.0 / state.l[r]);

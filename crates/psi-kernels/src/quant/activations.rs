@@ -1,12 +1,16 @@
-//! Activations quantised to 8 bits once per product, row by row, as the panels' kernels read them.
+//! Activations quantised to 8 bits once per product, laid out as the panels' kernels read them.
 //!
 //! x ~ d_a a with a in -127..=127, d_a = max|x| / 127 over 32 values (for the formats with a scale
 //! per 32 weights) or 256 values (for the K types). Plain f32 operations in one order: the same bits
 //! on every tier. A block with a NaN or an infinity gets that as its scale, so it reaches the
 //! output; one whose largest magnitude is below 1e-30 counts as zero.
+//!
+//! Rows are kept in groups of G (16; fewer for a product of fewer rows), k in chunks of 64 values:
+//! `values [group][chunk][G][64]`, so that 16 rows of a chunk are an AMX tile and every address
+//! inside a group is a constant away from the next row's. The other arrays likewise end in `[G]`.
 #![expect(unsafe_code, reason = "rows are quantised by several threads, in code compiled per tier")]
 
-use std::{cell::Cell, ops::Range};
+use std::cell::Cell;
 
 use crate::{
     AlignedBuf, Cpu,
@@ -14,15 +18,19 @@ use crate::{
     simd::Parts,
 };
 
+/// Values per chunk: a cache line, an AMX tile row, two blocks of 32.
+pub(crate) const CHUNK: usize = 64;
+
 /// How x is divided into blocks, and the integers beside them that the weights' format needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
-    /// Blocks of 32; `bias[block]` = -zero * sum(a), for weights stored as q + zero.
+    /// Blocks of 32, with the bias -zero * sum(a) of each.
     Per32 {
-        /// What is added to a weight to make it an unsigned byte.
+        /// What is added to a weight to make it an unsigned byte; -1 where a minimum is added
+        /// instead, for the plain sum.
         zero: i32,
     },
-    /// Blocks of 256; `sums[block][8]` = sum(a) per 32, `bias[block][16]` = -32 sum(a) per 16.
+    /// Blocks of 256, with sum(a) per 32 (two i16 in a dword) and the bias -32 * sum(a) per 16.
     Per256,
 }
 
@@ -32,6 +40,8 @@ impl Scheme {
         match block {
             BlockType::Q8_0 => Self::Per32 { zero: 128 },
             BlockType::Q4_0 => Self::Per32 { zero: 8 },
+            BlockType::Q5_0 => Self::Per32 { zero: 16 },
+            BlockType::Q4_1 | BlockType::Q5_1 => Self::Per32 { zero: -1 },
             _ => Self::Per256,
         }
     }
@@ -51,21 +61,17 @@ impl Scheme {
     }
 }
 
-/// Rows are padded to this many, so that an AMX tile may be read past the last one.
-const ROW_PAD: usize = 32;
-/// Values are padded with zeros to this many: a record of two 32-value blocks.
-const K_PAD: usize = 64;
-
 /// Quantised x (m, k).
 #[derive(Debug)]
 pub(crate) struct Activations {
     /// Rows.
     pub(crate) m: usize,
-    /// Blocks per row (of 32, padded to an even number, or of 256).
+    /// Rows per group, G: 1, 2, 4, 8 or 16.
+    pub(crate) group: usize,
+    /// Blocks per row: an even number of 32 values, or of 256.
     pub(crate) n_blocks: usize,
-    /// Bytes from one row of `values` to the next: an odd number of cache lines, so that equal
-    /// columns of 16 rows do not fall into the same cache sets.
-    pub(crate) stride: usize,
+    n_chunks: usize,
+    biases_per_block: usize,
     buffers: Buffers,
 }
 
@@ -74,7 +80,7 @@ struct Buffers {
     values: Option<AlignedBuf>,
     scales: Vec<f32>,
     bias: Vec<i32>,
-    sums: Vec<i16>,
+    sums: Vec<i32>,
 }
 
 thread_local! {
@@ -85,67 +91,84 @@ thread_local! {
 impl Activations {
     /// Quantises x (m, k).
     pub(crate) fn quantize(cpu: &Cpu, scheme: Scheme, x: &[f32], m: usize, k: usize) -> Self {
-        let len = scheme.block_len();
-        let n_blocks = k.next_multiple_of(K_PAD).div_ceil(len);
-        let stride = (k.next_multiple_of(K_PAD) / 64 | 1) * 64;
-        let mut buffers = BUFFERS.take().unwrap_or_default();
-        let bytes = m.next_multiple_of(ROW_PAD) * stride;
-        if buffers.values.as_ref().is_none_or(|b| b.len() < bytes) {
-            buffers.values = Some(AlignedBuf::zeroed(bytes));
+        let n_chunks = k.div_ceil(CHUNK);
+        let group = m.next_power_of_two().min(16);
+        let mut this = Self {
+            m,
+            group,
+            n_blocks: n_chunks * CHUNK / scheme.block_len(),
+            n_chunks,
+            biases_per_block: scheme.biases_per_block(),
+            buffers: BUFFERS.take().unwrap_or_default(),
+        };
+        let n_groups = m.div_ceil(group);
+        let [values, scales, bias, sums] = this.group_lens().map(|len| n_groups * len);
+        let buffers = &mut this.buffers;
+        if buffers.values.as_ref().is_none_or(|b| b.len() < values) {
+            buffers.values = Some(AlignedBuf::zeroed(values));
         }
-        grow(&mut buffers.scales, m * n_blocks);
-        grow(&mut buffers.bias, m * n_blocks * scheme.biases_per_block());
-        grow(&mut buffers.sums, m * n_blocks * 8);
-        let mut this = Self { m, n_blocks, stride, buffers };
+        grow(&mut buffers.scales, scales);
+        grow(&mut buffers.bias, bias);
+        grow(&mut buffers.sums, sums);
         this.fill(cpu, scheme, x, k);
         this
+    }
+
+    /// Elements of a group in each array: values, scales, bias, sums.
+    fn group_lens(&self) -> [usize; 4] {
+        let blocks = self.group * self.n_blocks;
+        [self.group * self.n_chunks * CHUNK, blocks, blocks * self.biases_per_block, blocks * 4]
     }
 
     fn fill(&mut self, cpu: &Cpu, scheme: Scheme, x: &[f32], k: usize) {
         /// Below this a second thread costs more than it saves.
         const VALUES_PER_TASK: usize = 16 << 10;
-        let (m, stride, n_blocks) = (self.m, self.stride, self.n_blocks);
+        let (m, g) = (self.m, self.group);
+        let lens = self.group_lens();
         let Buffers { values, scales, bias, sums } = &mut self.buffers;
         let values = Parts::new(values.as_mut().map_or(&mut [], AlignedBuf::bytes_mut));
         let (scales, bias, sums) = (Parts::new(scales), Parts::new(bias), Parts::new(sums));
-        let n_biases = n_blocks * scheme.biases_per_block();
-        let n_tasks = (m * k / VALUES_PER_TASK).clamp(1, cpu.n_threads() * 4);
+        let n_groups = m.div_ceil(g);
+        let n_tasks = (m * k / VALUES_PER_TASK).clamp(1, cpu.n_threads() * 4).min(n_groups);
         cpu.pool().run(n_tasks, &|task| {
-            for i in share(m, n_tasks, task) {
-                let part = |len: usize| -> Range<usize> { i * len..(i + 1) * len };
-                // SAFETY: each row is written by one task.
-                let row = unsafe {
-                    Row {
-                        x: &x[part(k)],
-                        values: values.take(part(stride)),
-                        scales: scales.take(part(n_blocks)),
-                        bias: bias.take(part(n_biases)),
-                        sums: sums.take(part(n_blocks * 8)),
+            for i in share(n_groups, n_tasks, task) {
+                let part = |array: usize| i * lens[array]..(i + 1) * lens[array];
+                // SAFETY: each group is written by one task.
+                let group = unsafe {
+                    Group {
+                        x: &x[i * g * k..m.min((i + 1) * g) * k],
+                        k,
+                        g,
+                        values: values.take(part(0)),
+                        scales: scales.take(part(1)),
+                        bias: bias.take(part(2)),
+                        sums: sums.take(part(3)),
                     }
                 };
-                quantize_row(cpu, scheme, row);
+                quantize_group(cpu, scheme, group);
             }
         });
     }
 
-    /// a, rows `stride` bytes apart, readable up to a multiple of 32 rows.
-    pub(crate) fn values(&self) -> &[u8] {
-        self.buffers.values.as_ref().map_or(&[], AlignedBuf::bytes)
+    /// Where row `row` begins in `values`: its first chunk; the next is `group * 64` bytes on.
+    pub(crate) fn values(&self, row: usize) -> &[u8] {
+        let bytes = self.buffers.values.as_ref().map_or(&[][..], AlignedBuf::bytes);
+        &bytes[row / self.group * self.group_lens()[0] + row % self.group * CHUNK..]
     }
 
-    /// d_a (m, n_blocks).
-    pub(crate) fn scales(&self) -> &[f32] {
-        &self.buffers.scales
+    /// d_a of `row`'s first block; the next is `group` elements on.
+    pub(crate) fn scales(&self, row: usize) -> &[f32] {
+        &self.buffers.scales[row / self.group * self.group_lens()[1] + row % self.group..]
     }
 
-    /// See [`Scheme`]: (m, n_blocks) or (m, n_blocks, 16).
-    pub(crate) fn bias(&self) -> &[i32] {
-        &self.buffers.bias
+    /// The first bias (see [`Scheme`]) of `row`; the next is `group` elements on.
+    pub(crate) fn bias(&self, row: usize) -> &[i32] {
+        &self.buffers.bias[row / self.group * self.group_lens()[2] + row % self.group..]
     }
 
-    /// See [`Scheme`]: (m, n_blocks, 8).
-    pub(crate) fn sums(&self) -> &[i16] {
-        &self.buffers.sums
+    /// The first of four pairs of sums per block of `row`; the next is `group` elements on.
+    pub(crate) fn sums(&self, row: usize) -> &[i32] {
+        &self.buffers.sums[row / self.group * self.group_lens()[3] + row % self.group..]
     }
 }
 
@@ -162,79 +185,101 @@ fn grow<T: Copy + Default>(v: &mut Vec<T>, len: usize) {
     }
 }
 
-/// One row of x and the places of its quantised form.
-struct Row<'a> {
+/// Up to G rows of x and the places of their quantised form.
+struct Group<'a> {
     x: &'a [f32],
+    k: usize,
+    g: usize,
     values: &'a mut [u8],
     scales: &'a mut [f32],
     bias: &'a mut [i32],
-    sums: &'a mut [i16],
+    sums: &'a mut [i32],
 }
 
 #[cfg(target_arch = "x86_64")]
-fn quantize_row(cpu: &Cpu, scheme: Scheme, row: Row<'_>) {
+fn quantize_group(cpu: &Cpu, scheme: Scheme, group: Group<'_>) {
     use crate::Tier;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    fn avx512(scheme: Scheme, row: Row<'_>) {
-        quantize_row_body(scheme, row);
+    fn avx512(scheme: Scheme, group: Group<'_>) {
+        quantize_group_body(scheme, group);
     }
     #[target_feature(enable = "avx2,fma")]
-    fn avx2(scheme: Scheme, row: Row<'_>) {
-        quantize_row_body(scheme, row);
+    fn avx2(scheme: Scheme, group: Group<'_>) {
+        quantize_group_body(scheme, group);
     }
     if cpu.isa().has(Tier::Avx512) {
         // SAFETY: the Isa proves AVX-512 F, BW, VL and DQ.
-        unsafe { avx512(scheme, row) }
+        unsafe { avx512(scheme, group) }
     } else if cpu.isa().has(Tier::Avx2) {
         // SAFETY: the Isa proves AVX2 and FMA.
-        unsafe { avx2(scheme, row) }
+        unsafe { avx2(scheme, group) }
     } else {
-        quantize_row_body(scheme, row);
+        quantize_group_body(scheme, group);
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn quantize_row(_cpu: &Cpu, scheme: Scheme, row: Row<'_>) {
-    quantize_row_body(scheme, row);
+fn quantize_group(_cpu: &Cpu, scheme: Scheme, group: Group<'_>) {
+    quantize_group_body(scheme, group);
 }
 
 #[inline(always)]
-fn quantize_row_body(scheme: Scheme, row: Row<'_>) {
-    let k = row.x.len();
-    row.values[k..].fill(0);
-    match scheme {
-        Scheme::Per32 { zero } => {
-            row.scales[k / 32..].fill(0.0);
-            row.bias[k / 32..].fill(0);
-            for (i, x) in row.x.as_chunks::<32>().0.iter().enumerate() {
-                let a = &mut row.values[i * 32..i * 32 + 32];
-                row.scales[i] = quantize_block(x, a);
-                row.bias[i] = -zero * a.iter().map(|&a| i32::from(a as i8)).sum::<i32>();
-            }
-        }
-        Scheme::Per256 => {
-            for (i, x) in row.x.as_chunks::<256>().0.iter().enumerate() {
-                let a = &mut row.values[i * 256..i * 256 + 256];
-                row.scales[i] = quantize_block(x, a);
-                let mut sums = [0_i16; 16];
-                for (sum, a) in sums.iter_mut().zip(a.as_chunks::<16>().0) {
-                    *sum = a.iter().map(|&a| i16::from(a as i8)).sum();
-                }
-                for b in 0..16 {
-                    row.bias[i * 16 + b] = -32 * i32::from(sums[b]);
-                }
-                for b in 0..8 {
-                    row.sums[i * 8 + b] = sums[2 * b] + sums[2 * b + 1];
-                }
-            }
+fn quantize_group_body(scheme: Scheme, mut group: Group<'_>) {
+    for row in 0..group.x.len() / group.k.max(1) {
+        match scheme {
+            Scheme::Per32 { zero } => quantize_row_32(&mut group, row, zero),
+            Scheme::Per256 => quantize_row_256(&mut group, row),
         }
     }
 }
 
-/// Quantises one block and returns its scale.
 #[inline(always)]
-fn quantize_block<const N: usize>(x: &[f32; N], a: &mut [u8]) -> f32 {
+fn quantize_row_32(group: &mut Group<'_>, row: usize, zero: i32) {
+    let g = group.g;
+    let x = &group.x[row * group.k..(row + 1) * group.k];
+    for (i, x) in x.as_chunks::<32>().0.iter().enumerate() {
+        let (a, scale) = quantize_block(x);
+        group.values[(i / 2 * g + row) * CHUNK + i % 2 * 32..][..32].copy_from_slice(&a);
+        group.scales[i * g + row] = scale;
+        group.bias[i * g + row] = -zero * a.iter().map(|&a| i32::from(a as i8)).sum::<i32>();
+    }
+    if group.k % CHUNK != 0 {
+        // The second block of the last chunk has no values.
+        let i = group.k / 32;
+        group.values[(i / 2 * g + row) * CHUNK + 32..][..32].fill(0);
+        group.scales[i * g + row] = 0.0;
+        group.bias[i * g + row] = 0;
+    }
+}
+
+#[inline(always)]
+fn quantize_row_256(group: &mut Group<'_>, row: usize) {
+    let g = group.g;
+    let x = &group.x[row * group.k..(row + 1) * group.k];
+    for (i, x) in x.as_chunks::<256>().0.iter().enumerate() {
+        let (a, scale) = quantize_block(x);
+        group.scales[i * g + row] = scale;
+        let mut sums = [0_i16; 16];
+        for (chunk, a) in a.as_chunks::<CHUNK>().0.iter().enumerate() {
+            group.values[((i * 4 + chunk) * g + row) * CHUNK..][..CHUNK].copy_from_slice(a);
+        }
+        for (sum, a) in sums.iter_mut().zip(a.as_chunks::<16>().0) {
+            *sum = a.iter().map(|&a| i16::from(a as i8)).sum();
+        }
+        for (b, &sum) in sums.iter().enumerate() {
+            group.bias[(i * 16 + b) * g + row] = -32 * i32::from(sum);
+        }
+        for (p, s) in sums.as_chunks::<4>().0.iter().enumerate() {
+            let (low, high) = (s[0] + s[1], s[2] + s[3]);
+            group.sums[(i * 4 + p) * g + row] = i32::from(low as u16) | i32::from(high) << 16;
+        }
+    }
+}
+
+/// One block: its integers (as bytes) and its scale.
+#[inline(always)]
+fn quantize_block<const N: usize>(x: &[f32; N]) -> ([u8; N], f32) {
     /// Adding 1.5 * 2^23 rounds to an integer (to nearest, ties to even) and leaves it in the low bits.
     const ROUND: f32 = 12_582_912.0;
     const TINY: f32 = 1e-30;
@@ -245,8 +290,9 @@ fn quantize_block<const N: usize>(x: &[f32; N], a: &mut [u8]) -> f32 {
     }
     let top = f32::from_bits(top);
     let inverse = if top > TINY { 127.0 / top } else { 0.0 };
+    let mut a = [0; N];
     for (a, x) in a.iter_mut().zip(x) {
         *a = (x * inverse + ROUND).to_bits() as u8;
     }
-    if top <= TINY { 0.0 } else { top / 127.0 }
+    (a, if top <= TINY { 0.0 } else { top / 127.0 })
 }

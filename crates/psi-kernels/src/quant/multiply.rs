@@ -5,6 +5,8 @@
 #![expect(unsafe_code, reason = "threads write disjoint columns of y; kernels need their tier")]
 
 #[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;

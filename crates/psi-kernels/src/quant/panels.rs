@@ -3,7 +3,7 @@
 //! Four consecutive k values of 16 rows are 64 bytes: one vector register for `vpdpbusd`, one row
 //! of an AMX tile. A panel is a sequence of *records* along k. Repacking moves bytes and widens the
 //! 6-bit scales of the K types to bytes; it changes no value, so the memory cost stays near the
-//! file's (bits per weight: Q4_0 4.5, Q8_0 8.5, Q4_K 4.63, Q5_K 5.63, Q6_K 6.63).
+//! file's (bits per weight: Q4_0 4.5, Q4_1 5, Q5_0 5.5, Q5_1 6, Q8_0 8.5, Q4_K 4.63, Q5_K 5.63, Q6_K 6.63).
 //!
 //! Records, all offsets in bytes; `[a][b]` is row-major and the 16 are the panel's rows:
 //!
@@ -11,6 +11,8 @@
 //! |---|---|---|
 //! | Q8_0 | 64 | d `[2][16]` f16; q `[16 quads][16][4]` i8 |
 //! | Q4_0 | 64 | d `[2][16]` f16; nibbles `[2 blocks][4][16][4]`: low = quad j, high = quad j + 4 |
+//! | Q5_0 | 64 | as Q4_0, then the fifth bits `[2 blocks][16][4]`: bit j of byte i is value 4j + i's |
+//! | Q4_1, Q5_1 | 64 | as Q4_0, Q5_0 with m `[2][16]` f16 after d |
 //! | Q4_K | 256 | d `[16]` f16, dmin `[16]` f16; scales `[8][16]` u8; mins `[4][16][2]` u8; nibbles `[4 pairs][8 quads][16][4]`: low = sub-block 2p, high = 2p + 1 |
 //! | Q5_K | 256 | as Q4_K, then the fifth bits `[8 quads][16][4]`: bit b belongs to sub-block b |
 //! | Q6_K | 256 | d `[16]` f16, 32 bytes of nothing; scales `[16][16]` i8; 128 bytes of nothing; low nibbles `[2 halves][16][16][4]`; high bit pairs `[2 halves][8][16][4]` |
@@ -36,14 +38,17 @@ pub(crate) const K_MINS: usize = 192;
 pub(crate) const K_NIBBLES: usize = 320;
 /// Offset of the high bits in a Q5_K or Q6_K record.
 pub(crate) const K_HIGH: usize = K_NIBBLES + 2048;
-/// Offset of the values in a Q8_0 or Q4_0 record (after two rows of d).
-pub(crate) const B32_VALUES: usize = 64;
+/// Bytes of two rows of f16 d (or m): values follow them in a record of 32-value blocks.
+pub(crate) const B32_SCALES: usize = 64;
 
 /// k values and bytes of one record of `block`, for the types that have panels.
 pub(crate) fn record(block: BlockType) -> Option<(usize, usize)> {
     match block {
-        BlockType::Q8_0 => Some((64, B32_VALUES + 1024)),
-        BlockType::Q4_0 => Some((64, B32_VALUES + 512)),
+        BlockType::Q8_0 => Some((64, B32_SCALES + 1024)),
+        BlockType::Q4_0 => Some((64, B32_SCALES + 512)),
+        BlockType::Q4_1 => Some((64, 2 * B32_SCALES + 512)),
+        BlockType::Q5_0 => Some((64, B32_SCALES + 512 + 128)),
+        BlockType::Q5_1 => Some((64, 2 * B32_SCALES + 512 + 128)),
         BlockType::Q4_K => Some((256, K_HIGH)),
         BlockType::Q5_K => Some((256, K_HIGH + 512)),
         BlockType::Q6_K => Some((256, K_HIGH + 1024)),

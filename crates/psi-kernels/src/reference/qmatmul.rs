@@ -11,7 +11,7 @@ pub struct Block {
     pub q: Vec<i32>,
     /// Integer scales, one per group.
     pub scales: Vec<i32>,
-    /// Integer minima, one per group (zeros where the format has none).
+    /// Integer minima, one per group (none where the format has none).
     pub mins: Vec<i32>,
     /// Scale of the scales.
     pub d: f32,
@@ -34,6 +34,18 @@ impl Block {
             BlockType::Q4_0 => Self {
                 q: (0..32).map(|i| nibble(&bytes[2..], i % 16, i / 16) - 8).collect(),
                 ..Self::plain(f16(bytes, 0), 1)
+            },
+            BlockType::Q5_0 => Self {
+                q: (0..32).map(|i| q5(&bytes[2..], i) - 16).collect(),
+                ..Self::plain(f16(bytes, 0), 1)
+            },
+            BlockType::Q4_1 => Self {
+                q: (0..32).map(|i| nibble(&bytes[4..], i % 16, i / 16)).collect(),
+                ..Self::with_minimum(bytes)
+            },
+            BlockType::Q5_1 => Self {
+                q: (0..32).map(|i| q5(&bytes[4..], i)).collect(),
+                ..Self::with_minimum(bytes)
             },
             BlockType::Q4_K => Self {
                 q: (0..256).map(|i| nibble(&bytes[16..], i / 64 * 32 + i % 32, i / 32)).collect(),
@@ -58,7 +70,12 @@ impl Block {
     }
 
     fn plain(d: f32, n_groups: usize) -> Self {
-        Self { q: vec![], scales: vec![1; n_groups], mins: vec![0; n_groups], d, dmin: 0.0 }
+        Self { q: vec![], scales: vec![1; n_groups], mins: vec![], d, dmin: 0.0 }
+    }
+
+    /// w = d q + m is d q - m (-1).
+    fn with_minimum(bytes: &[u8]) -> Self {
+        Self { mins: vec![-1], dmin: f16(bytes, 2), ..Self::plain(f16(bytes, 0), 1) }
     }
 
     fn six_bit_scales(bytes: &[u8]) -> Self {
@@ -76,11 +93,7 @@ impl Block {
         let group = self.q.len() / self.scales.len();
         let value = |(i, &q): (usize, &i32)| {
             let w = self.d * self.scales[i / group] as f32 * q as f32;
-            if self.mins.iter().all(|&m| m == 0) && self.dmin == 0.0 {
-                w
-            } else {
-                w - self.dmin * self.mins[i / group] as f32
-            }
+            self.mins.get(i / group).map_or(w, |&m| w - self.dmin * m as f32)
         };
         self.q.iter().enumerate().map(value).collect()
     }
@@ -91,10 +104,18 @@ impl Block {
         let group = self.q.len() / self.scales.len();
         let madd = |x: f32, y: f32, z: f32| if fma { x.mul_add(y, z) } else { x * y + z };
         let dot: i32 = (0..a.len()).map(|i| self.scales[i / group] * self.q[i] * a[i]).sum();
-        let min: i32 = (0..a.len()).map(|i| self.mins[i / group] * a[i]).sum();
         let acc = madd(dot as f32, self.d * d_a, acc);
-        if self.scales.len() == 8 { madd(-(min as f32), self.dmin * d_a, acc) } else { acc }
+        if self.mins.is_empty() {
+            return acc;
+        }
+        let min: i32 = (0..a.len()).map(|i| self.mins[i / group] * a[i]).sum();
+        madd(-(min as f32), self.dmin * d_a, acc)
     }
+}
+
+/// Value `i` of 4 bytes of fifth bits and 16 of nibbles.
+fn q5(bytes: &[u8], i: usize) -> i32 {
+    nibble(&bytes[4..], i % 16, i / 16) + 16 * i32::from(bytes[i / 8] >> (i % 8) & 1)
 }
 
 /// Value `i` of a Q6_K block.

@@ -12,6 +12,8 @@ use super::{LANES, madd};
 pub(crate) trait Lanes: Copy {
     /// Whether 32 vectors of this type fit the register file (else about 8 do).
     const WIDE: bool;
+    /// Whether bodies are worth compiling in many shapes: false for the tier of last resort.
+    const FAST: bool = true;
 
     fn splat(x: f32) -> Self;
     fn from_array(x: [f32; LANES]) -> Self;
@@ -149,6 +151,7 @@ fn power_of_two(n: f32) -> f32 {
 
 impl Lanes for Portable {
     const WIDE: bool = false;
+    const FAST: bool = false;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {

@@ -186,7 +186,11 @@ pub(crate) fn read(gguf: &Gguf) -> Result<Read> {
         Some(n) if n > 0 && family == Family::Llama => Family::Mixtral,
         _ => family,
     };
-    let config = model(&m, family)?;
+    let mut config = model(&m, family)?;
+    if family == Family::Llama && config.layers.iter().all(|l| l.window.is_some()) {
+        // Stored as a Llama; in Hugging Face's keys only Mistral has the window.
+        config.family = Family::Mistral;
+    }
     config.check(gguf.path())?;
     Ok(Read { config, notes })
 }
@@ -267,10 +271,7 @@ fn finish(m: &Meta<'_>, family: Family, mut config: Config) -> Result<Config> {
     if gemma {
         config.embed_scale = (config.d_model as f32).sqrt();
     }
-    config.activation = match family {
-        Family::Gemma2 | Family::Gemma3 | Family::Gpt2 => Activation::GeluTanh,
-        _ => Activation::Silu,
-    };
+    config.activation = activation(family);
     let cap = |x: Option<f64>| x.filter(|&c| c > 0.0).map(|c| c as f32);
     let (attention, final_) =
         (m.float("attn_logit_softcapping")?, m.float("final_logit_softcapping")?);
@@ -285,6 +286,23 @@ fn finish(m: &Meta<'_>, family: Family, mut config: Config) -> Result<Config> {
         return Err(ModelError::tensor(m.path(), "blk.0.attn_q_norm.weight", why));
     }
     Ok(config)
+}
+
+/// The non-linearity that GGUF's readers take for granted.
+pub(super) fn activation(family: Family) -> Activation {
+    match family {
+        Family::Gemma2 | Family::Gemma3 | Family::Gpt2 => Activation::GeluTanh,
+        _ => Activation::Silu,
+    }
+}
+
+/// Whether a layer of this architecture has the window when the file does not say.
+pub(super) fn is_local(family: Family, layer: usize) -> bool {
+    match family {
+        Family::Gemma2 => !(layer + 1).is_multiple_of(2),
+        Family::Gemma3 => !(layer + 1).is_multiple_of(6),
+        _ => true,
+    }
 }
 
 fn vocab_size(m: &Meta<'_>) -> Result<usize> {
@@ -347,7 +365,7 @@ fn layers(m: &Meta<'_>, family: Family, config: &Config) -> Result<Vec<LayerKind
         Family::Gemma2 => (window.or(Some(4096)), period.unwrap_or(2)),
         Family::Gemma3 => (window, period.unwrap_or(6)),
         Family::Phi3 | Family::Llama | Family::Mixtral => (window, 0),
-        _ if window.is_none() => (None, 0),
+        _ if window.is_none() || flags.is_some() => (window, 0),
         _ => {
             let why = "psi does not know which layers of this architecture have a window";
             return Err(m.error("attention.sliding_window", window.unwrap_or(0), why));

@@ -65,6 +65,7 @@ const WITHOUT_EFFECT: &[&str] = &[
 ];
 
 /// What a reader found: the configuration, and remarks for the user on what has no effect.
+#[derive(Debug)]
 pub(crate) struct Read {
     pub(crate) config: Config,
     pub(crate) notes: Vec<String>,
@@ -219,8 +220,7 @@ fn llama_like(f: &Fields<'_>, family: Family) -> Result<Config> {
         None if f.has("num_key_value_heads") => n_heads,
         None => class.n_kv_heads.unwrap_or(n_heads),
     };
-    let read_head = if family == Family::SmolLm3 { None } else { f.count("head_dim")? };
-    let d_head = match read_head {
+    let d_head = match f.count("head_dim")? {
         Some(d) => d,
         None if f.has("head_dim") => d_model / n_heads,
         None => class.d_head.unwrap_or(d_model / n_heads),
@@ -354,7 +354,8 @@ fn layers(f: &Fields<'_>, family: Family, n_layers: usize) -> Result<Vec<LayerKi
     let rope = rope_layers(f, family, n_layers)?;
     let sparse = sparse_layers(f, family, n_layers)?;
     let kinds = (0..n_layers).map(|i| LayerKind {
-        window: window.filter(|_| local[i]),
+        // SmolLM3's windows are for layers without RoPE.
+        window: window.filter(|_| local[i] && (family != Family::SmolLm3 || !rope[i])),
         rope: rope[i],
         local_rope: family == Family::Gemma3 && local[i],
         sparse: sparse[i],

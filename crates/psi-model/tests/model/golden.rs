@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use psi_kernels::Format;
-use psi_model::{Decoder, LoadOptions};
+use psi_model::{Config, Decoder, LoadOptions};
 use psi_store::SafeTensors;
 use psi_testkit::{assert_close, golden_dir};
 use serde_json::Value;
@@ -69,5 +69,46 @@ fn every_architecture_has_the_greedy_tokens_of_transformers() {
             let got = run::greedy(&cpu, &model, &ids(&case["ids"]), want.len());
             assert_eq!(got, want, "{name}, case {i}");
         }
+    }
+}
+
+#[test]
+fn gguf_files_have_the_logits_their_format_can_express() {
+    let cpu = run::cpu();
+    let golden = golden_dir();
+    let index = json(&golden.join("gguf/index.json"));
+    let index = index.as_object().expect("an object");
+    assert!(index.len() >= 12, "{} files", index.len());
+    for (name, entry) in index {
+        let path = |key: &str| golden.join(entry[key].as_str().expect("a path"));
+        let model = Decoder::load(&cpu, &path("file"), &F32).unwrap_or_else(|e| panic!("{e}"));
+        assert!(model.notes().is_empty(), "{name}: {:?}", model.notes());
+        let prompt = ids(&json(&path("ids"))["cases"][0]["ids"]);
+        let got = run::logits(&cpu, &model, &prompt);
+        let expected = SafeTensors::open(&path("logits")).expect("golden logits");
+        assert_close(name, &got, &f32s(&expected, "logits.0"), TOLERANCE);
+    }
+}
+
+#[test]
+fn both_layouts_of_config_json_mean_the_same() {
+    for dir in models() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        for file in std::fs::read_dir(&dir).expect("a model") {
+            let path = file.expect("an entry").path();
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            let to = match name.as_str() {
+                "config.json" => continue,
+                "config_v4.json" => "config.json",
+                other => other,
+            };
+            if !name.starts_with("golden") {
+                std::fs::copy(&path, scratch.path().join(to)).expect("a copy");
+            }
+        }
+        let (new, notes) = Config::read(&dir).unwrap_or_else(|e| panic!("{e}"));
+        let (old, old_notes) = Config::read(scratch.path()).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(new, old, "{}", dir.display());
+        assert!(notes.is_empty() && old_notes.is_empty(), "{notes:?} {old_notes:?}");
     }
 }

@@ -1,5 +1,8 @@
 //! The decoder against transformers, against itself, and against bad files.
 
 mod golden;
+mod gradients;
 mod run;
+mod same_bits;
+mod saving;
 mod stories;

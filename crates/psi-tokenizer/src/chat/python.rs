@@ -131,7 +131,8 @@ fn write_quoted(text: &str, out: &mut String) {
 
 /// `str.isprintable`: neither Other nor Separator, except the space.
 fn is_printable(c: char) -> bool {
-    c == ' ' || !(crate::unicode::is_other(c) || crate::unicode::is_separator(c))
+    use crate::unicode::{is_other, is_separator, is_unassigned};
+    c == ' ' || !(is_other(c) || is_separator(c) || is_unassigned(c))
 }
 
 /// The arguments of `json.dumps` that templates use.

@@ -11,19 +11,25 @@ pub(crate) struct Spm {
     /// unknown, byte), as in SentencePiece, so that no text can spell a control token
     rank: Vec<u32>,
     bytes: Box<[Option<TokenId>; 256]>,
+    /// by id, as in the file
+    pub(crate) scores: Vec<f32>,
     pub(crate) unk: Option<TokenId>,
     pub(crate) cuts_at_word_marks: bool,
 }
 
 impl Spm {
-    /// `score(id)` is `None` for tokens that text never forms.
+    /// `forms(id)` says whether text can form the token.
     pub(crate) fn new(
         vocab: &Vocab,
-        score: impl Fn(TokenId) -> Option<f32>,
+        scores: Vec<f32>,
+        forms: impl Fn(TokenId) -> bool,
         unk: Option<TokenId>,
     ) -> Self {
-        let mut by_score: Vec<(f32, TokenId)> =
-            vocab.iter().filter_map(|(id, _)| score(id).map(|s| (s, id))).collect();
+        let mut by_score: Vec<(f32, TokenId)> = vocab
+            .iter()
+            .filter(|&(id, _)| forms(id))
+            .map(|(id, _)| (scores[id as usize], id))
+            .collect();
         by_score.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let mut rank = vec![NO_MERGE; vocab.size()];
         let mut cuts_at_word_marks = true;
@@ -37,7 +43,7 @@ impl Spm {
             let text = vocab.text(id).unwrap_or_default();
             cuts_at_word_marks &= !super::has_inner_word_mark(text);
         }
-        Self { rank, bytes: Box::new(vocab.byte_tokens()), unk, cuts_at_word_marks }
+        Self { rank, bytes: Box::new(vocab.byte_tokens()), scores, unk, cuts_at_word_marks }
     }
 
     /// The rank of a token: lower merges first; equal scores have equal ranks.

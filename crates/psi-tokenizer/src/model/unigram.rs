@@ -65,6 +65,11 @@ impl Unigram {
         })
     }
 
+    /// Whether unknown characters become bytes.
+    pub(crate) fn has_byte_fallback(&self) -> bool {
+        self.fallback.is_some()
+    }
+
     /// Appends the ids of `text`; runs of unknown characters are one `unk`, or bytes.
     pub(crate) fn encode(&self, text: &str, lattice: &mut Vec<Node>, out: &mut Vec<TokenId>) {
         self.search(text, lattice);

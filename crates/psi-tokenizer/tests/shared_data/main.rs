@@ -2,6 +2,7 @@
 
 mod gguf_metadata;
 mod templates;
+mod training;
 mod vocabularies;
 
 use std::path::{Path, PathBuf};

@@ -45,9 +45,15 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     unsafe fn shr<const N: u32>(b: Two) -> Two {
+        // SAFETY: the caller's contract is this function's.
+        unsafe { Self::shr_by(b, N) }
+    }
+
+    #[inline(always)]
+    unsafe fn shr_by(b: Two, n: u32) -> Two {
         // SAFETY: the tier has the instructions (contract).
         unsafe {
-            let n = _mm_cvtsi32_si128(N as i32);
+            let n = _mm_cvtsi32_si128(n as i32);
             [_mm256_srl_epi16(b[0], n), _mm256_srl_epi16(b[1], n)]
         }
     }
@@ -240,6 +246,6 @@ impl Lanes for Avx2 {
     #[inline(always)]
     unsafe fn prefetch(p: *const u8) {
         // SAFETY: a prefetch never faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
 }

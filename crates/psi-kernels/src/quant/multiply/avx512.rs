@@ -44,6 +44,12 @@ impl<const VNNI: bool> Lanes for Avx512<VNNI> {
     }
 
     #[inline(always)]
+    unsafe fn shr_by(b: __m512i, n: u32) -> __m512i {
+        // SAFETY: the tier has the instructions (contract).
+        unsafe { _mm512_srlv_epi16(b, _mm512_set1_epi16(n as i16)) }
+    }
+
+    #[inline(always)]
     unsafe fn shl<const N: u32>(b: __m512i) -> __m512i {
         // SAFETY: the tier has the instruction (contract).
         unsafe { _mm512_slli_epi16::<N>(b) }
@@ -188,6 +194,6 @@ impl<const VNNI: bool> Lanes for Avx512<VNNI> {
     #[inline(always)]
     unsafe fn prefetch(p: *const u8) {
         // SAFETY: a prefetch never faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
 }

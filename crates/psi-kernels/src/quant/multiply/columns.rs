@@ -10,68 +10,67 @@ use super::{
     lanes::{Lanes, repeat8},
 };
 use crate::quant::{
-    activations::Activations,
-    panels::{K_MINS, K_SCALES},
+    activations::{Activations, CHUNK},
+    panels::{B32_SCALES, K_MINS, K_SCALES},
 };
 
 /// How far ahead of the bytes in use cache lines are asked for.
-const AHEAD: usize = 3072;
+const AHEAD: usize = 4096;
 
-/// Where C consecutive rows of quantised x lie.
+/// Where up to 8 rows of quantised x lie.
 #[derive(Clone, Copy)]
 pub(super) struct Columns {
     values: *const u8,
-    stride: usize,
     scales: *const f32,
     bias: *const i32,
-    sums: *const i16,
+    sums: *const i32,
+    group: usize,
     n_blocks: usize,
 }
 
 impl Columns {
-    /// Rows `first..first + c`.
+    /// Rows `first..first + c` of x; `c` may count rows that only pad the group.
     ///
     /// # Panics
-    /// When x has fewer rows.
-    pub(super) fn new(x: &Activations, first: usize, c: usize, biases_per_block: usize) -> Self {
-        assert!(first + c <= x.m, "rows {first}..{} of {}", first + c, x.m);
-        let n = x.n_blocks;
+    /// When they are not in one group.
+    pub(super) fn new(x: &Activations, first: usize, c: usize) -> Self {
+        let (group, n_blocks) = (x.group, x.n_blocks);
+        assert!(first % group + c <= group, "rows {first}.. ({c}) of groups of {group}");
         Self {
-            values: x.values()[first * x.stride..].as_ptr(),
-            stride: x.stride,
-            scales: x.scales()[first * n..].as_ptr(),
-            bias: x.bias()[first * n * biases_per_block..].as_ptr(),
-            sums: x.sums()[first * n * 8..].as_ptr(),
-            n_blocks: n,
+            values: x.values(first).as_ptr(),
+            scales: x.scales(first).as_ptr(),
+            bias: x.bias(first).as_ptr(),
+            sums: x.sums(first).as_ptr(),
+            group,
+            n_blocks,
         }
     }
 
-    /// Four values of column `c`.
+    /// Values k.. of column `c`.
     #[inline(always)]
     unsafe fn quad(&self, c: usize, k: usize) -> *const i32 {
-        // SAFETY: inside the row (the caller's k lies in it).
-        unsafe { self.values.add(c * self.stride + k).cast() }
+        let at = (k / CHUNK * self.group + c) * CHUNK + k % CHUNK;
+        // SAFETY: inside the group (the caller's k lies in the row).
+        unsafe { self.values.add(at).cast() }
     }
 
     #[inline(always)]
     unsafe fn scale(&self, c: usize, block: usize) -> f32 {
-        // SAFETY: inside the row.
-        unsafe { *self.scales.add(c * self.n_blocks + block) }
+        // SAFETY: inside the group.
+        unsafe { *self.scales.add(block * self.group + c) }
     }
 
     #[inline(always)]
-    unsafe fn bias(&self, c: usize, i: usize, per_block: usize) -> i32 {
-        // SAFETY: inside the row.
-        unsafe { *self.bias.add(c * self.n_blocks * per_block + i) }
+    unsafe fn bias(&self, c: usize, i: usize) -> i32 {
+        // SAFETY: inside the group.
+        unsafe { *self.bias.add(i * self.group + c) }
     }
 
     /// Sums of sub-blocks 2p and 2p + 1, as one dword.
     #[inline(always)]
     unsafe fn sum_pair(&self, c: usize, block: usize, p: usize) -> i32 {
-        // SAFETY: inside the row; the pair is read as the two i16 it is.
-        unsafe {
-            self.sums.add((c * self.n_blocks + block) * 8 + 2 * p).cast::<i32>().read_unaligned()
-        }
+        // SAFETY: inside the group.
+        unsafe { *self.sums.add((block * 4 + p) * self.group + c) }
     }
 }
 
@@ -89,25 +88,63 @@ pub(super) unsafe fn panel_32<L: Lanes, F: Format32, const C: usize>(
     unsafe {
         let mut acc = [L::f_zero(); C];
         for block in 0..x.n_blocks {
-            let record = panel.add(block / 2 * (64 + 2 * F::HALF));
-            let h = block % 2;
-            for line in 0..F::HALF / 64 {
-                L::prefetch(record.wrapping_add(AHEAD + h * F::HALF + line * 64));
+            let (record, h) = (panel.add(block / 2 * F::RECORD), block % 2);
+            for line in 0..F::RECORD.div_ceil(128) {
+                L::prefetch(record.wrapping_add(AHEAD + h * F::RECORD / 2 + line * 64));
             }
-            let mut a = [std::ptr::null(); C];
-            let mut bias = [0; C];
+            let mut dots = [L::dots(0); C];
             for c in 0..C {
-                a[c] = x.quad(c, block * 32);
-                bias[c] = x.bias(c, block, 1);
+                if F::SIGNED {
+                    dots[c] = L::signed_dots(x.bias(c, block));
+                } else if !F::MIN {
+                    dots[c] = L::dots(x.bias(c, block));
+                }
             }
-            let dots = F::dots::<L, C>(record, h, a, bias);
+            step_32::<L, F, C, 0>(record, block, x, &mut dots);
+            step_32::<L, F, C, 1>(record, block, x, &mut dots);
+            step_32::<L, F, C, 2>(record, block, x, &mut dots);
+            step_32::<L, F, C, 3>(record, block, x, &mut dots);
             let d = L::f16s(record.add(h * 32));
             for c in 0..C {
-                acc[c] = L::add_scaled(dots[c], L::scale(d, x.scale(c, block)), acc[c]);
+                acc[c] = L::add_scaled(L::ints(dots[c]), L::scale(d, x.scale(c, block)), acc[c]);
+            }
+            if F::MIN {
+                let m = L::f16s(record.add(B32_SCALES + h * 32));
+                for c in 0..C {
+                    let sum = L::ints(L::dots(x.bias(c, block)));
+                    acc[c] = L::add_scaled(sum, L::scale(m, x.scale(c, block)), acc[c]);
+                }
             }
         }
         for c in 0..C {
             L::store(acc[c], out[c].as_mut_ptr());
+        }
+    }
+}
+
+/// Adds the products of quads J and J + 4 of a block.
+///
+/// # Safety
+/// As [`panel_32`].
+#[inline(always)]
+unsafe fn step_32<L: Lanes, F: Format32, const C: usize, const J: usize>(
+    record: *const u8,
+    block: usize,
+    x: Columns,
+    dots: &mut [L::Dots; C],
+) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let (w0, w1) = F::step::<L, J>(record, block % 2);
+        for c in 0..C {
+            let a = x.quad(c, block * 32 + J * 4);
+            let (a0, a1) = (a.read_unaligned(), a.add(4).read_unaligned());
+            if F::SIGNED {
+                dots[c] = L::dot_signed(L::dot_signed(dots[c], w0, a0), w1, a1);
+            } else {
+                dots[c] = L::dot(dots[c], w0, a0, F::EVERY, 2 * J);
+                dots[c] = L::dot(dots[c], w1, a1, F::EVERY, 2 * J + 1);
+            }
         }
     }
 }
@@ -128,10 +165,10 @@ pub(super) unsafe fn panel_256<L: Lanes, F: Format256, const C: usize>(
         for block in 0..x.n_blocks {
             let record = panel.add(block * F::RECORD);
             let mut total = [L::zero(); C];
-            pair::<L, F, C, 0>(record, block, x, &mut total);
-            pair::<L, F, C, 1>(record, block, x, &mut total);
-            pair::<L, F, C, 2>(record, block, x, &mut total);
-            pair::<L, F, C, 3>(record, block, x, &mut total);
+            for h in 0..2 {
+                pair::<L, F, C, 0>(record, block, h, x, &mut total);
+                pair::<L, F, C, 1>(record, block, h, x, &mut total);
+            }
             let d = L::f16s(record);
             for c in 0..C {
                 acc[c] = L::add_scaled(total[c], L::scale(d, x.scale(c, block)), acc[c]);
@@ -157,48 +194,50 @@ pub(super) unsafe fn panel_256<L: Lanes, F: Format256, const C: usize>(
     }
 }
 
-/// Adds s dot(q, a) of sub-blocks 2P and 2P + 1 (64 values) to `total`.
+/// Adds s dot(q, a) of sub-blocks 2p and 2p + 1 (64 values, p = 2h + ODD) to `total`.
 ///
 /// # Safety
 /// As [`panel_256`].
 #[inline(always)]
-unsafe fn pair<L: Lanes, F: Format256, const C: usize, const P: usize>(
+unsafe fn pair<L: Lanes, F: Format256, const C: usize, const ODD: usize>(
     record: *const u8,
     block: usize,
+    h: usize,
     x: Columns,
     total: &mut [L::Ints; C],
 ) {
     // SAFETY: the caller's contract.
     unsafe {
+        let p = 2 * h + ODD;
         let lines = F::RECORD.div_ceil(64 * 4);
-        for line in P * lines..((P + 1) * lines).min(F::RECORD / 64) {
+        for line in p * lines..((p + 1) * lines).min(F::RECORD / 64) {
             L::prefetch(record.wrapping_add(AHEAD + line * 64));
         }
         let (mut dots0, mut dots1) = ([L::dots(0); C], [L::dots(0); C]);
         if F::SIGNED_16 {
             for c in 0..C {
-                dots0[c] = L::dots(x.bias(c, block * 16 + 4 * P, 16));
-                dots1[c] = L::dots(x.bias(c, block * 16 + 4 * P + 2, 16));
+                dots0[c] = L::dots(x.bias(c, block * 16 + 4 * p));
+                dots1[c] = L::dots(x.bias(c, block * 16 + 4 * p + 2));
             }
         }
         repeat8!(J => {
             if F::SIGNED_16 && J == 4 {
-                let (s0, s1) = (scale::<L, F>(record, 4 * P), scale::<L, F>(record, 4 * P + 2));
+                let (s0, s1) = (scale::<L, F>(record, 4 * p), scale::<L, F>(record, 4 * p + 2));
                 for c in 0..C {
                     total[c] = L::mul_add(L::ints(dots0[c]), s0, total[c]);
                     total[c] = L::mul_add(L::ints(dots1[c]), s1, total[c]);
-                    dots0[c] = L::dots(x.bias(c, block * 16 + 4 * P + 1, 16));
-                    dots1[c] = L::dots(x.bias(c, block * 16 + 4 * P + 3, 16));
+                    dots0[c] = L::dots(x.bias(c, block * 16 + 4 * p + 1));
+                    dots1[c] = L::dots(x.bias(c, block * 16 + 4 * p + 3));
                 }
             }
-            let (w0, w1) = F::step::<L, P, J>(record);
+            let (w0, w1) = F::step::<L, ODD>(record, h, J);
             for c in 0..C {
-                let a = x.quad(c, block * 256 + P * 64 + J * 4);
+                let a = x.quad(c, block * 256 + p * 64 + J * 4);
                 dots0[c] = L::dot(dots0[c], w0, a.read_unaligned(), F::EVERY, J);
                 dots1[c] = L::dot(dots1[c], w1, a.add(8).read_unaligned(), F::EVERY, J);
             }
         });
-        let (b0, b1) = if F::SIGNED_16 { (4 * P + 1, 4 * P + 3) } else { (2 * P, 2 * P + 1) };
+        let (b0, b1) = if F::SIGNED_16 { (4 * p + 1, 4 * p + 3) } else { (2 * p, 2 * p + 1) };
         let (s0, s1) = (scale::<L, F>(record, b0), scale::<L, F>(record, b1));
         for c in 0..C {
             total[c] = L::mul_add(L::ints(dots0[c]), s0, total[c]);

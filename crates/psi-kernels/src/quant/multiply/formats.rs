@@ -2,102 +2,82 @@
 #![expect(unsafe_code, reason = "pointers into records; instruction sets proved by the caller")]
 
 use super::lanes::Lanes;
-use crate::quant::panels::{B32_VALUES, K_HIGH, K_NIBBLES};
+use crate::quant::panels::{B32_SCALES, K_HIGH, K_NIBBLES};
 
-/// A format with one f16 scale per 32 values: y = sum over blocks of d d_a dot(w, a).
+/// A format with one f16 scale per 32 values: w = d (q - ZERO), or d q + m.
 pub(super) trait Format32 {
-    /// Bytes of 32 values of 16 rows.
-    const HALF: usize;
+    /// Bytes of a record of two blocks.
+    const RECORD: usize;
+    /// How many products of a weight with 127, twice, fit 16 bits.
+    const EVERY: usize;
+    /// What is subtracted from unsigned q, unless [`Self::MIN`].
+    const ZERO: i8;
+    /// Whether q is signed.
+    const SIGNED: bool = false;
+    /// Whether there is an f16 m.
+    const MIN: bool = false;
 
-    /// Dot products of block `h` (0 or 1) of `record` with the 32 values at `a[c]`.
+    /// Values 4j..4j+4 and 4j+16..4j+20 of block `h`, as bytes.
     ///
     /// # Safety
-    /// `record` is one of this format; `a[c]` may be read for 32 bytes; the tier is proved.
-    unsafe fn dots<L: Lanes, const C: usize>(
-        record: *const u8,
-        h: usize,
-        a: [*const i32; C],
-        bias: [i32; C],
-    ) -> [L::Ints; C];
+    /// `record` is one of this format; h < 2 and J < 4; the tier is proved.
+    unsafe fn step<L: Lanes, const J: usize>(record: *const u8, h: usize) -> (L::Bytes, L::Bytes);
 }
 
 /// Q8_0: w = d q.
 pub(super) struct Q8_0;
 
 impl Format32 for Q8_0 {
-    const HALF: usize = 512;
+    const RECORD: usize = B32_SCALES + 1024;
+    const EVERY: usize = 1;
+    const ZERO: i8 = 0;
+    const SIGNED: bool = true;
 
     #[inline(always)]
-    unsafe fn dots<L: Lanes, const C: usize>(
-        record: *const u8,
-        h: usize,
-        a: [*const i32; C],
-        bias: [i32; C],
-    ) -> [L::Ints; C] {
-        // SAFETY: 8 x 64 bytes of values lie at `half`; the rest is the caller's contract.
+    unsafe fn step<L: Lanes, const J: usize>(record: *const u8, h: usize) -> (L::Bytes, L::Bytes) {
+        // SAFETY: inside the record; the tier is the caller's contract.
         unsafe {
-            let half = record.add(B32_VALUES + h * Self::HALF);
-            let mut dots = [L::signed_dots(0); C];
-            for c in 0..C {
-                dots[c] = L::signed_dots(bias[c]);
-            }
-            for j in 0..8 {
-                let w = L::bytes(half.add(j * 64));
-                for c in 0..C {
-                    dots[c] = L::dot_signed(dots[c], w, a[c].add(j).read_unaligned());
-                }
-            }
-            let mut sums = [L::zero(); C];
-            for c in 0..C {
-                sums[c] = L::ints(dots[c]);
-            }
-            sums
+            let p = record.add(B32_SCALES + h * 512 + J * 64);
+            (L::bytes(p), L::bytes(p.add(256)))
         }
     }
 }
 
-/// Q4_0: w = d (q - 8); the bias subtracts the 8.
-pub(super) struct Q4_0;
+/// Q4_0 and Q5_0 (`FIFTH`): w = d (q - 8) or d (q - 16); Q4_1 and Q5_1 (`MIN`): w = d q + m.
+pub(super) struct Nibbles<const FIFTH: bool, const MIN: bool>;
 
-impl Format32 for Q4_0 {
-    const HALF: usize = 256;
+impl<const FIFTH: bool, const MIN: bool> Nibbles<FIFTH, MIN> {
+    const AT: usize = if MIN { 2 * B32_SCALES } else { B32_SCALES };
+}
+
+impl<const FIFTH: bool, const MIN: bool> Format32 for Nibbles<FIFTH, MIN> {
+    const RECORD: usize = Self::AT + 512 + if FIFTH { 128 } else { 0 };
+    const EVERY: usize = if FIFTH { 4 } else { 8 };
+    const ZERO: i8 = match (MIN, FIFTH) {
+        (true, _) => 0,
+        (false, true) => 16,
+        (false, false) => 8,
+    };
+    const MIN: bool = MIN;
 
     #[inline(always)]
-    unsafe fn dots<L: Lanes, const C: usize>(
-        record: *const u8,
-        h: usize,
-        a: [*const i32; C],
-        bias: [i32; C],
-    ) -> [L::Ints; C] {
-        macro_rules! step {
-            ($half:ident, $dots:ident, $j:literal) => {{
-                let b = L::bytes($half.add($j * 64));
-                let low = L::and(b, 0x0f);
-                let high = L::and(L::shr::<4>(b), 0x0f);
-                for c in 0..C {
-                    let (a0, a1) =
-                        (a[c].add($j).read_unaligned(), a[c].add($j + 4).read_unaligned());
-                    $dots[c] = L::dot($dots[c], low, a0, 8, 2 * $j);
-                    $dots[c] = L::dot($dots[c], high, a1, 8, 2 * $j + 1);
-                }
-            }};
-        }
-        // SAFETY: 4 x 64 bytes of nibbles lie at `half`; the rest is the caller's contract.
+    unsafe fn step<L: Lanes, const J: usize>(record: *const u8, h: usize) -> (L::Bytes, L::Bytes) {
+        // SAFETY: inside the record; the tier is the caller's contract.
         unsafe {
-            let half = record.add(B32_VALUES + h * Self::HALF);
-            let mut dots = [L::dots(0); C];
-            for c in 0..C {
-                dots[c] = L::dots(bias[c]);
+            let b = L::bytes(record.add(Self::AT + h * 256 + J * 64));
+            let (low, high) = (L::and(b, 0x0f), L::and(L::shr::<4>(b), 0x0f));
+            if !FIFTH {
+                return (low, high);
             }
-            step!(half, dots, 0);
-            step!(half, dots, 1);
-            step!(half, dots, 2);
-            step!(half, dots, 3);
-            let mut sums = [L::zero(); C];
-            for c in 0..C {
-                sums[c] = L::ints(dots[c]);
-            }
-            sums
+            // Bits j and j + 4 go to bit 4.
+            let bits = L::bytes(record.add(Self::AT + 512 + h * 64));
+            let (bit0, bit1) = match J {
+                0 => (L::shl::<4>(bits), bits),
+                1 => (L::shl::<3>(bits), L::shr::<1>(bits)),
+                2 => (L::shl::<2>(bits), L::shr::<2>(bits)),
+                _ => (L::shl::<1>(bits), L::shr::<3>(bits)),
+            };
+            (L::or_and(low, bit0, 0x10), L::or_and(high, bit1, 0x10))
         }
     }
 }
@@ -112,12 +92,14 @@ pub(super) trait Format256 {
     /// are an unsigned scale and an unsigned min per 32.
     const SIGNED_16: bool;
 
-    /// Values 4j..4j+4 of sub-blocks 2p and 2p + 1 (of 32) as unsigned bytes.
+    /// Values 4j..4j+4 of sub-blocks 2p and 2p + 1 (of 32) as unsigned bytes, p = 2h + ODD.
     ///
     /// # Safety
-    /// `record` is one of this format; P < 4 and J < 8; the tier is proved.
-    unsafe fn step<L: Lanes, const P: usize, const J: usize>(
+    /// `record` is one of this format; h < 2, ODD < 2 and j < 8; the tier is proved.
+    unsafe fn step<L: Lanes, const ODD: usize>(
         record: *const u8,
+        h: usize,
+        j: usize,
     ) -> (L::Bytes, L::Bytes);
 }
 
@@ -130,12 +112,14 @@ impl Format256 for Q4K {
     const SIGNED_16: bool = false;
 
     #[inline(always)]
-    unsafe fn step<L: Lanes, const P: usize, const J: usize>(
+    unsafe fn step<L: Lanes, const ODD: usize>(
         record: *const u8,
+        h: usize,
+        j: usize,
     ) -> (L::Bytes, L::Bytes) {
         // SAFETY: inside the record's nibbles; the rest is the caller's contract.
         unsafe {
-            let b = L::bytes(record.add(K_NIBBLES + (P * 8 + J) * 64));
+            let b = L::bytes(record.add(K_NIBBLES + ((2 * h + ODD) * 8 + j) * 64));
             (L::and(b, 0x0f), L::and(L::shr::<4>(b), 0x0f))
         }
     }
@@ -150,19 +134,21 @@ impl Format256 for Q5K {
     const SIGNED_16: bool = false;
 
     #[inline(always)]
-    unsafe fn step<L: Lanes, const P: usize, const J: usize>(
+    unsafe fn step<L: Lanes, const ODD: usize>(
         record: *const u8,
+        h: usize,
+        j: usize,
     ) -> (L::Bytes, L::Bytes) {
         // SAFETY: inside the record's nibbles and high bits; the rest is the caller's contract.
         unsafe {
-            let b = L::bytes(record.add(K_NIBBLES + (P * 8 + J) * 64));
-            let high = L::bytes(record.add(K_HIGH + J * 64));
+            let b = L::bytes(record.add(K_NIBBLES + ((2 * h + ODD) * 8 + j) * 64));
+            let high = L::bytes(record.add(K_HIGH + j * 64));
             // Bits 2p and 2p + 1 of `high` go to bit 4.
-            let (bit0, bit1) = match P {
-                0 => (L::shl::<4>(high), L::shl::<3>(high)),
-                1 => (L::shl::<2>(high), L::shl::<1>(high)),
-                2 => (high, L::shr::<1>(high)),
-                _ => (L::shr::<2>(high), L::shr::<3>(high)),
+            let high = L::shr_by(high, 4 * h as u32);
+            let (bit0, bit1) = if ODD == 0 {
+                (L::shl::<4>(high), L::shl::<3>(high))
+            } else {
+                (L::shl::<2>(high), L::shl::<1>(high))
             };
             let low = L::and(b, 0x0f);
             let high = L::and(L::shr::<4>(b), 0x0f);
@@ -180,17 +166,19 @@ impl Format256 for Q6K {
     const SIGNED_16: bool = true;
 
     #[inline(always)]
-    unsafe fn step<L: Lanes, const P: usize, const J: usize>(
+    unsafe fn step<L: Lanes, const ODD: usize>(
         record: *const u8,
+        h: usize,
+        j: usize,
     ) -> (L::Bytes, L::Bytes) {
         // SAFETY: inside the record's nibbles and bit pairs; the rest is the caller's contract.
         unsafe {
-            // Half P / 2 of the block: low nibbles are its first two runs of 32, high the others.
-            let nibbles = record.add(K_NIBBLES + P / 2 * 1024 + J * 64);
+            // Half h of the block: low nibbles are its first two runs of 32, high the others.
+            let nibbles = record.add(K_NIBBLES + h * 1024 + j * 64);
             let (b0, b1) = (L::bytes(nibbles), L::bytes(nibbles.add(512)));
-            let high = L::bytes(record.add(K_HIGH + P / 2 * 512 + J * 64));
-            // Bit pair 2 (P % 2) and the one above it go to bits 4 and 5.
-            if P % 2 == 0 {
+            let high = L::bytes(record.add(K_HIGH + h * 512 + j * 64));
+            // Bit pair 2 ODD and the one above it go to bits 4 and 5.
+            if ODD == 0 {
                 (
                     L::or_and(L::and(b0, 0x0f), L::shl::<4>(high), 0x30),
                     L::or_and(L::and(b1, 0x0f), L::shl::<2>(high), 0x30),

@@ -26,6 +26,8 @@ pub(super) trait Lanes {
     unsafe fn or_and(a: Self::Bytes, b: Self::Bytes, mask: u8) -> Self::Bytes;
     /// `b` shifted right by N bits; the top N bits of each byte are arbitrary.
     unsafe fn shr<const N: u32>(b: Self::Bytes) -> Self::Bytes;
+    /// `b` shifted right by n < 16 bits in each 16; the top n bits of each byte are arbitrary.
+    unsafe fn shr_by(b: Self::Bytes, n: u32) -> Self::Bytes;
     /// `b` shifted left by N bits; the low N bits of each byte are arbitrary.
     unsafe fn shl<const N: u32>(b: Self::Bytes) -> Self::Bytes;
 

@@ -7,8 +7,8 @@ use super::Task;
 use crate::{
     quant::{
         BlockType,
-        activations::Activations,
-        panels::{B32_VALUES, K_HIGH, K_MINS, K_NIBBLES, K_SCALES, ROWS, f32_from_f16, record},
+        activations::{Activations, CHUNK},
+        panels::{B32_SCALES, K_HIGH, K_MINS, K_NIBBLES, K_SCALES, ROWS, f32_from_f16, record},
     },
     simd::madd,
 };
@@ -38,7 +38,15 @@ pub(super) fn task<const FMA: bool>(task: &Task<'_>) {
                     }
                     for h in 0..blocks_per_record {
                         let at = (row, i * blocks_per_record + h);
-                        add_32::<FMA>(&record[h * 32..], &expanded[h * 512..], task.x, at, acc);
+                        let min = matches!(block, BlockType::Q4_1 | BlockType::Q5_1);
+                        add_32::<FMA>(
+                            &record[h * 32..],
+                            &expanded[h * 512..],
+                            min,
+                            task.x,
+                            at,
+                            acc,
+                        );
                     }
                 }
             }
@@ -49,20 +57,27 @@ pub(super) fn task<const FMA: bool>(task: &Task<'_>) {
     }
 }
 
-/// acc += d d_a dot(w, a) for one block of 32.
+/// acc += d d_a dot(w, a) + m d_a sum(a) for one block of 32.
 #[inline(always)]
 fn add_32<const FMA: bool>(
     d: &[u8],
     w: &[i8],
+    min: bool,
     x: &Activations,
     (row, block): (usize, usize),
     acc: &mut [f32; ROWS],
 ) {
-    let a = &x.values()[row * x.stride + block * 32..][..32];
+    let a = &x.values(row)[block / 2 * x.group * CHUNK + block % 2 * 32..][..32];
     let sums = dots(&w[..512], a);
-    let d_a = x.scales()[row * x.n_blocks + block];
+    let d_a = x.scales(row)[block * x.group];
     for r in 0..ROWS {
         acc[r] = madd::<FMA>(sums[r] as f32, f16(d, r) * d_a, acc[r]);
+    }
+    if min {
+        let sum = x.bias(row)[block * x.group] as f32;
+        for r in 0..ROWS {
+            acc[r] = madd::<FMA>(sum, f16(&d[B32_SCALES..], r) * d_a, acc[r]);
+        }
     }
 }
 
@@ -76,12 +91,13 @@ fn add_256<const FMA: bool>(
     (row, block): (usize, usize),
     acc: &mut [f32; ROWS],
 ) {
-    let a = &x.values()[row * x.stride + block * 256..][..256];
-    let d_a = x.scales()[row * x.n_blocks + block];
+    let d_a = x.scales(row)[block * x.group];
     let signed = block_type == BlockType::Q6_K;
     let group = if signed { 16 } else { 32 };
     let mut total = [0_i32; ROWS];
-    for (b, a) in a.chunks_exact(group).enumerate() {
+    for b in 0..256 / group {
+        let k = block * 256 + b * group;
+        let a = &x.values(row)[k / CHUNK * x.group * CHUNK + k % CHUNK..][..group];
         let sums = dots(&w[b * group * ROWS..][..group * ROWS], a);
         let scales = &record[K_SCALES + b * ROWS..][..ROWS];
         for r in 0..ROWS {
@@ -96,10 +112,12 @@ fn add_256<const FMA: bool>(
         return;
     }
     let mut mins = [0_i32; ROWS];
-    for (b, &sum) in x.sums()[(row * x.n_blocks + block) * 8..][..8].iter().enumerate() {
-        let m = &record[K_MINS + b / 2 * 32 + b % 2..];
+    for p in 0..4 {
+        let sums = x.sums(row)[(block * 4 + p) * x.group];
+        let m = &record[K_MINS + p * 32..];
         for r in 0..ROWS {
-            mins[r] += i32::from(m[2 * r]) * i32::from(sum);
+            mins[r] += i32::from(m[2 * r]) * i32::from(sums as i16);
+            mins[r] += i32::from(m[2 * r + 1]) * (sums >> 16);
         }
     }
     for r in 0..ROWS {
@@ -130,19 +148,13 @@ fn f16(d: &[u8], row: usize) -> f32 {
 fn expand(block: BlockType, record: &[u8], out: &mut Expanded) {
     match block {
         BlockType::Q8_0 => {
-            for (out, &b) in out.iter_mut().zip(&record[B32_VALUES..]) {
+            for (out, &b) in out.iter_mut().zip(&record[B32_SCALES..]) {
                 *out = b as i8;
             }
         }
-        BlockType::Q4_0 => {
-            for h in 0..2 {
-                let b = &record[B32_VALUES + h * 256..];
-                for i in 0..256 {
-                    out[h * 512 + i] = (b[i] & 15) as i8 - 8;
-                    out[h * 512 + 256 + i] = (b[i] >> 4) as i8 - 8;
-                }
-            }
-        }
+        BlockType::Q4_0 => expand_nibbles(&record[B32_SCALES..], 8, out),
+        BlockType::Q5_0 => expand_nibbles(&record[B32_SCALES..], 16, out),
+        BlockType::Q4_1 | BlockType::Q5_1 => expand_nibbles(&record[2 * B32_SCALES..], 0, out),
         BlockType::Q6_K => expand_q6_k(record, out),
         _ => {
             for p in 0..4 {
@@ -158,6 +170,23 @@ fn expand(block: BlockType, record: &[u8], out: &mut Expanded) {
                         out[i] |= ((record[K_HIGH + i] >> b & 1) << 4) as i8;
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Two blocks of nibbles and, if they follow, fifth bits.
+fn expand_nibbles(values: &[u8], zero: i8, out: &mut Expanded) {
+    let fifth = values.get(512..640);
+    for h in 0..2 {
+        let b = &values[h * 256..];
+        for i in 0..256 {
+            out[h * 512 + i] = (b[i] & 15) as i8 - zero;
+            out[h * 512 + 256 + i] = (b[i] >> 4) as i8 - zero;
+        }
+        if let Some(fifth) = fifth {
+            for i in 0..512 {
+                out[h * 512 + i] += ((fifth[h * 64 + i % 64] >> (i / 64) & 1) << 4) as i8;
             }
         }
     }

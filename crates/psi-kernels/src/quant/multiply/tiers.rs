@@ -4,7 +4,7 @@
 use super::{
     Task,
     columns::{Columns, panel_32, panel_256},
-    formats::{Format32, Format256, Q4_0, Q4K, Q5K, Q6K, Q8_0},
+    formats::{Format32, Format256, Nibbles, Q4K, Q5K, Q6K, Q8_0},
     plain,
 };
 use crate::{Isa, Tier, quant::BlockType};
@@ -12,9 +12,15 @@ use crate::{Isa, Tier, quant::BlockType};
 /// Computes a task; may be called where the tier it was chosen for exists.
 pub(super) type Kernel = unsafe fn(&Task<'_>);
 
+/// From this many rows on, tiles beat columns (though part of a tile stays empty).
+#[cfg(target_arch = "x86_64")]
+const AMX_ROWS: usize = 9;
+
 /// The kernel for products of `m` rows on the tier of `isa`.
-pub(super) fn kernel(isa: Isa, _m: usize) -> Kernel {
+pub(super) fn kernel(isa: Isa, m: usize) -> Kernel {
     match isa.tier() {
+        #[cfg(target_arch = "x86_64")]
+        Tier::Amx if m >= AMX_ROWS => super::amx::task,
         Tier::Portable => plain::task::<false>,
         Tier::Neon => plain::task::<true>,
         #[cfg(target_arch = "x86_64")]
@@ -43,7 +49,10 @@ macro_rules! tier {
                 unsafe {
                     match task.out.w.block_type() {
                         BlockType::Q8_0 => run_32::<Q8_0>(task),
-                        BlockType::Q4_0 => run_32::<Q4_0>(task),
+                        BlockType::Q4_0 => run_32::<Nibbles<false, false>>(task),
+                        BlockType::Q5_0 => run_32::<Nibbles<true, false>>(task),
+                        BlockType::Q4_1 => run_32::<Nibbles<false, true>>(task),
+                        BlockType::Q5_1 => run_32::<Nibbles<true, true>>(task),
                         BlockType::Q4_K => run_256::<Q4K>(task),
                         BlockType::Q5_K => run_256::<Q5K>(task),
                         BlockType::Q6_K => run_256::<Q6K>(task),
@@ -54,12 +63,12 @@ macro_rules! tier {
 
             unsafe fn run_32<F: Format32>(task: &Task<'_>) {
                 // SAFETY: the caller's contract.
-                unsafe { run(task, 1, |w, x, c, out| columns_32::<F>(w, x, c, out)) }
+                unsafe { run(task, |w, x, c, out| columns_32::<F>(w, x, c, out)) }
             }
 
             unsafe fn run_256<F: Format256>(task: &Task<'_>) {
                 // SAFETY: the caller's contract.
-                unsafe { run(task, 16, |w, x, c, out| columns_256::<F>(w, x, c, out)) }
+                unsafe { run(task, |w, x, c, out| columns_256::<F>(w, x, c, out)) }
             }
 
             /// All panels of the task, each times all rows of x in groups of up to `MAX`.
@@ -68,7 +77,6 @@ macro_rules! tier {
             /// The CPU has this tier and `panel` the format.
             unsafe fn run(
                 task: &Task<'_>,
-                biases: usize,
                 panel: impl Fn(&[u8], Columns, usize, &mut [[f32; 16]; MAX]),
             ) {
                 let mut out = [[0.0; 16]; MAX];
@@ -76,7 +84,7 @@ macro_rules! tier {
                     let weights = task.out.w.panel(p);
                     for first in (0..task.x.m).step_by(MAX) {
                         let c = MAX.min(task.x.m - first);
-                        panel(weights, Columns::new(task.x, first, c, biases), c, &mut out);
+                        panel(weights, Columns::new(task.x, first, c), c, &mut out);
                         for (i, out) in out[..c].iter().enumerate() {
                             task.put(first + i, p, out);
                         }
@@ -91,8 +99,7 @@ macro_rules! tier {
         }
     };
     (@columns $columns:ident $kernel:ident $panel:ident $format:ident $lanes:ty, [$($feature:literal)?], $($c:literal)*) => {
-        /// `c` columns: the kernel with the next size up would read rows that are not there, so
-        /// there is one for each size.
+        /// `c` columns, by the kernel of the next size up (rows of x are padded).
         ///
         /// # Safety
         /// That of the panel's kernel.
@@ -105,7 +112,7 @@ macro_rules! tier {
             // SAFETY: the caller's contract.
             unsafe {
                 match c {
-                    $($c => $kernel::<F, $c>(panel.as_ptr(), x, out.first_chunk_mut()),)*
+                    $(..=$c => $kernel::<F, $c>(panel.as_ptr(), x, out.first_chunk_mut()),)*
                     _ => unreachable!("{c} columns at once"),
                 }
             }
@@ -129,15 +136,15 @@ macro_rules! tier {
 
 tier!(
     #[cfg(target_arch = "x86_64")]
-    avx2, super::super::avx2::Avx2, ["avx2,fma,f16c"], 1 2 3 4
+    avx2, super::super::avx2::Avx2, ["avx2,fma,f16c"], 1 2 4
 );
 tier!(
     #[cfg(target_arch = "x86_64")]
     avx512, super::super::avx512::Avx512<false>,
-    ["avx512f,avx512bw,avx512vl,avx512dq"], 1 2 3 4 5 6 7 8
+    ["avx512f,avx512bw,avx512vl,avx512dq"], 1 2 4
 );
 tier!(
     #[cfg(target_arch = "x86_64")]
     vnni, super::super::avx512::Avx512<true>,
-    ["avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"], 1 2 3 4 5 6 7 8
+    ["avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"], 1 2 4 6 8
 );

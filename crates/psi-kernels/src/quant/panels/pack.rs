@@ -1,6 +1,6 @@
 //! From rows of GGML blocks to a panel: 4-byte groups are transposed, 6-bit scales widened.
 
-use super::{B32_VALUES, K_HIGH, K_MINS, K_NIBBLES, K_SCALES, record};
+use super::{B32_SCALES, K_HIGH, K_MINS, K_NIBBLES, K_SCALES, record};
 use crate::quant::BlockType;
 
 /// Packs up to 16 rows of blocks into one zeroed panel.
@@ -19,18 +19,32 @@ pub(super) fn pack_panel<'a>(
                 BlockType::Q4_K => pack_q4_k(bytes, row, record),
                 BlockType::Q5_K => pack_q5_k(bytes, row, record),
                 BlockType::Q6_K => pack_q6_k(bytes, row, record),
-                _ => pack_32(bytes, row, i % blocks_per_record, record),
+                _ => pack_32(block, bytes, row, i % blocks_per_record, record),
             }
         }
     }
 }
 
-/// Q8_0 and Q4_0: f16 d, then 32 bytes or 16 bytes of nibbles (low half first).
-fn pack_32(bytes: &[u8], row: usize, half: usize, record: &mut [u8]) {
+/// 32-value blocks: f16 d, f16 m where there is one, 4 bytes of fifth bits where there are, then 32
+/// bytes, or 16 bytes of nibbles (low half first).
+fn pack_32(block: BlockType, bytes: &[u8], row: usize, half: usize, record: &mut [u8]) {
+    let has_min = matches!(block, BlockType::Q4_1 | BlockType::Q5_1);
+    let has_fifth = matches!(block, BlockType::Q5_0 | BlockType::Q5_1);
     put(record, half * 32 + row * 2, &bytes[..2]);
-    let values = &mut record[B32_VALUES..];
-    let half_bytes = values.len() / 2;
-    spread(&bytes[2..], row, &mut values[half * half_bytes..]);
+    let (mut at, mut bytes) = (B32_SCALES, &bytes[2..]);
+    if has_min {
+        put(record, at + half * 32 + row * 2, &bytes[..2]);
+        (at, bytes) = (at + B32_SCALES, &bytes[2..]);
+    }
+    if has_fifth {
+        let bits = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        for i in 0..4 {
+            let byte = (0..8).fold(0, |byte, j| byte | (bits >> (4 * j + i) & 1) << j);
+            record[at + 512 + half * 64 + row * 4 + i] = byte as u8;
+        }
+        bytes = &bytes[4..];
+    }
+    spread(bytes, row, &mut record[at + half * bytes.len() * 16..]);
 }
 
 /// Q4_K: f16 d, f16 dmin, 12 bytes of 6-bit scales and mins, 128 bytes of nibbles.

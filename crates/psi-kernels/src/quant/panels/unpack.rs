@@ -1,6 +1,6 @@
 //! One row of a panel as f32, by the formats' own formulas.
 
-use super::{B32_VALUES, K_HIGH, K_MINS, K_NIBBLES, K_SCALES, ROWS, record};
+use super::{B32_SCALES, K_HIGH, K_MINS, K_NIBBLES, K_SCALES, ROWS, record};
 use crate::quant::BlockType;
 
 /// Dequantises row `row` (0..16) of a panel.
@@ -10,7 +10,10 @@ pub(super) fn unpack_row(block: BlockType, panel: &[u8], row: usize, out: &mut [
         let record = Row { record, row };
         match block {
             BlockType::Q8_0 => record.q8_0(out),
-            BlockType::Q4_0 => record.q4_0(out),
+            BlockType::Q4_0 => record.nibbles(false, out, |d, _, q| d * (q - 8.0)),
+            BlockType::Q5_0 => record.nibbles(true, out, |d, _, q| d * (q - 16.0)),
+            BlockType::Q4_1 => record.nibbles(false, out, |d, m, q| d * q + m),
+            BlockType::Q5_1 => record.nibbles(true, out, |d, m, q| d * q + m),
             BlockType::Q6_K => record.q6_k(out),
             _ => record.q4_k_or_q5_k(block == BlockType::Q5_K, out),
         }
@@ -27,16 +30,21 @@ impl Row<'_> {
     /// w = d q.
     fn q8_0(&self, out: &mut [f32]) {
         for (i, x) in out.iter_mut().enumerate() {
-            *x = self.f16(i / 32 * 32) * f32::from(self.at(B32_VALUES, i) as i8);
+            *x = self.f16(i / 32 * 32) * f32::from(self.at(B32_SCALES, i) as i8);
         }
     }
 
-    /// w = d (q - 8).
-    fn q4_0(&self, out: &mut [f32]) {
+    /// w = value(d, m, q) of nibbles, with a fifth bit or without; m is read where it would be.
+    fn nibbles(&self, fifth_bit: bool, out: &mut [f32], value: impl Fn(f32, f32, f32) -> f32) {
+        let bits_len = if fifth_bit { 128 } else { 0 };
+        let at = self.record.len() - bits_len - 512;
         for (i, x) in out.iter_mut().enumerate() {
-            let byte = self.at(B32_VALUES + i / 32 * 256, i % 16);
-            let q = byte >> (i % 32 / 16 * 4) & 15;
-            *x = self.f16(i / 32 * 32) * f32::from(q as i8 - 8);
+            let (h, within) = (i / 32, i % 32);
+            let mut q = self.at(at + h * 256, within % 16) >> (within / 16 * 4) & 15;
+            if fifth_bit {
+                q |= (self.at(at + 512 + h * 64, within % 4) >> (within / 4) & 1) << 4;
+            }
+            *x = value(self.f16(h * 32), self.f16(B32_SCALES + h * 32), f32::from(q));
         }
     }
 
