@@ -150,8 +150,8 @@ impl Summary {
             rows.push(vec![name.to_owned(), n.to_string(), count(parameters), bytes(size)]);
         }
         println!("{}", columns(&rows));
-        let rows: Vec<_> = self.metadata.iter().map(|(k, v)| vec![k.clone(), short(v)]).collect();
-        print!("{}", columns(&rows));
+        let rows: Vec<_> = self.metadata.iter().map(|(k, v)| (k.clone(), short(v))).collect();
+        print!("{}", pairs(&rows));
         if all_tensors {
             let row =
                 |t: &Tensor| vec![t.name.clone(), t.dtype.to_owned(), format!("{:?}", t.shape)];
