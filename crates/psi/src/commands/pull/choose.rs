@@ -52,8 +52,11 @@ fn by_pattern(files: Vec<RemoteFile>, include: &[String]) -> Outcome<Choice> {
     let wanted = |f: &RemoteFile| include.iter().any(|pattern| matches(pattern, &f.path));
     let files: Vec<_> = files.into_iter().filter(wanted).collect();
     match files.iter().find(|f| !is_usable(&f.path)) {
-        Some(odd) => Err(Failure::input(format!("{:?}: psi stores no files of such names", odd.path))
-            .hint("names are of letters, digits, '.', '_' and '-', and begin with none of these dots")),
+        Some(odd) => {
+            Err(Failure::input(format!("{:?}: psi stores no files of such names", odd.path)).hint(
+                "names are of letters, digits, '.', '_' and '-', and begin with none of these dots",
+            ))
+        }
         None => Ok(Choice { files, notes: Vec::new() }),
     }
 }
@@ -141,7 +144,8 @@ struct GgufModel<'a> {
 
 impl GgufModel<'_> {
     fn described(&self) -> String {
-        match self.files.iter().map(|f| f.size).sum::<Option<u64>>() {
+        let sum = |sum: u64, f: &&RemoteFile| Some(sum.saturating_add(f.size?));
+        match self.files.iter().try_fold(0, sum) {
             Some(size) => format!("{} ({})", self.name, bytes(size)),
             None => self.name.clone(),
         }
@@ -165,19 +169,18 @@ fn gguf(files: &[RemoteFile]) -> Outcome<Choice> {
     }
     let known: Vec<String> = models.iter().map(GgufModel::described).collect();
     let preferred = |m: &&GgufModel<'_>| m.name.to_ascii_lowercase().contains("q4_k_m");
-    let q4_k_m: Vec<_> = models.iter().filter(preferred).collect();
+    let q4_k_m: Vec<&GgufModel<'_>> = models.iter().filter(preferred).collect();
     let chosen = match (models.as_slice(), q4_k_m.as_slice()) {
         ([], _) => return Err(nothing(files)),
-        ([only], _) | (_, [&ref only]) => only,
+        ([only], _) => only,
+        (_, [only]) => *only,
         _ => {
             return Err(Failure::input(format!("which of these files? {}", list(&known)))
                 .hint("name one: --include FILE, or a pattern such as --include '*Q8_0.gguf'"));
         }
     };
-    let mut choice = Choice {
-        files: chosen.files.iter().map(|&f| f.clone()).collect(),
-        notes: Vec::new(),
-    };
+    let mut choice =
+        Choice { files: chosen.files.iter().map(|&f| f.clone()).collect(), notes: Vec::new() };
     if models.len() > 1 {
         choice.notes.push(format!("the repository holds {}", list(&known)));
         choice.notes.push(format!("taking {}; --include takes another", chosen.name));
@@ -192,8 +195,11 @@ fn nothing(files: &[RemoteFile]) -> Failure {
             .hint("look for a repository with safetensors or GGUF files of the same model")
     } else {
         let names: Vec<String> = files.iter().map(|f| f.path.clone()).collect();
-        Failure::input(format!("the repository holds no weights (safetensors or GGUF): {}", list(&names)))
-            .hint("--include takes files by name")
+        Failure::input(format!(
+            "the repository holds no weights (safetensors or GGUF): {}",
+            list(&names)
+        ))
+        .hint("--include takes files by name")
     }
 }
 
@@ -285,7 +291,10 @@ mod tests {
     fn patterns_choose_and_a_pattern_without_a_file_is_an_error() {
         let names = ["a-Q8_0.gguf", "a-Q4_0.gguf", "sub/b.gguf", "README.md", "a b.gguf"];
         assert_eq!(chosen(&names, &["*Q8_0*"]).unwrap(), ["a-Q8_0.gguf"]);
-        assert_eq!(chosen(&names, &["sub/?.gguf", "README.md"]).unwrap(), ["sub/b.gguf", "README.md"]);
+        assert_eq!(
+            chosen(&names, &["sub/?.gguf", "README.md"]).unwrap(),
+            ["sub/b.gguf", "README.md"]
+        );
         let none = chosen(&names, &["*Q8_0*", "*.safetensors"]).unwrap_err();
         assert!(none.contains("*.safetensors") && none.contains("a-Q4_0.gguf"), "{none}");
         assert!(chosen(&names, &["a b.gguf"]).unwrap_err().contains("such names"));

@@ -79,7 +79,7 @@ impl Fetcher<'_> {
         if !there {
             self.download(file)?;
         }
-        self.before += file.size;
+        self.before = self.before.saturating_add(file.size);
         self.bar.set(self.before);
         Ok(!there)
     }
@@ -131,8 +131,9 @@ impl Fetcher<'_> {
         }
         part.restart(file).map_err(|e| storage(&file.part, e))?;
         let expected = file.checksum.map_or_else(String::new, |c| c.to_string());
-        Err(Failure::failed(format!("{}: what was received is not {expected}", file.path))
-            .hint("run the same command again; if it fails again, the file on the server is damaged"))
+        Err(Failure::failed(format!("{}: what was received is not {expected}", file.path)).hint(
+            "run the same command again; if it fails again, the file on the server is damaged",
+        ))
     }
 
     /// The part, with what it already holds hashed.

@@ -75,8 +75,8 @@ struct Endpoint {
 impl Endpoint {
     fn parse(text: &str) -> Outcome<Self> {
         let bad = |why: &str| Failure::input(format!("--endpoint '{}': {why}", printable(text)));
-        let text = text.trim_end_matches('/');
         let uri: Uri = text.parse().map_err(|_| bad("not an address"))?;
+        let text = text.trim_end_matches('/');
         let host = uri.host().ok_or_else(|| bad("not an address").hint("give https://HOST"))?;
         if uri.query().is_some() || uri.authority().is_some_and(|a| a.as_str().contains('@')) {
             return Err(bad("only a host and a path").hint("a token is given by HF_TOKEN"));
@@ -221,7 +221,11 @@ impl Hub {
     }
 
     /// With the token, if `url` is on the host that the token is for.
-    fn authorized<B>(&self, request: ureq::RequestBuilder<B>, url: &Uri) -> ureq::RequestBuilder<B> {
+    fn authorized<B>(
+        &self,
+        request: ureq::RequestBuilder<B>,
+        url: &Uri,
+    ) -> ureq::RequestBuilder<B> {
         match &self.settings.token {
             Some(token) if self.is_own(url) => {
                 request.header(header::AUTHORIZATION, format!("Bearer {token}"))
@@ -233,7 +237,8 @@ impl Hub {
     /// Whether `url` has the scheme, host and port the user named.
     fn is_own(&self, url: &Uri) -> bool {
         let own = &self.endpoint.uri;
-        let port = |u: &Uri| u.port_u16().or(Some(if u.scheme_str() == Some("http") { 80 } else { 443 }));
+        let port =
+            |u: &Uri| u.port_u16().or(Some(if u.scheme_str() == Some("http") { 80 } else { 443 }));
         url.scheme() == own.scheme()
             && url.host().map(str::to_ascii_lowercase) == own.host().map(str::to_ascii_lowercase)
             && port(url) == port(own)
@@ -251,7 +256,9 @@ impl Hub {
 
     fn parse_url(&self, url: &str) -> Result<Uri, Trouble> {
         url.parse().map_err(|e| {
-            Trouble::Final(Failure::failed(format!("{}: not an address", printable(url))).because(e))
+            Trouble::Final(
+                Failure::failed(format!("{}: not an address", printable(url))).because(e),
+            )
         })
     }
 
@@ -291,7 +298,12 @@ impl Hub {
     }
 
     /// What a status other than 2xx means.
-    fn check_status(&self, what: &str, response: &Response<Body>, own: bool) -> Result<(), Trouble> {
+    fn check_status(
+        &self,
+        what: &str,
+        response: &Response<Body>,
+        own: bool,
+    ) -> Result<(), Trouble> {
         let status = response.status();
         if status.is_success() {
             return Ok(());
@@ -329,11 +341,11 @@ impl Hub {
     }
 
     fn forbidden(&self, what: &str, status: u16, code: &str) -> Failure {
-        let (host, page) = (self.host(), format!("{}/{}", self.endpoint.text, self.name.repository()));
+        let (host, page) =
+            (self.host(), format!("{}/{}", self.endpoint.text, self.name.repository()));
         if code == "GatedRepo" {
-            return Failure::failed(format!("{what}: its owner asks for an agreement ({status})")).hint(
-                format!("agree at {page}, then set HF_TOKEN to a token of your account"),
-            );
+            return Failure::failed(format!("{what}: its owner asks for an agreement ({status})"))
+                .hint(format!("agree at {page}, then set HF_TOKEN to a token of your account"));
         }
         match &self.settings.token {
             None => Failure::failed(format!("{what}: no such model, or a private one ({status})"))

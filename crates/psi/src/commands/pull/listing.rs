@@ -37,8 +37,7 @@ impl Listing {
             Failure::failed(format!("the server's list of files {what}"))
                 .hint("is --endpoint the address of a Hugging Face Hub?")
         };
-        let json: Value =
-            serde_json::from_str(text).map_err(|e| odd("is not JSON").because(e))?;
+        let json: Value = serde_json::from_str(text).map_err(|e| odd("is not JSON").because(e))?;
         let commit = json["sha"].as_str().ok_or_else(|| odd("names no commit"))?;
         if commit.len() != 40 || !commit.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(odd("names a commit that is none"));
