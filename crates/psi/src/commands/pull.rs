@@ -66,9 +66,9 @@ pub(crate) fn run(args: &Pull) -> Outcome {
     let wanted: Vec<Wanted> =
         choice.files.iter().map(|f| Wanted::new(f, &dir)).collect::<Outcome<_>>()?;
     prepare_folders(&wanted)?;
-    check_disk(&dir, wanted.iter().map(Wanted::missing).sum())?;
+    check_disk(&dir, wanted.iter().map(Wanted::missing).fold(0, u64::saturating_add))?;
 
-    let total = wanted.iter().map(|w| w.size).sum();
+    let total = wanted.iter().map(|w| w.size).fold(0, u64::saturating_add);
     let bar = Progress::bytes(&name.to_string(), total);
     let (commit, retries) = (listing.commit.as_str(), args.retries);
     let mut fetcher = Fetcher { hub: &hub, commit, retries, bar: &bar, before: 0 };

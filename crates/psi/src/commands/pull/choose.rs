@@ -144,7 +144,8 @@ struct GgufModel<'a> {
 
 impl GgufModel<'_> {
     fn described(&self) -> String {
-        match self.files.iter().map(|f| f.size).sum::<Option<u64>>() {
+        let sum = |sum: u64, f: &&RemoteFile| Some(sum.saturating_add(f.size?));
+        match self.files.iter().try_fold(0, sum) {
             Some(size) => format!("{} ({})", self.name, bytes(size)),
             None => self.name.clone(),
         }
@@ -168,10 +169,11 @@ fn gguf(files: &[RemoteFile]) -> Outcome<Choice> {
     }
     let known: Vec<String> = models.iter().map(GgufModel::described).collect();
     let preferred = |m: &&GgufModel<'_>| m.name.to_ascii_lowercase().contains("q4_k_m");
-    let q4_k_m: Vec<_> = models.iter().filter(preferred).collect();
+    let q4_k_m: Vec<&GgufModel<'_>> = models.iter().filter(preferred).collect();
     let chosen = match (models.as_slice(), q4_k_m.as_slice()) {
         ([], _) => return Err(nothing(files)),
-        ([only], _) | (_, [&ref only]) => only,
+        ([only], _) => only,
+        (_, [only]) => *only,
         _ => {
             return Err(Failure::input(format!("which of these files? {}", list(&known)))
                 .hint("name one: --include FILE, or a pattern such as --include '*Q8_0.gguf'"));

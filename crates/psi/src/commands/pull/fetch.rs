@@ -79,7 +79,7 @@ impl Fetcher<'_> {
         if !there {
             self.download(file)?;
         }
-        self.before += file.size;
+        self.before = self.before.saturating_add(file.size);
         self.bar.set(self.before);
         Ok(!there)
     }

@@ -75,8 +75,8 @@ struct Endpoint {
 impl Endpoint {
     fn parse(text: &str) -> Outcome<Self> {
         let bad = |why: &str| Failure::input(format!("--endpoint '{}': {why}", printable(text)));
-        let text = text.trim_end_matches('/');
         let uri: Uri = text.parse().map_err(|_| bad("not an address"))?;
+        let text = text.trim_end_matches('/');
         let host = uri.host().ok_or_else(|| bad("not an address").hint("give https://HOST"))?;
         if uri.query().is_some() || uri.authority().is_some_and(|a| a.as_str().contains('@')) {
             return Err(bad("only a host and a path").hint("a token is given by HF_TOKEN"));
