@@ -29,6 +29,7 @@ use crate::{
     cli::Pull,
     env,
     error::{Failure, Outcome, unusable},
+    out::outln,
     progress::Progress,
     table::bytes,
 };
@@ -89,7 +90,7 @@ pub(crate) fn run(args: &Pull) -> Outcome {
         wanted.len(),
         bytes(total),
     );
-    println!("{}", result(&dir, &wanted).display());
+    outln!("{}", result(&dir, &wanted).display());
     Ok(())
 }
 
