@@ -1,10 +1,9 @@
-//! Ids, texts and merges as Python's `tokenizers` and `sentencepiece` give them, for small tokenizers of
+//! Ids and texts as Python's `tokenizers` and `sentencepiece` give them, for small tokenizers of
 //! every kind (made by `golden/tokenizer_vectors.py`).
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use psi_tokenizer::{Detokenizer, GgufVocab, TokenId, Tokenizer, TrainOptions, train_bpe};
+use psi_tokenizer::{Detokenizer, GgufVocab, TokenId, Tokenizer};
 use serde_json::Value;
 
 fn folder() -> PathBuf {
@@ -169,15 +168,4 @@ fn detokenizing_a_stream_equals_decoding_the_whole() {
             }
         }
     }
-}
-
-#[test]
-fn training_makes_the_merges_of_the_reference_trainer() {
-    let text = std::fs::read(folder().join("training.txt"));
-    let Ok(text) = text else { return println!("skipped: no training text in PSI_GOLDEN") };
-    let text = String::from_utf8(text).expect("UTF-8");
-    let options = TrainOptions { vocab_size: 2048, ..TrainOptions::default() };
-    let mut documents = text.split_inclusive('\n').map(Cow::Borrowed);
-    let tokenizer = train_bpe(&mut documents, &options).expect("trained");
-    let _ = tokenizer;
 }

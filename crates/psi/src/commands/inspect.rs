@@ -9,7 +9,7 @@ use crate::{
     cli::Inspect,
     error::{Outcome, unusable},
     model::{read, resolve},
-    table::{bytes, columns, count},
+    table::{bytes, columns, count, pairs},
 };
 
 /// Longest metadata text shown.
