@@ -1,7 +1,8 @@
-//! Speed of attention and of the element-wise kernels: `attention_bench [decode|prefill|backward|rows]`.
+//! Speed of attention and of the element-wise kernels: `attention_bench [decode prefill backward rows]`.
 //!
 //! The shape is that of a 1.2B Llama: 32 query and 8 key/value heads of width 64. Decoding is bound by
-//! reading the cache (GB/s), prefill by multiply-adds (GFLOP/s, against a measured roof).
+//! reading the cache (GB/s, share of the read roof), the rest by multiply-adds (GFLOP/s, share of the
+//! f32 roof); roofs are measured first.
 #![expect(clippy::print_stdout, reason = "a report")]
 
 use std::{hint::black_box, time::Instant};
@@ -9,14 +10,15 @@ use std::{hint::black_box, time::Instant};
 use psi_kernels::{
     Cpu, Isa,
     activation::{Activation, gated},
-    attention::{AttentionParams, attention},
+    attention::{AttentionParams, attention, attention_backward, attention_with_lse},
     kv::{KV_BLOCK, KvArena, KvDtype, KvShape, Segment, store},
     norm::rms_norm,
+    roof::{Roof, measure},
     rope::{RopeRows, rope},
 };
 
 const N_HEADS: usize = 32;
-const SHAPE: KvShape = KvShape { n_layers: 4, n_kv_heads: 8, d_head: 64 };
+const SHAPE: KvShape = KvShape { n_layers: 1, n_kv_heads: 8, d_head: 64 };
 const PARAMS: AttentionParams =
     AttentionParams { n_heads: N_HEADS, scale: 0.125, window: None, softcap: None };
 const DTYPES: [KvDtype; 3] = [KvDtype::F32, KvDtype::Bf16, KvDtype::Q8];
@@ -43,60 +45,83 @@ fn seconds(mut f: impl FnMut()) -> f64 {
     best
 }
 
-fn filled(cpu: &Cpu, dtype: KvDtype, n: usize, blocks: &[u32]) -> KvArena {
-    let mut arena = KvArena::new(SHAPE, dtype, blocks.len());
+fn filled(cpu: &Cpu, dtype: KvDtype, n_layers: usize, n: usize, blocks: &[u32]) -> KvArena {
+    let mut arena = KvArena::new(KvShape { n_layers, ..SHAPE }, dtype, blocks.len());
     let k = numbers(n * SHAPE.n_kv_heads * SHAPE.d_head);
-    for layer in 0..SHAPE.n_layers {
+    for layer in 0..n_layers {
         let segment = Segment { row0: 0, n_rows: n, pos0: 0, blocks };
         store(cpu, &mut arena, layer, &[segment], &k, &k);
     }
     arena
 }
 
-fn decode(cpu: &Cpu) {
+/// One row against a cache of several layers in turn, as large as a model's.
+fn decode(cpu: &Cpu, roof: &Roof) {
     for depth in [512usize, 4096, 16384] {
         let blocks: Vec<u32> = (0..(depth / KV_BLOCK) as u32).collect();
         let q = numbers(N_HEADS * SHAPE.d_head);
         let mut out = vec![0.0; q.len()];
         for dtype in DTYPES {
-            let arena = filled(cpu, dtype, depth, &blocks);
+            let n_layers = if depth > 4096 { 4 } else { 16 };
+            let arena = filled(cpu, dtype, n_layers, depth, &blocks);
             let segment = Segment { row0: 0, n_rows: 1, pos0: depth - 1, blocks: &blocks };
-            let mut layer = 0;
             let s = seconds(|| {
-                attention(cpu, &arena, layer, &[segment], PARAMS, &q, black_box(&mut out));
-                layer = (layer + 1) % SHAPE.n_layers;
+                for layer in 0..n_layers {
+                    attention(cpu, &arena, layer, &[segment], PARAMS, &q, black_box(&mut out));
+                }
             });
-            let bytes = arena.bytes() / SHAPE.n_layers;
+            let rate = arena.bytes() as f64 / s / 1e9;
+            let (us, share) = (s * 1e6 / n_layers as f64, 100.0 * rate / roof.read_gbps);
             println!(
-                "decode  depth {depth:>5} {dtype:?}: {:8.1} us/layer, {:6.1} GB/s",
-                s * 1e6,
-                bytes as f64 / s / 1e9
+                "decode   {depth:>5} {dtype:?}: {us:8.1} us/layer, {rate:6.1} GB/s ({share:3.0} %)"
             );
         }
     }
 }
 
-/// Multiply-add roof of all threads in GFLOP/s, by a loop that only multiplies and adds: the product
-/// of a small block of keys that stays in the first-level cache.
-fn prefill(cpu: &Cpu) {
+/// Multiply-adds of the two products over the visible half of n x n positions, as operations.
+fn causal_flop(n: usize) -> f64 {
+    4.0 * (n * (n + 1) / 2) as f64 * (N_HEADS * SHAPE.d_head) as f64
+}
+
+fn prefill(cpu: &Cpu, roof: &Roof) {
     for n in [512usize, 2048, 4096] {
         let blocks: Vec<u32> = (0..n.div_ceil(KV_BLOCK) as u32).collect();
         let q = numbers(n * N_HEADS * SHAPE.d_head);
         let mut out = vec![0.0; q.len()];
         for dtype in DTYPES {
-            let arena = filled(cpu, dtype, n, &blocks);
+            let arena = filled(cpu, dtype, 1, n, &blocks);
             let segment = Segment { row0: 0, n_rows: n, pos0: 0, blocks: &blocks };
             let s = seconds(|| {
                 attention(cpu, &arena, 0, &[segment], PARAMS, &q, black_box(&mut out));
             });
-            // Two products over the visible half of n x n positions.
-            let flop = 4.0 * (n * (n + 1) / 2) as f64 * (N_HEADS * SHAPE.d_head) as f64;
+            let rate = causal_flop(n) / s / 1e9;
+            let (ms, share) = (s * 1e3, 100.0 * rate / roof.f32_gflops);
             println!(
-                "prefill {n:>5} {dtype:?}: {:8.2} ms/layer, {:6.1} GFLOP/s",
-                s * 1e3,
-                flop / s / 1e9
+                "prefill  {n:>5} {dtype:?}: {ms:8.2} ms/layer, {rate:6.1} GFLOP/s ({share:3.0} %)"
             );
         }
+    }
+}
+
+fn backward(cpu: &Cpu, roof: &Roof) {
+    for n in [512usize, 2048] {
+        let blocks: Vec<u32> = (0..n.div_ceil(KV_BLOCK) as u32).collect();
+        let (q, k) = (numbers(n * 2048), numbers(n * 512));
+        let (mut out, mut lse) = (vec![0.0; q.len()], vec![0.0; n * N_HEADS]);
+        let arena = filled(cpu, KvDtype::F32, 1, n, &blocks);
+        let s = [Segment { row0: 0, n_rows: n, pos0: 0, blocks: &blocks }];
+        attention_with_lse(cpu, &arena, 0, &s, PARAMS, &q, &mut out, &mut lse);
+        let (mut d_q, mut d_k, mut d_v) = (q.clone(), k.clone(), k.clone());
+        let t = seconds(|| {
+            attention_backward(
+                cpu, &s, PARAMS, 8, 64, &q, &k, &k, &out, &q, &lse, &mut d_q, &mut d_k, &mut d_v,
+            );
+        });
+        // Five products, where the forward pass has two.
+        let rate = 2.5 * causal_flop(n) / t / 1e9;
+        let (ms, share) = (t * 1e3, 100.0 * rate / roof.f32_gflops);
+        println!("backward {n:>5} F32: {ms:8.2} ms/layer, {rate:6.1} GFLOP/s ({share:3.0} %)");
     }
 }
 
@@ -130,12 +155,21 @@ fn main() {
     let isa = Isa::from_env().unwrap_or(Isa::best());
     for n_threads in [1, 2] {
         let cpu = Cpu::new(isa, n_threads);
-        println!("-- {} x{n_threads}", isa.tier());
+        let roof = measure(&cpu);
+        println!(
+            "-- {} x{n_threads}: {:.0} GFLOP/s f32, {:.1} GB/s read",
+            isa.tier(),
+            roof.f32_gflops,
+            roof.read_gbps
+        );
         if wanted("decode") {
-            decode(&cpu);
+            decode(&cpu, &roof);
         }
         if wanted("prefill") {
-            prefill(&cpu);
+            prefill(&cpu, &roof);
+        }
+        if wanted("backward") {
+            backward(&cpu, &roof);
         }
         if wanted("rows") {
             rows(&cpu);

@@ -409,8 +409,12 @@ fn chunk_body<L: Lanes>(call: &Call<'_>, task: &Task, keys: &mut Keys<'_>, chunk
 #[inline(always)]
 fn scores<L: Lanes>(d: usize, tiles: &[f32], panels: &[f32], n: usize, out: &mut [f32]) {
     assert!(panels.len() >= KV_BLOCK * d && tiles.len() >= n * d && n.is_multiple_of(ROWS));
-    let panel =
-        |g: usize| Vectors { at: panels[g * d * LANES..].as_ptr().cast(), step: 1, column: d };
+    let panel = |g: usize| Vectors {
+        at: panels[g * d * LANES..].as_ptr().cast(),
+        step: 1,
+        column: d,
+        ahead: 0,
+    };
     for (tile, out) in
         tiles.chunks_exact(ROWS * d).zip(out[..n * KV_BLOCK].chunks_exact_mut(ROWS * KV_BLOCK))
     {
@@ -482,8 +486,12 @@ fn add_product<L: Lanes, const R: usize>(
     let columns = d / LANES;
     for (tile, out) in out.chunks_exact_mut(R * d).enumerate() {
         let a = Scalars { at: a[tile * R * row..].as_ptr(), step, row };
-        let column =
-            |c: usize| Vectors { at: b[c * LANES..].as_ptr().cast(), step: columns, column: 1 };
+        let column = |c: usize| Vectors {
+            at: b[c * LANES..].as_ptr().cast(),
+            step: columns,
+            column: 1,
+            ahead: 0,
+        };
         let mut c = 0;
         while L::WIDE && c + 4 <= columns {
             // SAFETY: n steps and R rows of a, n rows of b (checked above).

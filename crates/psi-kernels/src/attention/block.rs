@@ -27,6 +27,22 @@ pub(super) struct KvBlock<'a> {
     pub(super) v: &'a [u8],
     /// Scales of keys and of values, by position (q8).
     pub(super) scales: Option<(&'a [f32], &'a [f32])>,
+    /// The keys of the block that comes after this one, to fetch ahead.
+    pub(super) next: *const u8,
+}
+
+impl KvBlock<'_> {
+    /// Bytes from the keys to the values.
+    #[inline(always)]
+    fn after_keys(&self) -> isize {
+        self.v.as_ptr().addr().wrapping_sub(self.k.as_ptr().addr()).cast_signed()
+    }
+
+    /// Bytes from the values to the next block's keys.
+    #[inline(always)]
+    fn after_values(&self) -> isize {
+        self.next.addr().wrapping_sub(self.v.as_ptr().addr()).cast_signed()
+    }
 }
 
 /// A tile of R rows and what they have accumulated.
@@ -65,40 +81,58 @@ pub(super) fn add_block<L: Lanes, E: Element, const R: usize>(
         return;
     }
     let groups = (from / LANES, to.div_ceil(LANES));
-    scores::<L, E, R>(head, kv.k, tile.q, groups, p);
-    let mut block_m = [f32::NEG_INFINITY; LANES];
-    let mut block_l = [0.0; LANES];
+    scores::<L, E, R>(head, kv, tile.q, groups, p);
+    // Step by step for all rows: a row's own steps each wait for the one before.
+    let (mut m, mut l) = ([0.0; R], [0.0; R]);
+    let mut factors = [(L::splat(0.0), L::splat(0.0)); R];
     for r in 0..R {
         let p = &mut p[r * KV_BLOCK..(r + 1) * KV_BLOCK];
-        (block_m[r], block_l[r]) = softmax_row::<L>(head, kv.scales, seen[r], groups, p);
+        m[r] = finish_scores::<L>(head, kv.scales, seen[r], groups, p);
     }
+    for r in 0..R {
+        l[r] = exponentials::<L>(kv.scales, m[r], groups, &mut p[r * KV_BLOCK..(r + 1) * KV_BLOCK]);
+    }
+    for r in 0..R {
+        factors[r] = merge_sums::<L>(&mut tile.m[r], &mut tile.l[r], m[r], l[r]);
+    }
+    values::<L, E, R>(head, kv, (from, to), p, &factors, tile.o);
+}
 
-    let (m, block_m) = (L::load_part(&tile.m[..R], f32::NEG_INFINITY), L::from_array(block_m));
-    let top = block_m.max(m);
-    // A row that has seen nothing yet: any finite number serves, the factors are zero.
-    let finite = top.select_lt(L::splat(f32::MIN), L::splat(0.0), top);
-    let (keep, take) = (exp(m.sub(finite)), exp(block_m.sub(finite)));
-    let l = L::load_part(&tile.l[..R], 0.0).mul(keep);
-    L::from_array(block_l).madd(take, l).store_part(&mut tile.l[..R]);
-    top.store_part(&mut tile.m[..R]);
-    values::<L, E, R>(head, kv.v, (from, to), p, (keep, take), tile.o);
+/// Merges a block's largest score and sum into a row's; returns what the row's weighted values and
+/// the block's are to be multiplied by.
+///
+/// Both in all lanes, not rows side by side: gathering rows from scalars would wait for their stores.
+#[inline(always)]
+fn merge_sums<L: Lanes>(m: &mut f32, l: &mut f32, block_m: f32, block_l: f32) -> (L, L) {
+    let (old, new) = (L::splat(*m), L::splat(block_m));
+    let (one, zero) = (L::splat(1.0), L::splat(0.0));
+    // One of the factors exp(old - top) and exp(new - top) is 1.
+    let other = exp(zero.sub(old.sub(new).abs()));
+    let keep = old.select_lt(new, other, one);
+    let take = old.select_lt(new, one, other);
+    // Nothing seen in this block (and perhaps before: then `other` is NaN).
+    let take = new.select_lt(L::splat(f32::MIN), zero, take);
+    *l = L::splat(block_l).madd(take, L::splat(*l).mul(keep)).first();
+    *m = if block_m > *m { block_m } else { *m };
+    (keep, take)
 }
 
 /// p[r][t] = q_r · k_t for the groups of 16 positions in `groups`.
 #[inline(always)]
 fn scores<L: Lanes, E: Element, const R: usize>(
     head: &Head,
-    k: &[u8],
+    kv: KvBlock<'_>,
     q: &[f32],
     groups: (usize, usize),
     p: &mut Weights,
 ) {
+    let k = kv.k;
     let steps = head.d_k / if E::PAIR { 2 } else { 1 };
     assert!(k.len() >= KV_BLOCK / LANES * steps * E::BYTES && q.len() >= head.d_k * R);
     let a = Scalars { at: q.as_ptr(), step: R, row: 1 };
     let keys = |group: usize| {
         let at = k[group * steps * E::BYTES..].as_ptr();
-        Vectors { at, step: 1, column: steps }
+        Vectors { at, step: 1, column: steps, ahead: kv.after_keys() }
     };
     if L::WIDE && groups == (0, 4) {
         // SAFETY: all four groups lie in `k`, all rows in `q` (checked above).
@@ -119,16 +153,17 @@ fn scores<L: Lanes, E: Element, const R: usize>(
     }
 }
 
-/// Scores of one row to exp(score - max) (times the values' scales, if any); returns max and the sum.
+/// Scales, caps and masks the scores of one row; returns the largest.
 #[inline(always)]
-fn softmax_row<L: Lanes>(
+fn finish_scores<L: Lanes>(
     head: &Head,
     scales: Option<(&[f32], &[f32])>,
     (from, to): (usize, usize),
     groups: (usize, usize),
     p: &mut [f32],
-) -> (f32, f32) {
+) -> f32 {
     let hidden = L::splat(f32::NEG_INFINITY);
+    let all_seen = from <= groups.0 * LANES && to >= groups.1 * LANES;
     let (from, to) = (L::splat(from as f32), L::splat(to as f32));
     let mut max = hidden;
     for g in groups.0..groups.1 {
@@ -140,16 +175,28 @@ fn softmax_row<L: Lanes>(
         if let Some(c) = head.softcap {
             s = tanh(s.div(L::splat(c))).mul(L::splat(c));
         }
-        let t = L::from_array(POSITIONS).add(L::splat((g * LANES) as f32));
-        s = t.select_lt(to, s, hidden);
-        s = t.select_lt(from, hidden, s);
+        if !all_seen {
+            let t = L::from_array(POSITIONS).add(L::splat((g * LANES) as f32));
+            s = t.select_lt(to, s, hidden);
+            s = t.select_lt(from, hidden, s);
+        }
         s.store(p);
         max = s.max(max);
     }
-    let max = max.largest();
+    max.largest()
+}
+
+/// Scores of one row to exp(score - max) (times the values' scales, if any); returns their sum.
+#[inline(always)]
+fn exponentials<L: Lanes>(
+    scales: Option<(&[f32], &[f32])>,
+    max: f32,
+    groups: (usize, usize),
+    p: &mut [f32],
+) -> f32 {
     if max == f32::NEG_INFINITY {
         p[groups.0 * LANES..groups.1 * LANES].fill(0.0);
-        return (max, 0.0);
+        return 0.0;
     }
     let mut sum = L::splat(0.0);
     for g in groups.0..groups.1 {
@@ -161,7 +208,7 @@ fn softmax_row<L: Lanes>(
         }
         e.store(p);
     }
-    (max, sum.sum())
+    sum.sum()
 }
 
 /// Lane numbers.
@@ -172,27 +219,27 @@ const POSITIONS: [f32; LANES] =
 #[inline(always)]
 fn values<L: Lanes, E: Element, const R: usize>(
     head: &Head,
-    v: &[u8],
+    kv: KvBlock<'_>,
     (from, to): (usize, usize),
     p: &Weights,
-    (keep, take): (L, L),
+    factors: &[(L, L); R],
     o: &mut [f32],
 ) {
+    let v = kv.v;
     let (d, per) = (head.d_v, if E::PAIR { 2 } else { 1 });
     let columns = d / LANES;
     assert!(v.len() >= KV_BLOCK / per * columns * E::BYTES && o.len() >= R * d && to <= KV_BLOCK);
-    let (keep, take) = (keep.to_array(), take.to_array());
     let a = Scalars { at: p.as_ptr(), step: 1, row: KV_BLOCK };
     let vectors = |c: usize| {
         let at = v[c * E::BYTES..].as_ptr();
-        Vectors { at, step: columns, column: 1 }
+        Vectors { at, step: columns, column: 1, ahead: kv.after_values() }
     };
     let mut c = 0;
     while L::WIDE && c + 4 <= columns {
         // SAFETY: columns c .. c + 4 of all positions lie in `v`, all rows in `p` (checked above).
         let sums = unsafe { product::<L, E, R, 4>(a, vectors(c), from..to) };
         for r in 0..R {
-            let (keep, take) = (L::splat(keep[r]), L::splat(take[r]));
+            let (keep, take) = factors[r];
             for i in 0..4 {
                 let o = &mut o[r * d + (c + i) * LANES..];
                 L::load(o).madd(keep, sums[r][i].mul(take)).store(o);
@@ -204,8 +251,9 @@ fn values<L: Lanes, E: Element, const R: usize>(
         // SAFETY: as above.
         let sums = unsafe { product::<L, E, R, 1>(a, vectors(c), from..to) };
         for r in 0..R {
+            let (keep, take) = factors[r];
             let o = &mut o[r * d + c * LANES..];
-            L::load(o).madd(L::splat(keep[r]), sums[r][0].mul(L::splat(take[r]))).store(o);
+            L::load(o).madd(keep, sums[r][0].mul(take)).store(o);
         }
         c += 1;
     }
@@ -219,16 +267,9 @@ pub(super) fn merge<L: Lanes>(
     [block_m, block_l]: [f32; 2],
     block_o: &[f32],
 ) {
-    let top = if block_m > *m { block_m } else { *m };
-    let finite = if top < f32::MIN { 0.0 } else { top };
-    let keep = exp(L::splat(*m - finite)).to_array()[0];
-    let take = exp(L::splat(block_m - finite)).to_array()[0];
-    let kept = L::splat(*l).mul(L::splat(keep));
-    *l = L::splat(block_l).madd(L::splat(take), kept).to_array()[0];
-    *m = top;
+    let (keep, take) = merge_sums::<L>(m, l, block_m, block_l);
     for (o, block_o) in o.chunks_exact_mut(LANES).zip(block_o.chunks_exact(LANES)) {
-        let take = L::load(block_o).mul(L::splat(take));
-        L::load(o).madd(L::splat(keep), take).store(o);
+        L::load(o).madd(keep, L::load(block_o).mul(take)).store(o);
     }
 }
 

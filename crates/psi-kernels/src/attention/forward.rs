@@ -220,7 +220,7 @@ fn widen<'a, L: Lanes>(
         KvDtype::Bf16 => block::widen::<L, Bf16>(head, kv, to, k, v),
         KvDtype::F32 | KvDtype::Q8 => block::widen::<L, I8>(head, kv, to, k, v),
     }
-    KvBlock { k: bytes(k), v: bytes(v), scales: kv.scales }
+    KvBlock { k: bytes(k), v: bytes(v), ..kv }
 }
 
 /// All tiles of a task against one block.
@@ -269,12 +269,14 @@ pub(super) fn visible(call: &Call<'_>, task: &Task, i: usize) -> (usize, usize) 
 
 #[inline(always)]
 fn kv_block<'a>(call: &'a Call<'_>, task: &Task, b: usize) -> KvBlock<'a> {
-    let block = call.segments[task.segment].blocks[b];
+    let blocks = &call.segments[task.segment].blocks[..task.blocks.end];
+    let block = blocks[b];
+    let next = call.arena.head(call.layer, *blocks.get(b + 1).unwrap_or(&block), task.kv_head);
     let head = call.arena.head(call.layer, block, task.kv_head);
     let (v, k_scales, v_scales) = call.arena.layout().offsets();
     let scales = (call.arena.dtype() == KvDtype::Q8)
         .then(|| (floats(&head[k_scales..v_scales]), floats(&head[v_scales..])));
-    KvBlock { k: &head[..v], v: &head[v..k_scales], scales }
+    KvBlock { k: &head[..v], v: &head[v..k_scales], scales, next: next.as_ptr() }
 }
 
 /// Bytes of an arena, written as f32, as f32 again.

@@ -80,7 +80,13 @@ pub(super) struct Vectors {
     pub(super) at: *const u8,
     pub(super) step: usize,
     pub(super) column: usize,
+    /// Bytes from a vector to what is needed after this product, to fetch it meanwhile (small tiles,
+    /// which wait for memory).
+    pub(super) ahead: isize,
 }
+
+/// Rows up to which a tile fetches ahead.
+const STREAMED_ROWS: usize = 4;
 
 /// acc[r][c] = sum over `steps`, in order, of scalar(r, step) * vector(step, c).
 ///
@@ -104,7 +110,11 @@ pub(super) unsafe fn product<L: Lanes, E: Element, const R: usize, const C: usiz
             // A loop, not `array::from_fn`: closures do not inherit target features.
             let mut vectors = [(L::splat(0.0), L::splat(0.0)); C];
             for c in 0..C {
-                vectors[c] = E::load::<L>(from.add(c * b.column * E::BYTES));
+                let at = from.add(c * b.column * E::BYTES);
+                vectors[c] = E::load::<L>(at);
+                if R <= STREAMED_ROWS && (C == 1 || c * E::BYTES % 64 == 0) {
+                    L::prefetch(at.wrapping_offset(b.ahead));
+                }
             }
             let scalars = a.at.add(i * per * a.step);
             for r in 0..R {

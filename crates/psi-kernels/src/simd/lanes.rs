@@ -40,6 +40,12 @@ pub(crate) trait Lanes: Copy {
     /// `from` is readable for 16 bytes.
     unsafe fn load_i8(from: *const i8) -> Self;
 
+    /// Asks for the cache line at `at`, a hint that may name any address.
+    #[inline(always)]
+    fn prefetch(at: *const u8) {
+        let _ = at;
+    }
+
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
@@ -96,6 +102,12 @@ pub(crate) trait Lanes: Copy {
         }
         let n = to.len();
         to.copy_from_slice(&self.to_array()[..n]);
+    }
+
+    /// The first lane.
+    #[inline(always)]
+    fn first(self) -> f32 {
+        self.to_array()[0]
     }
 
     /// The sum of the lanes, by halves.

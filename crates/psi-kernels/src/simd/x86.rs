@@ -72,6 +72,11 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn prefetch(at: *const u8) {
+        simd!(_mm_prefetch::<_MM_HINT_T0>(at.cast()));
+    }
+
+    #[inline(always)]
     fn add(self, other: Self) -> Self {
         Self(simd!(_mm512_add_ps(self.0, other.0)))
     }
@@ -211,6 +216,11 @@ impl Lanes for Avx2 {
             _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(a)),
             _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(b)),
         ))
+    }
+
+    #[inline(always)]
+    fn prefetch(at: *const u8) {
+        simd!(_mm_prefetch::<_MM_HINT_T0>(at.cast()));
     }
 
     #[inline(always)]
