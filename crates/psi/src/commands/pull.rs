@@ -50,7 +50,8 @@ pub(crate) fn run(args: &Pull) -> Outcome {
     let dir = Home::at(&home).model_dir().path_of(&name);
     let endpoint = args.endpoint.clone().or_else(env::hub).unwrap_or_else(|| HUB.to_owned());
     let timeout = Duration::from_secs(args.timeout);
-    let settings = Settings { endpoint: endpoint.clone(), token: env::hub_token(), timeout };
+    let (token, certificates) = (env::hub_token(), env::certificates());
+    let settings = Settings { endpoint: endpoint.clone(), token, certificates, timeout };
     let hub = Hub::new(settings, name.clone())?;
 
     let listing = persist(args.retries, || hub.listing())?;

@@ -113,7 +113,7 @@ impl Hub {
             let accept = move || {
                 for stream in listener.incoming().flatten() {
                     let state = Arc::clone(&state);
-                    let serve = move || drop(serve(&stream, &state, at_store));
+                    let serve = move || _ = serve(&stream, &state, at_store);
                     thread::Builder::new().spawn(serve).unwrap();
                 }
             };
