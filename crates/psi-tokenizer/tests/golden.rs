@@ -1,5 +1,6 @@
 //! Ids and texts as Python's `tokenizers` and `sentencepiece` give them, for small tokenizers of
 //! every kind (made by `golden/tokenizer_vectors.py`).
+#![expect(clippy::print_stdout, reason = "says what it compared")]
 
 use std::path::{Path, PathBuf};
 

@@ -78,7 +78,7 @@ fn a_truncated_sequence_goes_on_as_if_the_rest_had_never_been() {
     let mut engine = engine(&cpu(2), "llama3", None, f32_options());
     let ids = &cases("llama3")[0].ids;
     let mut sequence = Sequence::new(LIMIT);
-    let mut run = |engine: &mut Engine, sequence: &mut Sequence, tokens: &[u32]| {
+    let run = |engine: &mut Engine, sequence: &mut Sequence, tokens: &[u32]| {
         let work = Work { sequence, tokens, want: Want::Last };
         engine.forward(&mut [work]).expect("logits").values().to_vec()
     };
