@@ -35,6 +35,10 @@ pub(crate) const ENV_VARS: &[EnvVar] = &[
         help: "What to log on standard error: error, warn, info (default), debug.",
     },
     EnvVar { name: "PSI_THREADS", help: "Number of threads (default: the number of cores)." },
+    EnvVar {
+        name: "SSL_CERT_FILE",
+        help: "Certificates (PEM) to trust when pulling models, instead of the built-in ones.",
+    },
 ];
 
 /// Reads one variable of the list; an empty one counts as absent.
@@ -76,6 +80,11 @@ pub(crate) fn hub() -> Option<String> {
 /// `HF_TOKEN`, if set, without the line's end that a file may have left.
 pub(crate) fn hub_token() -> Option<String> {
     read("HF_TOKEN").map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())
+}
+
+/// `SSL_CERT_FILE`, if set: the convention of OpenSSL and most clients.
+pub(crate) fn certificates() -> Option<PathBuf> {
+    read("SSL_CERT_FILE").map(PathBuf::from)
 }
 
 /// `PSI_THREADS`, if set.

@@ -2,6 +2,10 @@
 
 use std::{error::Error, fmt};
 
+use psi_model::ModelError;
+use psi_store::StoreError;
+use psi_tokenizer::TokenizerError;
+
 /// Why a command did not succeed.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -64,9 +68,21 @@ impl fmt::Display for Failure {
     }
 }
 
-/// An error that means that what the user gave cannot be used.
+/// An error that means that what the user gave cannot be used; it keeps the hint of psi's own errors.
 pub(crate) fn unusable(error: impl Error + Send + Sync + 'static) -> Failure {
-    Failure { code: 2, message: error.to_string(), hint: None, source: error_source(error) }
+    let hint = hint_of(&error);
+    Failure { code: 2, message: error.to_string(), hint, source: error_source(error) }
+}
+
+/// The first hint in a chain of causes.
+fn hint_of(error: &(dyn Error + 'static)) -> Option<String> {
+    let store = |e: &StoreError| e.hint();
+    let model = |e: &ModelError| e.hint();
+    let tokenizer = |e: &TokenizerError| e.hint().map(str::to_owned);
+    let own = error.downcast_ref().and_then(store);
+    let own = own.or_else(|| error.downcast_ref().and_then(model));
+    let own = own.or_else(|| error.downcast_ref().and_then(tokenizer));
+    own.or_else(|| error.source().and_then(hint_of))
 }
 
 fn error_source(error: impl Error + Send + Sync + 'static) -> Option<Box<dyn Error + Send + Sync>> {

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use psi_store::{Home, ModelName, StoreError, gguf::shard_of, write_atomic};
+use psi_store::{Home, ModelName, gguf::shard_of, write_atomic};
 use serde_json::json;
 
 use self::{
@@ -44,20 +44,21 @@ const LOCK: &str = ".pull.lock";
 const SPARE: u64 = 64 << 20;
 
 pub(crate) fn run(args: &Pull) -> Outcome {
-    let name: ModelName = args.model.parse().map_err(store)?;
+    let name: ModelName = args.model.parse().map_err(unusable)?;
     let Some(home) = env::home() else {
         return Err(Failure::input("there is no home folder").hint("set PSI_HOME"));
     };
     let dir = Home::at(&home).model_dir().path_of(&name);
     let endpoint = args.endpoint.clone().or_else(env::hub).unwrap_or_else(|| HUB.to_owned());
     let timeout = Duration::from_secs(args.timeout);
-    let settings = Settings { endpoint: endpoint.clone(), token: env::hub_token(), timeout };
+    let (token, certificates) = (env::hub_token(), env::certificates());
+    let settings = Settings { endpoint: endpoint.clone(), token, certificates, timeout };
     let hub = Hub::new(settings, name.clone())?;
 
     let listing = persist(args.retries, || hub.listing())?;
     let mut choice = choose::choose(listing.files, &args.include)?;
     for note in &choice.notes {
-        eprintln!("{note}");
+        eprintln!("psi: note: {note}");
     }
     fs::create_dir_all(&dir).map_err(|e| storage(&dir, e))?;
     let _lock = lock(&dir, &name)?;
@@ -85,23 +86,13 @@ pub(crate) fn run(args: &Pull) -> Outcome {
     record(&dir, &endpoint, &name, commit, &wanted)?;
     let verified = wanted.iter().filter(|w| w.checksum.is_some()).count();
     eprintln!(
-        "{name} at {}: {} files, {}, {n_new} new; {verified} match their checksums",
+        "[{name} at {}: {} files, {}, {n_new} new; {verified} match their checksums]",
         &commit[..12],
         wanted.len(),
         bytes(total),
     );
     outln!("{}", result(&dir, &wanted).display());
     Ok(())
-}
-
-/// An error of the store with its hint.
-fn store(error: StoreError) -> Failure {
-    let hint = error.hint();
-    let failure = unusable(error);
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
 }
 
 /// Asks until there is an answer, for as long as failures may pass.
@@ -123,7 +114,8 @@ fn complete_description(hub: &Hub, commit: &str, retries: u32, file: &mut Remote
         file.checksum = file.checksum.or(checksum);
     }
     if file.checksum.is_none() {
-        eprintln!("{}: the server gives no checksum, only the length is verified", file.path);
+        let path = &file.path;
+        eprintln!("psi: note: {path}: the server gives no checksum, only its length is verified");
     }
     Ok(())
 }
@@ -211,7 +203,8 @@ fn record(dir: &Path, endpoint: &str, name: &ModelName, commit: &str, files: &[W
         "commit": commit,
         "files": files,
     });
-    write_atomic(&dir.join(RECORD), format!("{record:#}\n").as_bytes()).map_err(store)
+    write_atomic(&dir.join(RECORD), format!("{record:#}\n").as_bytes())
+        .map_err(|e| Failure::failed("where the model came from cannot be written down").because(e))
 }
 
 /// What to give to --model: the folder, or the only GGUF model among the files (its first file).

@@ -113,10 +113,7 @@ impl Hub {
             let accept = move || {
                 for stream in listener.incoming().flatten() {
                     let state = Arc::clone(&state);
-                    let serve = move || {
-                        // A client that hangs up is part of some scripts.
-                        let _ = serve(&stream, &state, at_store);
-                    };
+                    let serve = move || _ = serve(&stream, &state, at_store);
                     thread::Builder::new().spawn(serve).unwrap();
                 }
             };

@@ -35,7 +35,10 @@ impl Program {
 
     fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_psi"));
-        command.env("PSI_HOME", self.home()).env_remove("HF_TOKEN").env_remove("HF_ENDPOINT");
+        command.env("PSI_HOME", self.home());
+        for name in ["HF_TOKEN", "HF_ENDPOINT", "SSL_CERT_FILE"] {
+            command.env_remove(name);
+        }
         command.envs(self.variables.iter().map(|(n, v)| (n, v)));
         command.args(args).stdin(Stdio::null());
         command

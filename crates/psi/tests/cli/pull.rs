@@ -448,6 +448,20 @@ fn endpoints_must_be_encrypted_or_on_this_machine() {
 }
 
 #[test]
+fn certificates_to_trust_must_be_some() {
+    let program = Program::new();
+    let file = program.path("roots.pem");
+    let hub = hub(b"w");
+    for (text, word) in [(None, "cannot be read"), (Some("none\n"), "holds no certificate")] {
+        if let Some(text) = text {
+            psi_store::write_atomic(&file, text.as_bytes()).unwrap();
+        }
+        let program = Program::new().with("SSL_CERT_FILE", file.to_str().unwrap());
+        pull(&program, &hub, NAME, &[]).failed(2, &["SSL_CERT_FILE", word, "roots.pem"]);
+    }
+}
+
+#[test]
 fn names_that_would_leave_the_folder_are_refused() {
     for name in
         ["../../evil.safetensors", "/evil.safetensors", "a/../../evil", "..\\evil", "C:evil"]

@@ -4,7 +4,10 @@
 //! because its own neither check what arrives nor notice a server that ignores the range of a resumed one,
 //! and send the token along to whatever host a redirect names.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use hf_hub::{
     Cache, Repo, RepoType,
@@ -14,6 +17,7 @@ use psi_store::ModelName;
 use ureq::{
     Agent, Body, Proxy,
     http::{HeaderMap, Response, Uri, header, uri::Authority},
+    tls::{PemItem, RootCerts, TlsConfig, parse_pem},
 };
 
 use super::{
@@ -32,10 +36,11 @@ const MOST_SERVER_TEXT: usize = 200;
 /// The settings that all requests share, given to psi's agent and to hf-hub's requests (a macro, because the
 /// trait that their two builders share has no public name).
 macro_rules! configured {
-    ($builder:expr, $endpoint:expr, $timeout:expr) => {
+    ($builder:expr, $endpoint:expr, $tls:expr, $timeout:expr) => {
         $builder
             // A proxy cannot reach this machine's own addresses.
             .proxy(if $endpoint.is_loopback() { None } else { Proxy::try_from_env() })
+            .tls_config($tls.clone())
             .max_redirects(0)
             .http_status_as_error(false)
             .timeout_connect(Some($timeout))
@@ -52,6 +57,8 @@ pub(super) struct Settings {
     /// `https://HOST[/PATH]`, or `http` on this machine.
     pub(super) endpoint: String,
     pub(super) token: Option<String>,
+    /// Certificates to trust instead of the built-in ones, as PEM.
+    pub(super) certificates: Option<PathBuf>,
     /// Longest silence of the server.
     pub(super) timeout: Duration,
 }
@@ -61,6 +68,7 @@ pub(super) struct Hub {
     endpoint: Endpoint,
     api: Api,
     agent: Agent,
+    tls: TlsConfig,
     settings: Settings,
     name: ModelName,
 }
@@ -106,8 +114,10 @@ impl Hub {
             return Err(Failure::input("HF_TOKEN: not a token")
                 .hint("copy it anew from the settings page of your account"));
         }
+        let roots = settings.certificates.as_deref().map_or(Ok(RootCerts::WebPki), roots)?;
+        let tls = TlsConfig::builder().root_certs(roots).build();
         let agent = Agent::config_builder().user_agent(concat!("psi/", env!("CARGO_PKG_VERSION")));
-        let agent = configured!(agent, endpoint, settings.timeout).into();
+        let agent = configured!(agent, endpoint, tls, settings.timeout).into();
         // The cache is never used; naming one keeps hf-hub from looking for a home folder.
         let api = ApiBuilder::from_cache(Cache::new("hub".into()))
             .with_endpoint(endpoint.text.clone())
@@ -116,7 +126,7 @@ impl Hub {
             .with_user_agent("psi", env!("CARGO_PKG_VERSION"))
             .build()
             .map_err(|e| Failure::failed("no HTTP client").because(e))?;
-        Ok(Self { endpoint, api, agent, settings, name })
+        Ok(Self { endpoint, api, agent, tls, settings, name })
     }
 
     fn repo(&self, revision: &str) -> ApiRepo {
@@ -137,7 +147,7 @@ impl Hub {
     pub(super) fn listing(&self) -> Result<Listing, Trouble> {
         let what = self.name.to_string();
         let request = self.repo(self.revision()).info_request().query("blobs", "true");
-        let request = configured!(request.config(), self.endpoint, self.settings.timeout);
+        let request = configured!(request.config(), self.endpoint, self.tls, self.settings.timeout);
         let first = request.call().map_err(|e| self.unreachable(&what, e))?;
         let (mut response, _) = match redirect(&first, &self.endpoint.uri) {
             Some(next) if self.is_own(&next) => self.get(&what, next, None)?,
@@ -289,6 +299,13 @@ impl Hub {
                 let text = format!("{what}: {host} describes the repository without end");
                 return Trouble::Final(Failure::failed(text));
             }
+            // What rustls says of a certificate comes wrapped.
+            e if e.to_string().contains("certificate") => {
+                let text = format!("{what}: the certificate of {host} is not trusted");
+                return Trouble::Final(Failure::failed(text).because(error).hint(
+                    "where a proxy signs for all hosts, SSL_CERT_FILE names its certificates",
+                ));
+            }
             _ => (
                 format!("{what}: the connection to {host} failed"),
                 "check the network connection and run the same command again",
@@ -366,6 +383,25 @@ impl Hub {
             _ => Failure::input(format!("{what}: not found on {}", self.host()))
                 .hint("check the name: ORG/NAME, as on the model's page"),
         }
+    }
+}
+
+/// The certificates of a PEM file.
+fn roots(path: &Path) -> Outcome<RootCerts> {
+    let failure = |why: &str| {
+        Failure::input(format!("SSL_CERT_FILE: {}: {why}", path.display()))
+            .hint("name a PEM file of the certificates to trust, or unset it")
+    };
+    let bytes = std::fs::read(path).map_err(|e| failure("cannot be read").because(e))?;
+    let certificates: Vec<_> = parse_pem(&bytes)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    match certificates.is_empty() {
+        true => Err(failure("holds no certificate")),
+        false => Ok(RootCerts::from(certificates)),
     }
 }
 
