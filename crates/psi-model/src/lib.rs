@@ -23,8 +23,8 @@ pub use config::{
     Biases, Config, Family, LayerKind, Moe, Norm, NormKind, Placement, QkNorm, SpecialTokens,
 };
 pub use decoder::Decoder;
-pub use footprint::Footprint;
 pub use error::{ModelError, Result};
+pub use footprint::Footprint;
 pub use load::{Checkpoint, LoadOptions};
 pub use rope::{Rope, RopeScaling, Yarn};
 pub use save::{FileType, Layout, StoredTensor, Written, stored_tensors};
