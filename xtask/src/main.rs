@@ -19,7 +19,7 @@ cargo xtask COMMAND
   bench [--model FILE]...     run psi bench and write docs/benchmarks.md and docs/kernels.md
   golden [--python PROGRAM] [--check]
                               make the golden files again with the scripts in golden/, or compare
-  docs                        write docs/reference/cli.md from the program's own help
+  docs [--check]              write docs/reference/cli.md from the program's own help, or compare
 ";
 
 /// What a command ends with: nothing to say, or why it failed.
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Some("tidy") => tidy(&rest.first().map_or(root, PathBuf::from)),
         Some("bench") => measured_docs::bench(&root, rest),
         Some("golden") => golden::golden(&root, rest),
-        Some("docs") => command_docs::docs(&root),
+        Some("docs") => command_docs::docs(&root, rest),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             Ok(())

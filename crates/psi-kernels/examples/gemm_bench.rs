@@ -56,7 +56,8 @@ fn weights(n: usize) -> Vec<f32> {
 
 /// Decoding: every matrix of a model once per token, so that no cache helps.
 fn gemv(cpu: &Cpu, roof: &Roof) {
-    let models: [(&str, usize, Vec<(usize, usize)>); 2] = [
+    type Shapes = Vec<(usize, usize)>;
+    let models: [(&str, usize, Shapes); 2] = [
         ("1.2B", 6, vec![(3072, 2048), (2048, 2048), (16384, 2048), (2048, 8192), (30000, 2048)]),
         ("135M", 24, vec![(960, 576), (576, 576), (3072, 576), (576, 1536), (8000, 576)]),
     ];

@@ -47,7 +47,7 @@ fn golden_f32(name: &str) -> Vec<f32> {
 }
 
 fn golden_json(name: &str) -> serde_json::Value {
-    serde_json::from_slice(&golden(name)).unwrap()
+    serde_json::from_slice(&golden(name)).expect("a JSON file")
 }
 
 fn quantized(block: BlockType, values: &[f32]) -> Vec<u8> {

@@ -226,8 +226,8 @@ fn weights_round_to_the_nearest_bf16_ties_to_even() {
         0.0,
         -0.0,
         1.0,
-        1.003_906_25,
-        1.011_718_75,
+        1.0 + 1.0 / 256.0,
+        1.0 + 3.0 / 256.0,
         1.003_906_3,
         65504.0,
         f32::MAX,
@@ -270,7 +270,8 @@ fn weights_round_to_the_nearest_bf16_ties_to_even() {
 #[test]
 fn activations_of_a_bf16_product_are_rounded_to_nearest_even() {
     // One column of weights at 1: the output is the rounded activation itself.
-    let x: Vec<f32> = numbers(14, 64).into_iter().chain([1.003_906_25, 1.011_718_75]).collect();
+    let x: Vec<f32> =
+        numbers(14, 64).into_iter().chain([1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0]).collect();
     for cpu in cpus(&[1]) {
         for m in [1, 11, 66] {
             let one = Matrix::from_f32(&cpu, Format::Bf16, 1, 1, &[1.0]);

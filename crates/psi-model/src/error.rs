@@ -126,7 +126,9 @@ impl fmt::Display for ModelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store(e) => e.fmt(f),
-            Self::Json { path, why } => write!(f, "{}: {why}", path.display()),
+            Self::Json { path, why } | Self::Unwritable { path, why, .. } => {
+                write!(f, "{}: {why}", path.display())
+            }
             Self::MissingKey { path, key } => {
                 write!(f, "{}: key '{key}' is missing", path.display())
             }
@@ -141,7 +143,6 @@ impl fmt::Display for ModelError {
                 f.write_str(&names.join(", "))?;
                 f.write_str(if *count > names.len() { ", ..." } else { "" })
             }
-            Self::Unwritable { path, why, .. } => write!(f, "{}: {why}", path.display()),
         }
     }
 }

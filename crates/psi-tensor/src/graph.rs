@@ -77,7 +77,7 @@ impl Graph {
     /// When the length is no multiple of `rows`.
     #[track_caller]
     pub fn input(&self, rows: usize, data: &[f32]) -> Var<'_> {
-        let cols = if rows == 0 { 0 } else { data.len() / rows };
+        let cols = data.len().checked_div(rows).unwrap_or(0);
         assert_eq!(rows * cols, data.len(), "{} values in {rows} rows", data.len());
         self.compute(
             Shape::new(rows, cols),

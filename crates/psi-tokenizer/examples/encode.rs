@@ -33,8 +33,7 @@ fn load(path: &Path) -> Result<Tokenizer, Box<dyn std::error::Error>> {
     let bytes = std::fs::read(path)?;
     if path.extension().is_some_and(|e| e == "tiktoken") {
         let is_o200k = path.to_string_lossy().contains("o200k");
-        let pattern =
-            if is_o200k { Tokenizer::O200K_PATTERN } else { Tokenizer::CL100K_PATTERN };
+        let pattern = if is_o200k { Tokenizer::O200K_PATTERN } else { Tokenizer::CL100K_PATTERN };
         return Ok(Tokenizer::from_tiktoken(&bytes, pattern, &[], path)?);
     }
     Ok(Tokenizer::from_json(&bytes, path)?)

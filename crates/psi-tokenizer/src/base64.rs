@@ -5,7 +5,7 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let bytes = text.as_bytes();
     let body = text.trim_end_matches('=').as_bytes();
     let padding = bytes.len() - body.len();
-    if bytes.len() % 4 != 0 || padding > 2 {
+    if !bytes.len().is_multiple_of(4) || padding > 2 {
         return None;
     }
     let mut out = Vec::with_capacity(body.len() / 4 * 3 + 2);

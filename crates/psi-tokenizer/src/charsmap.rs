@@ -28,7 +28,7 @@ impl Charsmap {
             return Err(wrong(format!("a charsmap of {} bytes has no header", blob.len())));
         };
         let declared = u32::from_le_bytes(*header) as usize;
-        if declared > rest.len() || declared % 4 != 0 || declared == 0 {
+        if declared > rest.len() || !declared.is_multiple_of(4) || declared == 0 {
             return Err(wrong(format!(
                 "the charsmap declares an array of {declared} bytes and holds {}",
                 rest.len()

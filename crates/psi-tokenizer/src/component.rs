@@ -99,10 +99,6 @@ impl<'j> Component<'j> {
         })
     }
 
-    pub(crate) fn optional(&mut self, key: &'static str) -> Option<&'j Value> {
-        self.take(key)
-    }
-
     /// A list that must be there.
     pub(crate) fn list(&mut self, key: &'static str) -> Result<&'j [Value]> {
         let value = self.value(key)?;

@@ -194,7 +194,9 @@ fn bert(
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     for c in text.chars() {
         let white = matches!(c, '\t' | '\n' | '\r') || c.is_whitespace();
-        if clean_text && (c == '\0' || c == '\u{FFFD}' || (!white && unicode::is_other(c))) {
+        // Vertical tab and form feed are controls before they are white space.
+        let control = !matches!(c, '\t' | '\n' | '\r') && unicode::is_other(c);
+        if clean_text && (c == '\u{FFFD}' || control) {
             continue;
         }
         if chinese_chars && unicode::is_cjk(c) {

@@ -7,6 +7,8 @@
 //!   white space that ends the text, and all but the last character of any other;
 //! - a backtracking engine (`fancy-regex`) for the rest.
 
+use std::sync::Mutex;
+
 use regex_automata::meta;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
@@ -169,6 +171,8 @@ fn with_oniguruma_words(source: &str) -> String {
 #[derive(Debug)]
 struct Automaton {
     regex: meta::Regex,
+    /// Working storage of searches, reused: making it anew costs more than a short text.
+    caches: Mutex<Vec<meta::Cache>>,
     /// For each alternative: is it `\s+(?!\S)`, compiled as `\s+`?
     trims_last: Vec<bool>,
 }
@@ -197,15 +201,28 @@ impl Automaton {
             )
             .build_many(&alternatives)
             .ok()?;
-        Some(Self { regex, trims_last })
+        Some(Self { regex, caches: Mutex::new(Vec::new()), trims_last })
     }
 
-    fn each_match(&self, text: &str, mut found: impl FnMut(usize, usize)) {
-        let mut cache = self.regex.create_cache();
+    fn each_match(&self, text: &str, found: impl FnMut(usize, usize)) {
+        let pooled = self.caches.lock().ok().and_then(|mut pool| pool.pop());
+        let mut cache = pooled.unwrap_or_else(|| self.regex.create_cache());
+        self.each_match_with(&mut cache, text, found);
+        if let Ok(mut pool) = self.caches.lock() {
+            pool.push(cache);
+        }
+    }
+
+    fn each_match_with(
+        &self,
+        cache: &mut meta::Cache,
+        text: &str,
+        mut found: impl FnMut(usize, usize),
+    ) {
         let mut at = 0;
         while at < text.len() {
             let input = Input::new(text).range(at..);
-            let Some(hit) = self.regex.search_with(&mut cache, &input) else { return };
+            let Some(hit) = self.regex.search_with(cache, &input) else { return };
             let (start, mut end) = (hit.start(), hit.end());
             if self.trims_last[hit.pattern().as_usize()] && end < text.len() {
                 // The run is followed by something that is not white space.
@@ -214,8 +231,7 @@ impl Automaton {
                     end -= last;
                 } else {
                     // A single space: this alternative fails, a later one may match here.
-                    match self.later_alternative(&mut cache, text, start, hit.pattern().as_usize())
-                    {
+                    match self.later_alternative(cache, text, start, hit.pattern().as_usize()) {
                         Some(other) => end = other,
                         None => {
                             at = end;

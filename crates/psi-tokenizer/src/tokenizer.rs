@@ -36,6 +36,7 @@ pub struct Tokenizer {
     /// by id: is it an added token, is it special
     flags: Vec<u8>,
     token_bytes: OnceLock<Arena>,
+    #[expect(clippy::vec_box, reason = "moved in and out of the pool per call; large")]
     pool: Mutex<Vec<Box<Scratch>>>,
 }
 

@@ -96,7 +96,10 @@ fn initial_vocab(options: &TrainOptions) -> Result<Vocab, TokenizerError> {
     if options.vocab_size < n_special + 256 {
         return Err(TokenizerError::invalid(
             "vocab_size",
-            format!("{} is too small for 256 bytes and {n_special} special tokens", options.vocab_size),
+            format!(
+                "{} is too small for 256 bytes and {n_special} special tokens",
+                options.vocab_size
+            ),
         ));
     }
     let mut vocab = Vocab::with_capacity(options.vocab_size, options.vocab_size * 8);
@@ -136,13 +139,11 @@ fn count_words<'d>(
     for document in documents {
         let mut add = |text: &str| {
             let mut done = 0;
-            let mut count = |piece: &str| {
-                match counts.get_mut(piece) {
-                    _ if piece.is_empty() => {}
-                    Some(n) => *n += 1,
-                    None => {
-                        counts.insert(piece.into(), 1);
-                    }
+            let mut count = |piece: &str| match counts.get_mut(piece) {
+                _ if piece.is_empty() => {}
+                Some(n) => *n += 1,
+                None => {
+                    counts.insert(piece.into(), 1);
                 }
             };
             pattern.each_match(text, |start, end| {
@@ -327,10 +328,7 @@ fn assemble(
     Tokenizer::assemble(Parts {
         normalizers: Vec::new(),
         pre_tokenizers: config.pre_tokenizers()?,
-        special: SpecialTokens {
-            eos: vocab.id("<|endoftext|>"),
-            ..SpecialTokens::default()
-        },
+        special: SpecialTokens { eos: vocab.id("<|endoftext|>"), ..SpecialTokens::default() },
         vocab,
         model,
         added,

@@ -134,11 +134,6 @@ impl Vocab {
         self.texts.len()
     }
 
-    /// Number of tokens, without holes.
-    pub(crate) fn n_tokens(&self) -> usize {
-        self.index.len()
-    }
-
     /// Bytes of the longest text.
     pub(crate) fn longest(&self) -> usize {
         self.longest
@@ -174,7 +169,7 @@ mod tests {
         }
         assert_eq!((vocab.id("é"), vocab.id("b"), vocab.id("")), (Some(4), None, Some(2)));
         assert_eq!((vocab.text(4), vocab.text(3), vocab.text(9)), (Some("é"), None, None));
-        assert_eq!((vocab.size(), vocab.n_tokens()), (5, 3));
+        assert_eq!((vocab.size(), vocab.index.len()), (5, 3));
     }
 
     #[test]

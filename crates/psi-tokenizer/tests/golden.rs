@@ -1,10 +1,10 @@
-//! Ids, texts and merges as Python's `tokenizers` and `sentencepiece` give them, for small tokenizers of
+//! Ids and texts as Python's `tokenizers` and `sentencepiece` give them, for small tokenizers of
 //! every kind (made by `golden/tokenizer_vectors.py`).
+#![expect(clippy::print_stdout, reason = "says what it compared")]
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use psi_tokenizer::{Detokenizer, GgufVocab, TokenId, Tokenizer, TrainOptions, train_bpe};
+use psi_tokenizer::{Detokenizer, GgufVocab, TokenId, Tokenizer};
 use serde_json::Value;
 
 fn folder() -> PathBuf {
@@ -43,11 +43,21 @@ fn expected_ids(expected: &Value, key: &str) -> Vec<Vec<TokenId>> {
 }
 
 /// Compares and prints the first differences.
-fn differences<T: PartialEq + std::fmt::Debug>(what: &str, strings: &[String], found: impl Fn(usize) -> T, expected: &[T]) -> usize {
+fn differences<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    strings: &[String],
+    found: impl Fn(usize) -> T,
+    expected: &[T],
+) -> usize {
     assert_eq!(strings.len(), expected.len(), "{what}");
     let wrong: Vec<usize> = (0..strings.len()).filter(|&i| found(i) != expected[i]).collect();
     for &i in wrong.iter().take(5) {
-        println!("{what}: {:?}\n  expected {:?}\n  found    {:?}", strings[i], expected[i], found(i));
+        println!(
+            "{what}: {:?}\n  expected {:?}\n  found    {:?}",
+            strings[i],
+            expected[i],
+            found(i)
+        );
     }
     if !wrong.is_empty() {
         println!("{what}: {} of {} differ", wrong.len(), strings.len());
@@ -68,7 +78,8 @@ fn tokenizer_json_files_give_the_ids_and_texts_of_the_reference() {
         wrong += differences(&name, &strings, |i| tokenizer.encode(&strings[i], false, true), &ids);
         let special = expected_ids(&expected, "special");
         let what = format!("{name} with special tokens");
-        wrong += differences(&what, &strings, |i| tokenizer.encode(&strings[i], true, true), &special);
+        wrong +=
+            differences(&what, &strings, |i| tokenizer.encode(&strings[i], true, true), &special);
         let texts: Vec<String> = serde_json::from_value(expected["text"].clone()).expect("texts");
         let what = format!("{name} decoded");
         wrong += differences(&what, &strings, |i| tokenizer.decode(&ids[i], false), &texts);
@@ -85,7 +96,8 @@ fn written_files_encode_as_the_files_they_came_from() {
         let second = Tokenizer::from_json(first.to_json().as_bytes(), Path::new("again"))
             .unwrap_or_else(|e| panic!("{name}: {e}"));
         let expected: Vec<_> = strings.iter().map(|s| first.encode(s, true, true)).collect();
-        wrong += differences(&name, &strings, |i| second.encode(&strings[i], true, true), &expected);
+        wrong +=
+            differences(&name, &strings, |i| second.encode(&strings[i], true, true), &expected);
     }
     assert_eq!(wrong, 0);
 }
@@ -131,7 +143,8 @@ fn sentencepiece_models_in_gguf_give_the_ids_of_sentencepiece() {
         let tokenizer = Tokenizer::from_gguf(&gguf_vocab(&name), Path::new(&name)).expect("valid");
         let expected = json(&folder().join(format!("{name}.expected.json")));
         let ids = expected_ids(&expected, "ids");
-        wrong += differences(&name, &strings, |i| tokenizer.encode(&strings[i], false, false), &ids);
+        wrong +=
+            differences(&name, &strings, |i| tokenizer.encode(&strings[i], false, false), &ids);
         let back = tokenizer.to_gguf_vocab().expect("expressible");
         let again = Tokenizer::from_gguf(&back, Path::new("again")).expect("valid");
         let what = format!("{name} written and read");
@@ -149,21 +162,11 @@ fn detokenizing_a_stream_equals_decoding_the_whole() {
             let ids = tokenizer.encode(text, true, true);
             for skip_special in [false, true] {
                 let mut stream = Detokenizer::new(skip_special);
-                let mut pieces: String = ids.iter().map(|&id| stream.push(&tokenizer, id)).collect();
+                let mut pieces: String =
+                    ids.iter().map(|&id| stream.push(&tokenizer, id)).collect();
                 pieces += &stream.finish();
                 assert_eq!(pieces, tokenizer.decode(&ids, skip_special), "{name}: {text:?}");
             }
         }
     }
-}
-
-#[test]
-fn training_makes_the_merges_of_the_reference_trainer() {
-    let text = std::fs::read(folder().join("training.txt"));
-    let Ok(text) = text else { return println!("skipped: no training text in PSI_GOLDEN") };
-    let text = String::from_utf8(text).expect("UTF-8");
-    let options = TrainOptions { vocab_size: 2048, ..TrainOptions::default() };
-    let mut documents = text.split_inclusive('\n').map(Cow::Borrowed);
-    let tokenizer = train_bpe(&mut documents, &options).expect("trained");
-    let _ = tokenizer;
 }

@@ -233,9 +233,15 @@ pub(crate) struct Pull {
     /// The files to fetch by pattern, e.g. '*Q4_K_M.gguf' (default: weights, config, tokenizer).
     #[arg(long, value_name = "GLOB")]
     pub(crate) include: Vec<String>,
-    /// The Hub's address.
-    #[arg(long, value_name = "URL", default_value = "https://huggingface.co")]
-    pub(crate) endpoint: String,
+    /// The Hub's address (default: HF_ENDPOINT, else https://huggingface.co).
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// Attempts after a connection that failed without progress.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub(crate) retries: u32,
+    /// Give up on a server that is silent for so many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) timeout: u64,
 }
 
 #[derive(Args, Debug)]

@@ -11,6 +11,18 @@ pub(crate) struct EnvVar {
 /// Every variable, sorted by name. `psi help environment` prints this list.
 pub(crate) const ENV_VARS: &[EnvVar] = &[
     EnvVar {
+        name: "HF_ENDPOINT",
+        help: "Address of the Hub that models are pulled from (default: https://huggingface.co).",
+    },
+    EnvVar {
+        name: "HF_TOKEN",
+        help: "Token of a Hugging Face account, for gated and private models; sent to the Hub only.",
+    },
+    EnvVar {
+        name: "HTTPS_PROXY",
+        help: "Proxy for downloads; also ALL_PROXY, and NO_PROXY for hosts reached without.",
+    },
+    EnvVar {
         name: "PSI_HOME",
         help: "Folder for models, runs and the database (default: the platform's data folder).",
     },
@@ -36,7 +48,7 @@ fn read(name: &'static str) -> Option<String> {
 }
 
 /// The platform's own variables that say where a user's data lives.
-const PLATFORM: [&str; 4] = ["HOME", "XDG_DATA_HOME", "LOCALAPPDATA", "HF_TOKEN"];
+const PLATFORM: [&str; 3] = ["HOME", "XDG_DATA_HOME", "LOCALAPPDATA"];
 
 /// `PSI_HOME`, or the platform's data folder: `$XDG_DATA_HOME/psi` or `~/.local/share/psi` on Linux,
 /// `~/Library/Application Support/psi` on macOS, `%LOCALAPPDATA%\psi` on Windows.
@@ -54,6 +66,16 @@ pub(crate) fn home() -> Option<PathBuf> {
         xdg.or_else(|| user().map(|h| h.join(".local/share")))
     };
     data.map(|d| d.join("psi"))
+}
+
+/// `HF_ENDPOINT`, if set: the convention of the Hub's own tools.
+pub(crate) fn hub() -> Option<String> {
+    read("HF_ENDPOINT")
+}
+
+/// `HF_TOKEN`, if set, without the line's end that a file may have left.
+pub(crate) fn hub_token() -> Option<String> {
+    read("HF_TOKEN").map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())
 }
 
 /// `PSI_THREADS`, if set.

@@ -1,4 +1,5 @@
 //! The psi program: parses the command line, runs one command, prints failures, sets the exit code.
+#![allow(clippy::print_stderr, reason = "remarks for people go to standard error")]
 
 mod cli;
 mod commands;
@@ -6,6 +7,7 @@ mod cpu;
 mod env;
 mod error;
 mod model;
+mod out;
 mod progress;
 mod table;
 

@@ -169,10 +169,9 @@ fn format(dtype: Dtype) -> Outcome<Format> {
 /// The cache's type: as asked, else f32 for f32 weights and bf16 for all others.
 pub(crate) fn kv_dtype(asked: Option<Kv>, decoder: &Decoder) -> KvDtype {
     match asked {
-        Some(Kv::F32) => KvDtype::F32,
-        Some(Kv::Bf16) => KvDtype::Bf16,
         Some(Kv::Q8) => KvDtype::Q8,
+        Some(Kv::F32) => KvDtype::F32,
         None if decoder.footprint().format == Format::F32 => KvDtype::F32,
-        None => KvDtype::Bf16,
+        Some(Kv::Bf16) | None => KvDtype::Bf16,
     }
 }

@@ -43,11 +43,6 @@ impl Progress {
         }
         self.bar.set_position(done);
     }
-
-    /// Moves by `more`.
-    pub(crate) fn add(&self, more: u64) {
-        self.set(self.bar.position() + more);
-    }
 }
 
 impl Drop for Progress {

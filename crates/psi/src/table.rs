@@ -53,6 +53,13 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     out
 }
 
+/// Names and values, the values in a column of their own.
+pub(crate) fn pairs(rows: &[(String, String)]) -> String {
+    let width = rows.iter().map(|r| r.0.chars().count()).max().unwrap_or(0);
+    let line = |(name, value): &(String, String)| format!("{name:<width$}  {value}\n");
+    rows.iter().map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

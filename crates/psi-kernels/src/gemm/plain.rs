@@ -39,7 +39,7 @@ impl<const FMA: bool> Micro for PlainF32<FMA> {
         let b = unsafe { slice::from_raw_parts(t.b.cast::<f32>(), t.k * NR) };
         // SAFETY: `t` is passed on unchanged.
         unsafe {
-            rows(t, |a, acc| f32_tile::<FMA, _>(a, b, acc), |a, acc| f32_tile::<FMA, _>(a, b, acc))
+            rows(t, |a, acc| f32_tile::<FMA, _>(a, b, acc), |a, acc| f32_tile::<FMA, _>(a, b, acc));
         }
     }
 }
@@ -69,7 +69,7 @@ impl<const FMA: bool> Micro for PlainBf16<FMA> {
                 t,
                 |a, acc| bf16_tile::<FMA, _>(a, b, acc),
                 |a, acc| bf16_tile::<FMA, _>(a, b, acc),
-            )
+            );
         }
     }
 }

@@ -244,7 +244,7 @@ fn quantize_row_32(group: &mut Group<'_>, row: usize, zero: i32) {
         group.scales[i * g + row] = scale;
         group.bias[i * g + row] = -zero * a.iter().map(|&a| i32::from(a as i8)).sum::<i32>();
     }
-    if group.k % CHUNK != 0 {
+    if !group.k.is_multiple_of(CHUNK) {
         // The second block of the last chunk has no values.
         let i = group.k / 32;
         group.values[(i / 2 * g + row) * CHUNK + 32..][..32].fill(0);

@@ -35,7 +35,7 @@ impl<'a> Fields<'a> {
         self.map.contains_key(key)
     }
 
-    pub(super) fn object(&self, key: &str) -> Result<Option<Fields<'a>>> {
+    pub(super) fn object(&self, key: &str) -> Result<Option<Self>> {
         let Some(value) = self.get(key) else { return Ok(None) };
         let map = value.as_object().ok_or_else(|| self.wrong(key, value, "an object"))?;
         Ok(Some(Self::new(self.path, &format!("{}{key}.", self.prefix), map)))

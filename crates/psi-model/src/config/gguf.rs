@@ -434,8 +434,9 @@ fn scaling(m: &Meta<'_>, config: &Config, d_rotary: usize) -> Result<RopeScaling
     // A factor without a type means linear.
     let kind = m.gguf.opt_str(&m.key("rope.scaling.type"))?;
     match (kind, factor) {
-        (Some("none"), _) | (None | Some("linear" | "yarn"), None) => Ok(RopeScaling::None),
-        (None | Some("linear"), Some(1.0)) => Ok(RopeScaling::None),
+        (Some("none"), _)
+        | (None | Some("linear" | "yarn"), None)
+        | (None | Some("linear"), Some(1.0)) => Ok(RopeScaling::None),
         (None | Some("linear"), Some(factor)) => Ok(RopeScaling::Linear { factor }),
         (Some("yarn"), Some(factor)) => Ok(RopeScaling::Yarn(Yarn {
             factor,

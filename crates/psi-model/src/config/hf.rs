@@ -199,6 +199,7 @@ fn class_defaults(family: Family) -> ClassDefaults {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one field after the other")]
 fn llama_like(f: &Fields<'_>, family: Family) -> Result<Config> {
     let class = class_defaults(family);
     let gemma = matches!(family, Family::Gemma2 | Family::Gemma3);

@@ -10,7 +10,7 @@ use crate::{
 
 impl<'g> Var<'g> {
     /// y = act(x), element by element.
-    pub fn activate(self, act: Activation) -> Var<'g> {
+    pub fn activate(self, act: Activation) -> Self {
         self.graph.compute(
             self.shape,
             self.needs_grad(),
@@ -24,7 +24,7 @@ impl<'g> Var<'g> {
     /// # Panics
     /// When the shapes differ.
     #[track_caller]
-    pub fn gated(self, act: Activation, up: Var<'g>) -> Var<'g> {
+    pub fn gated(self, act: Activation, up: Self) -> Self {
         self.assert_same_graph(up);
         assert_eq!(self.shape, up.shape, "a gate {self:?} for {up:?}");
         self.graph.compute(

@@ -30,12 +30,12 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn attention(
         self,
-        k: Var<'g>,
-        v: Var<'g>,
+        k: Self,
+        v: Self,
         (cache, layer): (&mut KvArena, usize),
         segments: &[Segment<'_>],
         params: AttentionParams,
-    ) -> Var<'g> {
+    ) -> Self {
         self.assert_same_graph(k);
         self.assert_same_graph(v);
         let (graph, shape) = (self.graph, cache.shape());

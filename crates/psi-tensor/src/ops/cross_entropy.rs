@@ -17,7 +17,7 @@ impl<'g> Var<'g> {
     /// # Panics
     /// When there is not one target per row, or one lies outside the vocabulary.
     #[track_caller]
-    pub fn log_probs(self, targets: &[Option<u32>]) -> Var<'g> {
+    pub fn log_probs(self, targets: &[Option<u32>]) -> Self {
         let (rows, v) = (self.rows(), self.cols());
         assert_eq!(targets.len(), rows, "targets for {self:?}");
         let outside = targets.iter().flatten().find(|&&t| t as usize >= v);
@@ -43,7 +43,7 @@ impl<'g> Var<'g> {
     /// # Panics
     /// As [`Var::log_probs`].
     #[track_caller]
-    pub fn cross_entropy(self, targets: &[Option<u32>]) -> (Var<'g>, Var<'g>) {
+    pub fn cross_entropy(self, targets: &[Option<u32>]) -> (Self, Self) {
         let log_probs = self.log_probs(targets);
         let n = targets.iter().flatten().count();
         let weight = |t: &Option<u32>| if t.is_some() { -1.0 / n as f32 } else { 0.0 };

@@ -14,7 +14,7 @@ impl<'g> Var<'g> {
     /// # Panics
     /// When a row lies outside.
     #[track_caller]
-    pub fn gather_rows(self, rows: &[u32]) -> Var<'g> {
+    pub fn gather_rows(self, rows: &[u32]) -> Self {
         let (n, d) = (self.rows(), self.cols());
         assert!(rows.iter().all(|&r| (r as usize) < n), "rows {rows:?} of {self:?}");
         self.graph.compute(
@@ -35,7 +35,7 @@ impl<'g> Var<'g> {
     /// # Panics
     /// When the range lies outside the row.
     #[track_caller]
-    pub fn columns(self, range: Range<usize>) -> Var<'g> {
+    pub fn columns(self, range: Range<usize>) -> Self {
         let d = self.cols();
         assert!(range.start <= range.end && range.end <= d, "columns {range:?} of {self:?}");
         self.graph.compute(

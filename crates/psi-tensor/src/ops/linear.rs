@@ -23,7 +23,7 @@ impl<'g> Var<'g> {
     /// # Panics
     /// When the row is not as long as W's.
     #[track_caller]
-    pub fn linear(self, layer: &Linear) -> Var<'g> {
+    pub fn linear(self, layer: &Linear) -> Self {
         let [y] = self.linear_many([layer]);
         y
     }
@@ -34,7 +34,7 @@ impl<'g> Var<'g> {
     /// # Panics
     /// When the row is not as long as every W's.
     #[track_caller]
-    pub fn linear_many<const N: usize>(self, layers: [&Linear; N]) -> [Var<'g>; N] {
+    pub fn linear_many<const N: usize>(self, layers: [&Linear; N]) -> [Self; N] {
         let (graph, rows, k) = (self.graph, self.rows(), self.cols());
         let cpu = graph.cpu();
         let mut ys = layers.map(|layer| {

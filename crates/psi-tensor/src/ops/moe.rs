@@ -101,6 +101,10 @@ impl<'g> Routing<'g> {
     /// # Panics
     /// When an output's shape does not fit, or the parts are not in ascending order.
     #[track_caller]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the parts are used up: their outputs are summed"
+    )]
     pub fn combine(&self, d: usize, parts: Vec<ExpertPart<Var<'g>>>) -> Var<'g> {
         assert!(parts.is_sorted_by(|a, b| a.expert < b.expert), "experts in ascending order");
         for p in &parts {

@@ -15,7 +15,7 @@ impl<'g> Var<'g> {
     /// # Panics
     /// When w's length does not divide the row.
     #[track_caller]
-    pub fn rms_norm(self, norm: &RmsNorm) -> Var<'g> {
+    pub fn rms_norm(self, norm: &RmsNorm) -> Self {
         let w = &norm.weight;
         let d = w.values.len();
         assert!(d > 0 && self.cols().is_multiple_of(d), "RMSNorm of {d} features on {self:?}");
@@ -35,7 +35,7 @@ impl<'g> Var<'g> {
     /// # Panics
     /// When w or b is not as long as a row.
     #[track_caller]
-    pub fn layer_norm(self, norm: &LayerNorm) -> Var<'g> {
+    pub fn layer_norm(self, norm: &LayerNorm) -> Self {
         let (w, b) = (&norm.weight, &norm.bias);
         let d = self.cols();
         assert_eq!((w.values.len(), b.values.len()), (d, d), "LayerNorm on {self:?}");

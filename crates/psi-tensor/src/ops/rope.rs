@@ -44,7 +44,7 @@ impl<'g> Var<'g> {
     /// # Panics
     /// When `d_head` does not divide the row or the tables are made for other rows.
     #[track_caller]
-    pub fn rope(self, d_head: usize, tables: &Arc<RopeTables>) -> Var<'g> {
+    pub fn rope(self, d_head: usize, tables: &Arc<RopeTables>) -> Self {
         assert!(self.cols().is_multiple_of(d_head), "heads of {d_head} in {self:?}");
         assert_eq!(tables.n_rows(), self.rows(), "RoPE tables for {self:?}");
         self.graph.compute(

@@ -9,7 +9,7 @@ use crate::{
 
 impl<'g> Var<'g> {
     /// y = c x. d_x = c d_y.
-    pub fn scale(self, c: f32) -> Var<'g> {
+    pub fn scale(self, c: f32) -> Self {
         self.graph.compute(
             self.shape,
             self.needs_grad(),

@@ -10,7 +10,7 @@ use crate::{
 
 impl<'g> Var<'g> {
     /// y = c tanh(x / c). d_x = d_y (1 - (y / c)²).
-    pub fn softcap(self, c: f32) -> Var<'g> {
+    pub fn softcap(self, c: f32) -> Self {
         self.graph.compute(
             self.shape,
             self.needs_grad(),

@@ -13,7 +13,7 @@ impl<'g> Var<'g> {
     /// # Panics
     /// When there is not one weight per value.
     #[track_caller]
-    pub fn weighted_sum(self, weights: &[f32]) -> Var<'g> {
+    pub fn weighted_sum(self, weights: &[f32]) -> Self {
         assert_eq!(weights.len(), self.shape.len(), "weights for {self:?}");
         self.graph.compute(
             Shape::new(1, 1),

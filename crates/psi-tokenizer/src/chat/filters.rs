@@ -27,6 +27,7 @@ pub(super) fn register(environment: &mut Environment<'_>, budget: &Arc<Budget>) 
     );
 }
 
+#[expect(clippy::too_many_lines, reason = "one list of filters")]
 fn text_filters(environment: &mut Environment<'_>, budget: &Arc<Budget>) {
     type Change = fn(&str) -> String;
     let changes: [(&str, Change); 4] = [

@@ -158,8 +158,7 @@ fn str_method(text: &str, name: &str, args: &[Value], budget: &Budget) -> Result
         }
         "partition" | "rpartition" => partition(text, name == "rpartition", args)?,
         "upper" => Value::from(text.to_uppercase()),
-        "lower" => Value::from(text.to_lowercase()),
-        "casefold" => Value::from(text.to_lowercase()),
+        "lower" | "casefold" => Value::from(text.to_lowercase()),
         "title" => Value::from(title(text)),
         "capitalize" => Value::from(capitalize(text)),
         "swapcase" => Value::from(swap_case(text)),

@@ -260,7 +260,8 @@ mod tests {
 
     #[test]
     fn slices_pick_what_python_picks() {
-        let cases: [(Option<i64>, Option<i64>, i64, &[usize]); 8] = [
+        type Case = (Option<i64>, Option<i64>, i64, &'static [usize]);
+        let cases: [Case; 8] = [
             (None, None, 1, &[0, 1, 2, 3, 4]),
             (Some(1), None, 1, &[1, 2, 3, 4]),
             (Some(-2), None, 1, &[3, 4]),

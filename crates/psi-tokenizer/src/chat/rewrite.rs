@@ -252,6 +252,7 @@ impl Rewriter {
         })
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm per kind of expression")]
     fn expr<'a>(&self, expr: &Expr<'a>) -> Result<Expr<'a>, Error> {
         let span = expr.span();
         Ok(match expr {
@@ -266,6 +267,7 @@ impl Rewriter {
                 call(&self.slice, args.map(CallArg::Pos), span)
             }
             Expr::UnaryOp(e) => {
+                #[expect(clippy::needless_match, reason = "the kind is neither Copy nor Clone")]
                 let op = match e.op {
                     ast::UnaryOpKind::Not => ast::UnaryOpKind::Not,
                     ast::UnaryOpKind::Neg => ast::UnaryOpKind::Neg,

@@ -7,7 +7,7 @@ use crate::model::bpe::Symbols;
 use crate::model::{Bpe, Model};
 use crate::normalizer::Normalizer;
 use crate::pattern::PatternSource;
-use crate::pre_tokenizer::{Prepend, PreTokenizer, isolating_patterns};
+use crate::pre_tokenizer::{PreTokenizer, Prepend, isolating_patterns};
 use crate::tokenizer::Tokenizer;
 use crate::vocab::parse_byte_token;
 

@@ -120,6 +120,11 @@ impl Bpe {
                 fallback: options.byte_fallback.then(|| Box::new(vocab.byte_tokens())),
             }
         };
+        // Affixes and whole-piece look-ups see where a piece ends; a run of unknown characters must end
+        // at the mark, which it does where the mark is a token.
+        let plain = matches!(&symbols, Symbols::Chars { prefix, suffix, .. }
+            if prefix.is_empty() && suffix.is_empty() && !options.ignore_merges);
+        let cuts_at_word_marks = cuts_at_word_marks && plain && vocab.id("▁").is_some();
         Self {
             merges,
             merge_list,

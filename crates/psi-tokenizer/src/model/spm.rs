@@ -25,8 +25,11 @@ impl Spm {
         forms: impl Fn(TokenId) -> bool,
         unk: Option<TokenId>,
     ) -> Self {
-        let mut by_score: Vec<(f32, TokenId)> =
-            vocab.iter().filter(|&(id, _)| forms(id)).map(|(id, _)| (scores[id as usize], id)).collect();
+        let mut by_score: Vec<(f32, TokenId)> = vocab
+            .iter()
+            .filter(|&(id, _)| forms(id))
+            .map(|(id, _)| (scores[id as usize], id))
+            .collect();
         by_score.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let mut rank = vec![NO_MERGE; vocab.size()];
         let mut cuts_at_word_marks = true;

@@ -215,7 +215,7 @@ mod tests {
         }
         let scores = tokens.iter().map(|t| t.1).collect();
         let model = Unigram::new(&vocab, scores, Some(0), false, |id| id != 0).expect("valid");
-        let mut encode = |text: &str| {
+        let encode = |text: &str| {
             let (mut lattice, mut out) = (Vec::new(), Vec::new());
             model.encode(text, &mut lattice, &mut out);
             out

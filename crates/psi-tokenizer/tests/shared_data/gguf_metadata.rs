@@ -12,7 +12,7 @@ pub(crate) enum Meta {
     Float(f64),
     Bool(bool),
     Text(String),
-    List(Vec<Meta>),
+    List(Vec<Self>),
 }
 
 struct Cursor<'b>(&'b [u8]);

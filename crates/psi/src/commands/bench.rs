@@ -15,6 +15,7 @@ use crate::{
     cli::Bench,
     cpu,
     error::{Failure, Outcome},
+    out::{out, outln},
     table::columns,
 };
 
@@ -93,21 +94,21 @@ impl Bencher<'_> {
                 },
                 "results": results,
             });
-            println!("{document:#}");
+            outln!("{document:#}");
             return;
         }
-        println!("Roof of this machine, tier {tier}, {n_threads} threads");
-        println!("  f32   {f32_gflops:>9.0} GFLOP/s");
-        println!("  bf16  {bf16_gflops:>9.0} GFLOP/s");
-        println!("  int8  {int8_gops:>9.0} GOP/s");
-        println!("  read  {read_gbps:>9.1} GB/s\n");
+        outln!("Roof of this machine, tier {tier}, {n_threads} threads");
+        outln!("  f32   {f32_gflops:>9.0} GFLOP/s");
+        outln!("  bf16  {bf16_gflops:>9.0} GFLOP/s");
+        outln!("  int8  {int8_gops:>9.0} GOP/s");
+        outln!("  read  {read_gbps:>9.1} GB/s\n");
         let mut rows =
             vec![["measurement", "value", "unit", "of roof"].map(str::to_owned).to_vec()];
         for m in &self.results {
             let share = m.share_of_roof.map_or(String::new(), |s| format!("{:.0} %", s * 100.0));
             rows.push(vec![m.name.clone(), format!("{:.1}", m.value), m.unit.to_owned(), share]);
         }
-        print!("{}", columns(&rows));
+        out!("{}", columns(&rows));
     }
 }
 

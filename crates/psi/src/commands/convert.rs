@@ -57,9 +57,10 @@ fn check_output(args: &Convert, input: &Path) -> Outcome {
 }
 
 fn to_gguf(args: &Convert, checkpoint: &Checkpoint, text: &Text) -> Outcome {
-    let vocab = text.tokenizer.to_gguf_vocab().map_err(|e| {
-        Failure::input("GGUF cannot hold this model's tokenizer").because(e)
-    })?;
+    let vocab = text
+        .tokenizer
+        .to_gguf_vocab()
+        .map_err(|e| Failure::input("GGUF cannot hold this model's tokenizer").because(e))?;
     let name = args.input.file_stem().map(|s| s.to_string_lossy().into_owned());
     let cpu = cpu::cpu(None)?;
     let file_type = match args.dtype {
@@ -110,9 +111,9 @@ fn to_folder(args: &Convert, checkpoint: &Checkpoint, text: &Text) -> Outcome {
         }
     };
     let dir = AtomicDir::create(&args.output).map_err(unusable)?;
-    checkpoint.write_hf(dir.path(), dtype).map_err(unusable)?;
+    checkpoint.write_hf(dir.staging(), dtype).map_err(unusable)?;
     let write = |name: &str, text: &str| {
-        write_atomic(&dir.path().join(name), text.as_bytes()).map_err(unusable)
+        write_atomic(&dir.staging().join(name), text.as_bytes()).map_err(unusable)
     };
     write("tokenizer.json", &text.tokenizer.to_json())?;
     write("tokenizer_config.json", &tokenizer_config(&text.tokenizer, text.template.as_deref()))?;

@@ -6,6 +6,7 @@ use crate::{
     cli::Doctor,
     cpu, env,
     error::Outcome,
+    out::{out, outln},
     table::{bytes, columns},
 };
 
@@ -34,38 +35,38 @@ pub(crate) fn run(args: &Doctor) -> Outcome {
             "memory_available_bytes": memory.map(|m| m.1),
             "home": env::home(),
         });
-        println!("{document:#}");
+        outln!("{document:#}");
         return Ok(());
     }
-    println!(
+    outln!(
         "psi {} on {} {}",
         env!("CARGO_PKG_VERSION"),
         std::env::consts::OS,
         std::env::consts::ARCH
     );
-    println!("\nInstruction sets");
+    outln!("\nInstruction sets");
     for tier in Tier::ALL {
         let state = match Isa::available().iter().any(|i| i.tier() == tier) {
             _ if tier == isa.tier() => "in use",
             true => "available",
             false => "-",
         };
-        println!("  {:<12} {state:<10} {}", tier.name(), describe(tier));
+        outln!("  {:<12} {state:<10} {}", tier.name(), describe(tier));
     }
-    println!("\nThreads   {n_threads} of {} cores", cpu::n_cores());
+    outln!("\nThreads   {n_threads} of {} cores", cpu::n_cores());
     match memory {
-        None => println!("Memory    unknown on this system"),
+        None => outln!("Memory    unknown on this system"),
         Some((total, available)) => {
-            println!("Memory    {} available of {}", bytes(available), bytes(total));
+            outln!("Memory    {} available of {}", bytes(available), bytes(total));
         }
     }
     match env::home() {
-        Some(home) => println!("PSI_HOME  {}", home.display()),
-        None => println!("PSI_HOME  unknown: set it to a folder for models and runs"),
+        Some(home) => outln!("PSI_HOME  {}", home.display()),
+        None => outln!("PSI_HOME  unknown: set it to a folder for models and runs"),
     }
     if let Some((_, available)) = memory {
-        println!("\nModels that fit, with 4,096 tokens of context\n");
-        print!("{}", fits(available));
+        outln!("\nModels that fit, with 4,096 tokens of context\n");
+        out!("{}", fits(available));
     }
     Ok(())
 }

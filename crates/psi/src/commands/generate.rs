@@ -13,6 +13,7 @@ use crate::{
     cli::{Generate, Sampling},
     error::{Failure, Outcome},
     model::{Runner, Text},
+    out::outln,
 };
 
 pub(crate) fn run(args: &Generate) -> Outcome {
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &Generate) -> Outcome {
     let speed = Speed::new(load_time, time, printer.first_token, tokens.len(), &generated);
     if args.json {
         let document = document(&tokens, &generated, &speed, printer.steps);
-        println!("{document:#}");
+        outln!("{document:#}");
     } else {
         let _ = std::io::stdout().flush();
         speed.print(&generated.finish);

@@ -8,17 +8,18 @@ use crate::{
     cli::{Cli, Help},
     env::ENV_VARS,
     error::{Failure, Outcome},
+    out::out,
 };
 
 pub(crate) fn run(args: &Help) -> Outcome {
     if args.markdown {
-        print!("{}", markdown());
+        out!("{}", markdown());
         return Ok(());
     }
     let mut root = Cli::command();
     match args.topic.as_deref() {
-        None => print!("{}", root.render_help().ansi()),
-        Some("environment") => print!("{}", environment()),
+        None => out!("{}", root.render_help().ansi()),
+        Some("environment") => out!("{}", environment()),
         Some(topic) => {
             root.build();
             let Some(command) = root.find_subcommand_mut(topic) else {
@@ -30,7 +31,7 @@ pub(crate) fn run(args: &Help) -> Outcome {
                 );
                 return Err(Failure::input(format!("no help on '{topic}'")).hint(hint));
             };
-            print!("{}", command.render_long_help().ansi());
+            out!("{}", command.render_long_help().ansi());
         }
     }
     Ok(())

@@ -9,7 +9,8 @@ use crate::{
     cli::Inspect,
     error::{Outcome, unusable},
     model::{read, resolve},
-    table::{bytes, columns, count},
+    out::{out, outln},
+    table::{bytes, columns, count, pairs},
 };
 
 /// Longest metadata text shown.
@@ -20,7 +21,7 @@ pub(crate) fn run(args: &Inspect) -> Outcome {
     let is_gguf = path.is_file() && path.extension().is_some_and(|e| e == "gguf");
     let summary = if is_gguf { gguf(&path)? } else { safetensors(&path)? };
     if args.json {
-        println!("{:#}", summary.json(&path));
+        outln!("{:#}", summary.json(&path));
     } else {
         summary.print(&path, args.tensors);
     }
@@ -137,8 +138,8 @@ impl Summary {
     }
 
     fn print(&self, path: &Path, all_tensors: bool) {
-        println!("{}", path.display());
-        println!(
+        outln!("{}", path.display());
+        outln!(
             "{}, {}, {} parameters in {} tensors\n",
             self.format,
             bytes(self.n_bytes),
@@ -149,13 +150,13 @@ impl Summary {
         for (name, n, parameters, size) in self.by_type() {
             rows.push(vec![name.to_owned(), n.to_string(), count(parameters), bytes(size)]);
         }
-        println!("{}", columns(&rows));
-        let rows: Vec<_> = self.metadata.iter().map(|(k, v)| vec![k.clone(), short(v)]).collect();
-        print!("{}", columns(&rows));
+        outln!("{}", columns(&rows));
+        let rows: Vec<_> = self.metadata.iter().map(|(k, v)| (k.clone(), short(v))).collect();
+        out!("{}", pairs(&rows));
         if all_tensors {
             let row =
                 |t: &Tensor| vec![t.name.clone(), t.dtype.to_owned(), format!("{:?}", t.shape)];
-            println!("\n{}", columns(&self.tensors.iter().map(row).collect::<Vec<_>>()));
+            outln!("\n{}", columns(&self.tensors.iter().map(row).collect::<Vec<_>>()));
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     cli::Models,
     env,
     error::{Failure, Outcome, unusable},
+    out::{out, outln},
     table::{bytes, columns},
 };
 
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &Models) -> Outcome {
             .iter()
             .map(|m| json!({"name": m.name, "path": m.path, "form": form(&m.form), "bytes": m.n_bytes}))
             .collect();
-        println!("{:#}", json!({"home": home, "models": list}));
+        outln!("{:#}", json!({"home": home, "models": list}));
     } else if models.is_empty() {
         eprintln!("No models in {}.", home.join("models").display());
         eprintln!("hint: psi pull Qwen/Qwen3-0.6B");
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &Models) -> Outcome {
         for m in &models {
             rows.push(vec![m.name.clone(), bytes(m.n_bytes), form(&m.form).to_owned()]);
         }
-        print!("{}", columns(&rows));
+        out!("{}", columns(&rows));
     }
     Ok(())
 }

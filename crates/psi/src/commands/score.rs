@@ -9,6 +9,7 @@ use crate::{
     cli::Score,
     error::{Failure, Outcome},
     model::{Runner, unreadable},
+    out::outln,
     progress::Progress,
 };
 
@@ -60,12 +61,12 @@ pub(crate) fn run(args: &Score) -> Outcome {
             "context": window,
             "overlap": args.overlap,
         });
-        println!("{document:#}");
+        outln!("{document:#}");
     } else {
-        println!("tokens         {}", tokens.len());
-        println!("nll_sum        {:.6} nats", result.nll_sum);
-        println!("bits per byte  {bits_per_byte:.6}");
-        println!("perplexity     {perplexity:.4} per token");
+        outln!("tokens         {}", tokens.len());
+        outln!("nll_sum        {:.6} nats", result.nll_sum);
+        outln!("bits per byte  {bits_per_byte:.6}");
+        outln!("perplexity     {perplexity:.4} per token");
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::{
     cli::Tokenize,
     error::{Failure, Outcome},
     model::{Text, resolve},
+    out::{out, outln},
     table::columns,
 };
 
@@ -31,11 +32,11 @@ fn encode(args: &Tokenize, text: &Text, input: &str) -> Outcome {
     if args.json {
         let pieces: Vec<_> = ids.iter().map(|&id| piece(id)).collect();
         let document = json!({"ids": ids, "tokens": pieces, "count": ids.len()});
-        println!("{document:#}");
+        outln!("{document:#}");
     } else {
         let rows: Vec<_> =
             ids.iter().map(|&id| vec![id.to_string(), format!("{:?}", piece(id))]).collect();
-        print!("{}", columns(&rows));
+        out!("{}", columns(&rows));
         eprintln!("[{} tokens, {} bytes]", ids.len(), input.len());
     }
     Ok(())
@@ -55,9 +56,9 @@ fn decode(args: &Tokenize, text: &Text, input: &str) -> Outcome {
     let decoded = text.tokenizer.decode(&ids, args.no_special);
     if args.json {
         let document = json!({"text": decoded, "ids": ids});
-        println!("{document:#}");
+        outln!("{document:#}");
     } else {
-        println!("{decoded}");
+        outln!("{decoded}");
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! `psi` without a command: where to start.
 
-use crate::{env, error::Outcome};
+use crate::{env, error::Outcome, out::outln};
 
 pub(crate) fn run() -> Outcome {
-    println!("psi {}: language models on your own machine\n", env!("CARGO_PKG_VERSION"));
-    println!("The assistant's page is not part of this version yet. What works now:\n");
+    outln!("psi {}: language models on your own machine\n", env!("CARGO_PKG_VERSION"));
+    outln!("The assistant's page is not part of this version yet. What works now:\n");
     for (command, what) in [
         ("psi doctor", "what this machine can do, and which models fit"),
         ("psi pull Qwen/Qwen3-0.6B", "download a model"),
@@ -13,13 +13,13 @@ pub(crate) fn run() -> Outcome {
         ("psi bench --model IN", "how fast it runs, as a share of this machine's roof"),
         ("psi help", "every command"),
     ] {
-        println!("  {command}");
+        outln!("  {command}");
         if !what.is_empty() {
-            println!("      {what}");
+            outln!("      {what}");
         }
     }
     if let Some(home) = env::home() {
-        println!("\nModels live in {}", home.join("models").display());
+        outln!("\nModels live in {}", home.join("models").display());
     }
     Ok(())
 }

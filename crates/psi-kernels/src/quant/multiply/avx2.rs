@@ -92,8 +92,11 @@ impl Lanes for Avx2 {
             let a = _mm256_set1_epi32(a);
             for i in 0..2 {
                 let products = _mm256_maddubs_epi16(w[i], a);
-                short[i] =
-                    if j % every == 0 { products } else { _mm256_add_epi16(short[i], products) };
+                short[i] = if j.is_multiple_of(every) {
+                    products
+                } else {
+                    _mm256_add_epi16(short[i], products)
+                };
                 if j % every == every - 1 {
                     let wide = _mm256_madd_epi16(short[i], _mm256_set1_epi16(1));
                     sum[i] = _mm256_add_epi32(sum[i], wide);

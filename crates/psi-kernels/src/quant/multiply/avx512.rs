@@ -82,7 +82,8 @@ impl<const VNNI: bool> Lanes for Avx512<VNNI> {
                 return (_mm512_dpbusd_epi32(sum, w, a), short);
             }
             let products = _mm512_maddubs_epi16(w, a);
-            let short = if j % every == 0 { products } else { _mm512_add_epi16(short, products) };
+            let short =
+                if j.is_multiple_of(every) { products } else { _mm512_add_epi16(short, products) };
             if j % every != every - 1 {
                 return (sum, short);
             }
