@@ -27,7 +27,7 @@ fn stories260k_quantised_keeps_its_logits_nearly() {
     let cpu = run::cpu();
     let scratch = tempfile::tempdir().expect("a folder");
     let prompt = [1, 403, 407, 261, 378, 432, 383, 286, 261, 376, 298, 315];
-    let mut logits = |file_type: FileType| {
+    let logits = |file_type: FileType| {
         let path = scratch.path().join(file_type.name());
         let written = source.write_gguf(&cpu, &path, file_type, &mut |_| ());
         written.unwrap_or_else(|e| panic!("{e}"));
