@@ -197,6 +197,33 @@ impl Decoder {
         }
     }
 
+    /// Calls `f` with every linear layer of the blocks (not the head), named by its matrix: where adapters
+    /// are attached, merged and removed.
+    pub fn for_each_linear(&mut self, f: &mut dyn FnMut(TensorId, &mut Linear)) {
+        for (i, block) in self.blocks.iter_mut().enumerate() {
+            let id = |role, expert| TensorId { layer: Some(i as u32), expert, role };
+            let Attention { w_q, w_k, w_v, w_o, .. } = &mut block.attn;
+            let attn = [(Role::Q, w_q), (Role::K, w_k), (Role::V, w_v), (Role::O, w_o)];
+            attn.into_iter().for_each(|(role, linear)| f(id(role, None), linear));
+            let mut mlp = |mlp: &mut Mlp, roles: [Role; 3], expert| {
+                if let Some(gate) = &mut mlp.w_gate {
+                    f(id(roles[0], expert), gate);
+                }
+                f(id(roles[1], expert), &mut mlp.w_up);
+                f(id(roles[2], expert), &mut mlp.w_down);
+            };
+            match &mut block.mlp {
+                FeedForward::Dense(dense) => mlp(dense, [Role::Gate, Role::Up, Role::Down], None),
+                FeedForward::Experts(experts) => {
+                    let roles = [Role::ExpertGate, Role::ExpertUp, Role::ExpertDown];
+                    for (e, expert) in experts.experts.iter_mut().enumerate() {
+                        mlp(expert, roles, Some(e as u32));
+                    }
+                }
+            }
+        }
+    }
+
     /// One tensor.
     ///
     /// # Panics

@@ -94,6 +94,15 @@ impl Config {
         let (_, read) = Source::open(path)?;
         Ok((read.config, read.notes))
     }
+
+    /// The configuration in a `config.json` alone (to train such a model from nothing), and remarks.
+    ///
+    /// # Errors
+    /// [`ModelError`] if it cannot be read or psi has no such architecture.
+    pub fn from_hf(config_json: &Path) -> Result<(Self, Vec<String>)> {
+        let read = crate::source::read_config(config_json)?;
+        Ok((read.config, read.notes))
+    }
 }
 
 impl Decoder {

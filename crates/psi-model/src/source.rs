@@ -23,13 +23,7 @@ impl Source {
     /// Opens a folder, a file in it, or a GGUF file, and reads the configuration.
     pub(crate) fn open(path: &Path) -> Result<(Self, Read)> {
         if let Some(folder) = hf_folder(path) {
-            let config_path = folder.join("config.json");
-            let text = std::fs::read_to_string(&config_path).map_err(|source| StoreError::Io {
-                path: config_path.clone(),
-                doing: "reading",
-                source,
-            })?;
-            let read = config::read_hf(&config_path, &text)?;
+            let read = read_config(&folder.join("config.json"))?;
             let weights = if path.is_dir() { &folder } else { path };
             return Ok((Self::Hf(SafeTensors::open(weights)?), read));
         }
@@ -125,6 +119,16 @@ impl Source {
         let names = left.iter().take(4).map(|&n| n.to_owned()).collect();
         Err(ModelError::Unexpected { path: self.path().to_owned(), names, count: left.len() })
     }
+}
+
+/// Reads a `config.json`.
+pub(crate) fn read_config(path: &Path) -> Result<Read> {
+    let text = std::fs::read_to_string(path).map_err(|source| StoreError::Io {
+        path: path.to_owned(),
+        doing: "reading",
+        source,
+    })?;
+    config::read_hf(path, &text)
 }
 
 /// The folder, if `path` is a Hugging Face checkpoint or a file of one.

@@ -6,7 +6,9 @@ use super::{Config, fields::MAX_COUNT};
 use crate::{ModelError, Result};
 
 /// More layers than any model has; a damaged count must not reserve memory.
-const MAX_LAYERS: usize = 4096;
+pub(super) const MAX_LAYERS: usize = 4096;
+/// More experts, over all layers, than any model has.
+const MAX_EXPERTS: usize = 1 << 18;
 /// Elements of the largest tensor psi agrees to address.
 const MAX_ELEMENTS: usize = 1 << 40;
 
@@ -62,8 +64,9 @@ impl Config {
         let sparse = self.layers.iter().any(|l| l.sparse);
         match &self.moe {
             None if sparse => refuse("n_experts", 0, "but layers are mixtures of experts".into()),
-            Some(moe) if moe.n_experts == 0 || moe.n_experts > 1 << 16 => {
-                refuse("n_experts", moe.n_experts, "must be from 1 to 65536".into())
+            Some(moe) if moe.n_experts == 0 || moe.n_experts > MAX_EXPERTS / self.n_layers => {
+                let most = MAX_EXPERTS / self.n_layers;
+                refuse("n_experts", moe.n_experts, format!("must be from 1 to {most} per layer"))
             }
             Some(moe) if moe.top_k == 0 || moe.top_k > moe.n_experts => {
                 refuse("top_k", moe.top_k, format!("of {} experts", moe.n_experts))

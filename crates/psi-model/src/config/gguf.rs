@@ -7,6 +7,7 @@ use psi_store::{DType, Gguf};
 
 use super::{
     Biases, Config, Family, LayerKind, Moe, Norm, NormKind, QkNorm, SpecialTokens,
+    check::MAX_LAYERS,
     fields::MAX_COUNT,
     hf::{Read, placement, qk_norm},
 };
@@ -349,9 +350,9 @@ fn special(gguf: &Gguf) -> Result<SpecialTokens> {
 }
 
 fn layers(m: &Meta<'_>, family: Family, config: &Config) -> Result<Vec<LayerKind>> {
-    // A damaged count must not reserve memory; `Config::check` words the refusal.
-    if config.n_layers > 1 << 16 {
-        return Ok(Vec::new());
+    if config.n_layers > MAX_LAYERS {
+        let why = format!("more layers than any model has ({MAX_LAYERS})");
+        return Err(m.error("block_count", config.n_layers, why));
     }
     let window = m.count("attention.sliding_window")?.filter(|&w| w > 0);
     let pattern = m.gguf.get(&m.key("attention.sliding_window_pattern"));

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     Biases, Config, Family, LayerKind, Moe, Norm, NormKind, Placement, QkNorm, SpecialTokens,
+    check::MAX_LAYERS,
     fields::Fields,
     hf_rope::{self, Defaults},
 };
@@ -209,6 +210,7 @@ fn llama_like(f: &Fields<'_>, family: Family) -> Result<Config> {
     };
     let d_model = size("hidden_size", 2304)?;
     let n_layers = size("num_hidden_layers", 26)?;
+    check_layers(f, "num_hidden_layers", n_layers)?;
     let n_heads = size("num_attention_heads", 8)?;
     let max_seq_len = match family {
         Family::Gemma3 => f.count("max_position_embeddings")?.unwrap_or(131_072),
@@ -277,6 +279,14 @@ fn llama_like(f: &Fields<'_>, family: Family) -> Result<Config> {
         tied_embeddings: f.flag("tie_word_embeddings")?.unwrap_or(class.tied),
         special: SpecialTokens::default(),
     })
+}
+
+/// Refuses a damaged count before a list of layers is made.
+fn check_layers(f: &Fields<'_>, key: &str, n_layers: usize) -> Result<()> {
+    match n_layers <= MAX_LAYERS {
+        true => Ok(()),
+        false => Err(f.error(key, format!("more layers than any model has ({MAX_LAYERS})"))),
+    }
 }
 
 /// Where the family's blocks normalise.
@@ -456,6 +466,7 @@ fn gpt2(f: &Fields<'_>) -> Result<Config> {
     let d_model = f.need_count("n_embd")?;
     let n_heads = f.need_count("n_head")?;
     let n_layers = f.need_count("n_layer")?;
+    check_layers(f, "n_layer", n_layers)?;
     let d_head = d_model / n_heads;
     for (key, only) in [("scale_attn_weights", true), ("scale_attn_by_inverse_layer_idx", false)] {
         if f.flag(key)?.is_some_and(|v| v != only) {

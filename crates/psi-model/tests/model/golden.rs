@@ -112,3 +112,38 @@ fn both_layouts_of_config_json_mean_the_same() {
         assert!(notes.is_empty() && old_notes.is_empty(), "{notes:?} {old_notes:?}");
     }
 }
+
+#[test]
+fn rope_frequencies_are_those_of_transformers() {
+    let cases = json(&golden_dir().join("rope.json"));
+    let cases = cases.as_array().expect("cases");
+    assert!(cases.len() >= 15);
+    for case in cases {
+        let name = case["name"].as_str().expect("a name");
+        let scratch = tempfile::tempdir().expect("a folder");
+        let number = |key: &str| case[key].as_u64().expect("a number");
+        let mut config = serde_json::json!({
+            "model_type": "llama", "hidden_size": 64, "intermediate_size": 64,
+            "num_hidden_layers": 1, "num_attention_heads": 1, "vocab_size": 8,
+            "head_dim": number("head_dim"),
+            "max_position_embeddings": number("max_position_embeddings"),
+        });
+        config["rope_parameters"] = case["rope_parameters"].clone();
+        let path = scratch.path().join("config.json");
+        psi_store::write_atomic(&path, config.to_string().as_bytes()).expect("written");
+        let config = Config::from_hf(&path).unwrap_or_else(|e| panic!("{name}: {e}")).0;
+        for expected in case["expected"].as_array().expect("expectations") {
+            let length = expected["length"].as_u64().unwrap_or(1) as usize;
+            let (got, factor) = config.rope.frequencies(length);
+            let want: Vec<f64> =
+                serde_json::from_value(expected["inv_freq"].clone()).expect("frequencies");
+            assert_eq!(got.len(), want.len(), "{name}");
+            for (g, w) in got.iter().zip(&want) {
+                // transformers computes in f32.
+                assert!((g - w).abs() <= 2e-6 * w, "{name} at {length}: {g} is not {w}");
+            }
+            let want = expected["factor"].as_f64().expect("a factor");
+            assert!((factor - want).abs() < 1e-6, "{name}: factor {factor} is not {want}");
+        }
+    }
+}

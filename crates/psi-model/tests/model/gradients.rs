@@ -21,7 +21,7 @@ fn targets(tokens: &[u32]) -> Vec<Option<u32>> {
     tokens[1..].iter().copied().map(Some).chain([None]).collect()
 }
 
-fn loss<'g>(graph: &'g Graph, model: &Decoder, tokens: &[u32]) -> Var<'g> {
+pub(crate) fn loss<'g>(graph: &'g Graph, model: &Decoder, tokens: &[u32]) -> Var<'g> {
     // The recorded keys and values make one layer of cache enough.
     let shape = KvShape { n_layers: 1, ..model.kv_shape() };
     let mut cache = KvArena::new(shape, KvDtype::F32, 1);

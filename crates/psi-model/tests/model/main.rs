@@ -1,5 +1,7 @@
 //! The decoder against transformers, against itself, and against bad files.
 
+mod adapters;
+mod bad_files;
 mod golden;
 mod gradients;
 mod run;
