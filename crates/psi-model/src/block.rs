@@ -127,10 +127,9 @@ impl Mlp {
 impl Experts {
     fn forward<'g>(&self, x: Var<'g>) -> Var<'g> {
         let routing = x.linear(&self.router).route(self.top_k, self.norm_topk_prob); // (T, k)
-        let run = |part: ExpertPart<()>| {
-            let output = self.experts[part.expert].forward(x.gather_rows(&part.rows));
-            ExpertPart { expert: part.expert, rows: part.rows, slots: part.slots, output }
-        };
-        routing.combine(x.cols(), routing.by_expert().into_iter().map(run).collect())
+        let parts = routing.by_expert();
+        let run = |part: &ExpertPart| self.experts[part.expert].forward(x.gather_rows(&part.rows));
+        let outputs: Vec<Var<'g>> = parts.iter().map(run).collect();
+        routing.combine(x.cols(), &parts, &outputs)
     }
 }

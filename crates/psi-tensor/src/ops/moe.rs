@@ -19,17 +19,15 @@ pub struct Routing<'g> {
     pub weights: Var<'g>,
 }
 
-/// The rows that one expert gets, and after it has run, its output for them.
+/// The rows that one expert gets.
 #[derive(Clone, Debug)]
-pub struct ExpertPart<T> {
+pub struct ExpertPart {
     /// The expert's number.
     pub expert: usize,
     /// Rows of the batch, ascending.
     pub rows: Vec<u32>,
     /// For each of them, which of the row's k weights is this expert's.
     pub slots: Vec<u32>,
-    /// The expert's output (rows, d).
-    pub output: T,
 }
 
 impl<'g> Var<'g> {
@@ -77,16 +75,16 @@ impl<'g> Var<'g> {
 
 impl<'g> Routing<'g> {
     /// The rows of each expert that has any, by ascending number.
-    pub fn by_expert(&self) -> Vec<ExpertPart<()>> {
+    pub fn by_expert(&self) -> Vec<ExpertPart> {
         let k = self.weights.cols();
         let mut order: Vec<(u32, usize)> =
             self.experts.iter().enumerate().map(|(i, &e)| (e, i)).collect();
         order.sort_unstable();
-        let mut parts: Vec<ExpertPart<()>> = Vec::new();
+        let mut parts: Vec<ExpertPart> = Vec::new();
         for (expert, i) in order {
             let expert = expert as usize;
             if parts.last().is_none_or(|p| p.expert != expert) {
-                parts.push(ExpertPart { expert, rows: vec![], slots: vec![], output: () });
+                parts.push(ExpertPart { expert, rows: vec![], slots: vec![] });
             }
             if let Some(part) = parts.last_mut() {
                 part.rows.push((i / k) as u32);
@@ -96,31 +94,29 @@ impl<'g> Routing<'g> {
         parts
     }
 
-    /// y_t = sum over t's experts e, ascending, of w_te output_e(t); `d` values per row.
+    /// y_t = sum over t's experts e, ascending, of w_te output_e(t); `outputs` are those of `parts`, of
+    /// `d` values per row.
     ///
     /// # Panics
-    /// When an output's shape does not fit, or the parts are not in ascending order.
+    /// When an output's shape does not fit its part, or the parts are not in ascending order.
     #[track_caller]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the parts are used up: their outputs are summed"
-    )]
-    pub fn combine(&self, d: usize, parts: Vec<ExpertPart<Var<'g>>>) -> Var<'g> {
+    pub fn combine(&self, d: usize, parts: &[ExpertPart], outputs: &[Var<'g>]) -> Var<'g> {
         assert!(parts.is_sorted_by(|a, b| a.expert < b.expert), "experts in ascending order");
-        for p in &parts {
-            assert_eq!(p.output.shape, Shape::new(p.rows.len(), d), "expert {}", p.expert);
+        assert_eq!(parts.len(), outputs.len(), "one output per part");
+        for (p, output) in parts.iter().zip(outputs) {
+            assert_eq!(output.shape, Shape::new(p.rows.len(), d), "expert {}", p.expert);
         }
         let (w, k) = (self.weights, self.weights.cols());
-        let needs = w.needs_grad() || parts.iter().any(|p| p.output.needs_grad());
+        let needs = w.needs_grad() || outputs.iter().any(|o| o.needs_grad());
         w.graph.compute(
             Shape::new(w.rows(), d),
             needs,
             |values, y| {
                 y.fill(0.0);
                 let w = values.get(w);
-                for p in &parts {
-                    let outputs = values.get(p.output).chunks_exact(d);
-                    for ((&row, &slot), out) in p.rows.iter().zip(&p.slots).zip(outputs) {
+                for (p, &output) in parts.iter().zip(outputs) {
+                    let output = values.get(output).chunks_exact(d);
+                    for ((&row, &slot), out) in p.rows.iter().zip(&p.slots).zip(output) {
                         let weight = w[row as usize * k + slot as usize];
                         let y = &mut y[row as usize * d..][..d];
                         y.iter_mut().zip(out).for_each(|(y, x)| *y += weight * x);
@@ -128,7 +124,7 @@ impl<'g> Routing<'g> {
                 }
             },
             || {
-                let ids = parts.iter().map(|p| p.output.id).collect();
+                let ids = outputs.iter().map(|o| o.id).collect();
                 let places = parts
                     .iter()
                     .map(|p| p.rows.iter().copied().zip(p.slots.iter().copied()).collect())
@@ -216,12 +212,13 @@ mod tests {
 
     fn mixture<'g>(x: &[Var<'g>], p: &Params, normalise: bool) -> Var<'g> {
         let routing = x[0].linear(&Linear::new(p.weight(0))).route(2, normalise);
-        let run = |part: ExpertPart<()>| {
+        let parts = routing.by_expert();
+        let run = |part: &ExpertPart| {
             let rows = x[0].gather_rows(&part.rows);
-            let output = rows.linear(&Linear::new(p.weight(1 + part.expert)));
-            ExpertPart { expert: part.expert, rows: part.rows, slots: part.slots, output }
+            rows.linear(&Linear::new(p.weight(1 + part.expert)))
         };
-        routing.combine(2, routing.by_expert().into_iter().map(run).collect())
+        let outputs: Vec<Var<'g>> = parts.iter().map(run).collect();
+        routing.combine(2, &parts, &outputs)
     }
 
     #[test]
