@@ -233,7 +233,7 @@ pub(crate) struct Pull {
     /// The files to fetch by pattern, e.g. '*Q4_K_M.gguf' (default: weights, config, tokenizer).
     #[arg(long, value_name = "GLOB")]
     pub(crate) include: Vec<String>,
-    /// The Hub's address (default: HF_ENDPOINT, else https://huggingface.co).
+    /// The Hub's address (default: HF_ENDPOINT, else the public one).
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint: Option<String>,
     /// Attempts after a connection that failed without progress.
