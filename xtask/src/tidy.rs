@@ -154,7 +154,7 @@ const TEXT_ENDINGS: &[&str] =
     &[".rs", ".toml", ".md", ".py", ".sh", ".h", ".html", ".css", ".js", ".yml", ".ci/run"];
 
 impl Tree {
-    /// Read every text file under `root`, leaving out [`SKIPPED_FOLDERS`] and links.
+    /// Read every text file under `root`, leaving out the folders skipped and links.
     ///
     /// # Errors
     /// When a folder or file cannot be read or is not UTF-8.

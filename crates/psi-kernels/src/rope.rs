@@ -7,7 +7,7 @@ use crate::{
     simd::{LANES, Lanes, Parts, tiers},
 };
 
-/// Cosines and sines of a run of positions: `cos[row * d_half + i]` for angle pos(row) * inv_freq[i].
+/// Cosines and sines of a run of positions: `cos[row * d_half + i]` for angle pos(row) * inv_freq\[i\].
 #[derive(Clone, Debug)]
 pub struct RopeRows {
     d_half: usize,

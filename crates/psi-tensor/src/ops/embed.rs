@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl Graph {
-    /// y_i = E_{tokens[i]}, E (vocab_size, d_model) in the dtype of its panels (the output head's when
+    /// y_i = E_{tokens\[i\]}, E (vocab_size, d_model) in the dtype of its panels (the output head's when
     /// embeddings are tied: there is no second copy). The gradient adds up over repeated tokens.
     ///
     /// # Panics

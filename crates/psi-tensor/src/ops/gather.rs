@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl<'g> Var<'g> {
-    /// y_i = x_{rows[i]}. The gradient adds up over repeated rows.
+    /// y_i = x_{rows\[i\]}. The gradient adds up over repeated rows.
     ///
     /// # Panics
     /// When a row lies outside.
