@@ -252,13 +252,13 @@ pub(super) unsafe fn round_row(isa: Isa, src: &[f32], dst: *mut u8, slab: usize)
         #[cfg(target_arch = "x86_64")]
         if isa.has(Tier::Avx512Vnni) {
             super::pack_x86::round_bf16(&src[..whole * 32], dst, slab);
-            if src.len() % 32 > 0 {
+            if !src.len().is_multiple_of(32) {
                 super::pack_x86::round_bf16(&last, dst.add(whole * slab), slab);
             }
             return;
         }
         let _: Tier = isa.tier();
-        let rest = (src.len() % 32 > 0).then_some(&last[..]);
+        let rest = (!src.len().is_multiple_of(32)).then_some(&last[..]);
         for (i, piece) in src[..whole * 32].chunks_exact(32).chain(rest).enumerate() {
             let to = std::slice::from_raw_parts_mut(dst.add(i * slab).cast::<u16>(), 32);
             for (to, &x) in to.iter_mut().zip(piece) {
