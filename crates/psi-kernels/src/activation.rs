@@ -1,10 +1,9 @@
 //! Gated and plain activations, forward and backward.
-#![expect(unsafe_code, reason = "every task writes its own range")]
 
 use crate::{
     Cpu,
-    elementwise::split,
-    simd::{LANES, Lanes, Parts, erf, exp, sigmoid, tanh, tiers},
+    elementwise::split_mut,
+    simd::{LANES, Lanes, erf, exp, sigmoid, tanh, tiers},
 };
 
 /// The non-linearity of a feed-forward layer.
@@ -124,10 +123,7 @@ macro_rules! by_activation {
 /// When the lengths differ.
 pub fn activate(cpu: &Cpu, act: Activation, x: &[f32], y: &mut [f32]) {
     assert_eq!(x.len(), y.len(), "lengths of x and y");
-    let y = Parts::new(y);
-    split(cpu, x.len(), LANES, COST, &|range| {
-        // SAFETY: the ranges of one split are disjoint.
-        let y = unsafe { y.take(range.clone()) };
+    split_mut(cpu, x.len(), LANES, COST, [y], |range, [y]| {
         activate_tier(cpu.isa(), act, &x[range], y);
     });
 }
@@ -152,10 +148,7 @@ fn activate_loop<L: Lanes, F: Function>(x: &[f32], y: &mut [f32]) {
 /// When the lengths differ.
 pub fn activate_backward(cpu: &Cpu, act: Activation, x: &[f32], d_y: &[f32], d_x: &mut [f32]) {
     assert!(x.len() == d_y.len() && x.len() == d_x.len(), "lengths of x, d_y and d_x");
-    let d_x = Parts::new(d_x);
-    split(cpu, x.len(), LANES, COST, &|range| {
-        // SAFETY: the ranges of one split are disjoint.
-        let d_x = unsafe { d_x.take(range.clone()) };
+    split_mut(cpu, x.len(), LANES, COST, [d_x], |range, [d_x]| {
         activate_backward_tier(cpu.isa(), act, &x[range.clone()], &d_y[range], d_x);
     });
 }
@@ -184,10 +177,7 @@ fn activate_backward_loop<L: Lanes, F: Function>(x: &[f32], d_y: &[f32], d_x: &m
 /// When the lengths differ.
 pub fn gated(cpu: &Cpu, act: Activation, gate: &[f32], up: &[f32], y: &mut [f32]) {
     assert!(gate.len() == up.len() && up.len() == y.len(), "lengths of gate, up and y");
-    let y = Parts::new(y);
-    split(cpu, gate.len(), LANES, COST, &|range| {
-        // SAFETY: the ranges of one split are disjoint.
-        let y = unsafe { y.take(range.clone()) };
+    split_mut(cpu, gate.len(), LANES, COST, [y], |range, [y]| {
         gated_tier(cpu.isa(), act, &gate[range.clone()], &up[range], y);
     });
 }
@@ -222,10 +212,7 @@ pub fn gated_backward(
     let n = gate.len();
     assert!(up.len() == n && d_y.len() == n, "lengths of gate, up and d_y");
     assert!(d_gate.len() == n && d_up.len() == n, "lengths of the gradients");
-    let (d_gate, d_up) = (Parts::new(d_gate), Parts::new(d_up));
-    split(cpu, n, LANES, COST, &|range| {
-        // SAFETY: the ranges of one split are disjoint.
-        let (d_gate, d_up) = unsafe { (d_gate.take(range.clone()), d_up.take(range.clone())) };
+    split_mut(cpu, n, LANES, COST, [d_gate, d_up], |range, [d_gate, d_up]| {
         let operands = [&gate[range.clone()], &up[range.clone()], &d_y[range]];
         gated_backward_tier(cpu.isa(), act, operands, d_gate, d_up);
     });

@@ -1,4 +1,5 @@
 //! Sums and products element by element, and how such work is shared between threads.
+#![expect(unsafe_code, reason = "every task writes its own range")]
 
 use std::ops::Range;
 
@@ -28,6 +29,29 @@ pub(crate) fn split(
     cpu.pool().run(n.div_ceil(step), &|i| task(i * step..n.min((i + 1) * step)));
 }
 
+/// [`split`] over `n` items of which each has an equal share of every slice in `outs`: a task also
+/// gets its range's part of each.
+pub(crate) fn split_mut<const N: usize>(
+    cpu: &Cpu,
+    n: usize,
+    unit: usize,
+    cost: usize,
+    outs: [&mut [f32]; N],
+    task: impl Fn(Range<usize>, [&mut [f32]; N]) + Sync,
+) {
+    if n == 0 {
+        return;
+    }
+    let parts = outs.map(|out| (out.len() / n, Parts::new(out)));
+    split(cpu, n, unit, cost, &|range| {
+        let of_range = parts.each_ref().map(|(width, out)| {
+            // SAFETY: the ranges of one split are disjoint.
+            unsafe { out.take(range.start * width..range.end * width) }
+        });
+        task(range, of_range);
+    });
+}
+
 /// x += y.
 ///
 /// # Panics
@@ -40,14 +64,10 @@ pub fn add_assign(cpu: &Cpu, x: &mut [f32], y: &[f32]) {
 ///
 /// # Panics
 /// When the lengths differ.
-#[expect(unsafe_code, reason = "every task writes its own range")]
 pub fn add_scaled(cpu: &Cpu, x: &mut [f32], a: f32, y: &[f32]) {
     assert_eq!(x.len(), y.len(), "lengths of x and y");
     let n = x.len();
-    let parts = Parts::new(x);
-    split(cpu, n, LANES, 1, &|range| {
-        // SAFETY: the ranges of one split are disjoint.
-        let x = unsafe { parts.take(range.clone()) };
+    split_mut(cpu, n, LANES, 1, [x], |range, [x]| {
         add_scaled_tier(cpu.isa(), x, a, &y[range]);
     });
 }
@@ -63,14 +83,9 @@ fn add_scaled_body<L: Lanes>(x: &mut [f32], a: f32, y: &[f32]) {
 }
 
 /// x *= a.
-#[expect(unsafe_code, reason = "every task writes its own range")]
 pub fn scale(cpu: &Cpu, x: &mut [f32], a: f32) {
     let n = x.len();
-    let parts = Parts::new(x);
-    split(cpu, n, LANES, 1, &|range| {
-        // SAFETY: the ranges of one split are disjoint.
-        scale_tier(cpu.isa(), unsafe { parts.take(range) }, a);
-    });
+    split_mut(cpu, n, LANES, 1, [x], |_, [x]| scale_tier(cpu.isa(), x, a));
 }
 
 tiers! { fn scale_tier(x: &mut [f32], a: f32) = scale_body; }
@@ -91,14 +106,9 @@ pub fn round_to_bf16(x: &mut [f32]) {
 }
 
 /// x <- c tanh(x / c): the soft cap of final logits. Gemma 2 report, section 2.
-#[expect(unsafe_code, reason = "every task writes its own range")]
 pub fn soft_cap(cpu: &Cpu, x: &mut [f32], c: f32) {
     let n = x.len();
-    let parts = Parts::new(x);
-    split(cpu, n, LANES, 4, &|range| {
-        // SAFETY: the ranges of one split are disjoint.
-        soft_cap_tier(cpu.isa(), unsafe { parts.take(range) }, c);
-    });
+    split_mut(cpu, n, LANES, 4, [x], |_, [x]| soft_cap_tier(cpu.isa(), x, c));
 }
 
 tiers! { fn soft_cap_tier(x: &mut [f32], c: f32) = soft_cap_body; }
@@ -115,14 +125,10 @@ fn soft_cap_body<L: Lanes>(x: &mut [f32], c: f32) {
 ///
 /// # Panics
 /// When the lengths differ.
-#[expect(unsafe_code, reason = "every task writes its own range")]
 pub fn soft_cap_backward(cpu: &Cpu, y: &[f32], c: f32, d: &mut [f32]) {
     assert_eq!(y.len(), d.len(), "lengths of y and its gradient");
     let n = d.len();
-    let parts = Parts::new(d);
-    split(cpu, n, LANES, 1, &|range| {
-        // SAFETY: the ranges of one split are disjoint.
-        let d = unsafe { parts.take(range.clone()) };
+    split_mut(cpu, n, LANES, 1, [d], |range, [d]| {
         soft_cap_backward_tier(cpu.isa(), &y[range], c, d);
     });
 }

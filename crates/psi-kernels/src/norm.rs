@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::{
     Cpu,
-    elementwise::split,
+    elementwise::split_mut,
     simd::{LANES, Lanes, Parts, tiers},
 };
 
@@ -26,11 +26,8 @@ const GRAD_ROWS: usize = 64;
 pub fn rms_norm(cpu: &Cpu, x: &[f32], weight: &[f32], offset: f32, eps: f32, y: &mut [f32]) {
     let d = weight.len();
     let n_rows = rows_of(d, &[x.len(), y.len()]);
-    let y = Parts::new(y);
-    split(cpu, n_rows, 1, d, &|rows| {
+    split_mut(cpu, n_rows, 1, d, [y], |rows, [y]| {
         let of_rows = rows.start * d..rows.end * d;
-        // SAFETY: the ranges of one split are disjoint.
-        let y = unsafe { y.take(of_rows.clone()) };
         rms_norm_tier(cpu.isa(), &x[of_rows], weight, d, [offset, eps], y);
     });
 }
@@ -41,11 +38,8 @@ pub fn rms_norm(cpu: &Cpu, x: &[f32], weight: &[f32], offset: f32, eps: f32, y: 
 /// When a slice's length does not fit.
 pub fn rms_normalize(cpu: &Cpu, x: &[f32], d: usize, eps: f32, y: &mut [f32]) {
     let n_rows = rows_of(d, &[x.len(), y.len()]);
-    let y = Parts::new(y);
-    split(cpu, n_rows, 1, d, &|rows| {
+    split_mut(cpu, n_rows, 1, d, [y], |rows, [y]| {
         let of_rows = rows.start * d..rows.end * d;
-        // SAFETY: the ranges of one split are disjoint.
-        let y = unsafe { y.take(of_rows.clone()) };
         rms_norm_tier(cpu.isa(), &x[of_rows], &[], d, [0.0, eps], y);
     });
 }
@@ -66,13 +60,10 @@ pub fn add_rms_norm(
 ) {
     let d = weight.len();
     let n_rows = rows_of(d, &[x.len(), delta.len(), y.len()]);
-    let (x, y) = (Parts::new(x), Parts::new(y));
-    split(cpu, n_rows, 1, 2 * d, &|rows| {
-        for row in rows {
-            let row = row * d..(row + 1) * d;
-            // SAFETY: the ranges of one split are disjoint.
-            let (x, y) = unsafe { (x.take(row.clone()), y.take(row.clone())) };
-            crate::elementwise::add_scaled_tier(cpu.isa(), x, 1.0, &delta[row]);
+    split_mut(cpu, n_rows, 1, 2 * d, [x, y], |rows, [x, y]| {
+        let delta = delta[rows.start * d..rows.end * d].chunks_exact(d);
+        for ((x, y), delta) in x.chunks_exact_mut(d).zip(y.chunks_exact_mut(d)).zip(delta) {
+            crate::elementwise::add_scaled_tier(cpu.isa(), x, 1.0, delta);
             rms_norm_tier(cpu.isa(), x, weight, d, [offset, eps], y);
         }
     });
@@ -126,11 +117,8 @@ pub fn rms_norm_backward(
     let d = weight.len();
     let n_rows = rows_of(d, &[x.len(), d_y.len(), d_x.len()]);
     assert_eq!(d_weight.len(), d, "weight gradient");
-    let d_x = Parts::new(d_x);
-    sum_over_rows(cpu, n_rows, d_weight, &|rows, d_weight| {
+    sum_over_rows(cpu, n_rows, d_weight, d_x, |rows, d_weight, d_x| {
         let of_rows = rows.start * d..rows.end * d;
-        // SAFETY: the blocks of rows are disjoint.
-        let d_x = unsafe { d_x.take(of_rows.clone()) };
         let inputs = [&x[of_rows.clone()], &d_y[of_rows], weight];
         rms_norm_backward_tier(cpu.isa(), inputs, d, [offset, eps], d_x, d_weight);
     });
@@ -150,11 +138,8 @@ pub fn rms_normalize_backward(
 ) {
     let n_rows = rows_of(d, &[x.len(), d_y.len(), d_x.len()]);
     let ones = vec![1.0; d];
-    let d_x = Parts::new(d_x);
-    split(cpu, n_rows, 1, 2 * d, &|rows| {
+    split_mut(cpu, n_rows, 1, 2 * d, [d_x], |rows, [d_x]| {
         let of_rows = rows.start * d..rows.end * d;
-        // SAFETY: the ranges of one split are disjoint.
-        let d_x = unsafe { d_x.take(of_rows.clone()) };
         let inputs = [&x[of_rows.clone()], &d_y[of_rows], &ones];
         rms_norm_backward_tier(cpu.isa(), inputs, d, [0.0, eps], d_x, &mut vec![0.0; d]);
     });
@@ -217,11 +202,8 @@ pub fn layer_normalize(cpu: &Cpu, x: &[f32], d: usize, eps: f32, y: &mut [f32]) 
 
 fn layer_norm_any(cpu: &Cpu, x: &[f32], affine: [&[f32]; 2], d: usize, eps: f32, y: &mut [f32]) {
     let n_rows = rows_of(d, &[x.len(), y.len()]);
-    let y = Parts::new(y);
-    split(cpu, n_rows, 1, 2 * d, &|rows| {
+    split_mut(cpu, n_rows, 1, 2 * d, [y], |rows, [y]| {
         let of_rows = rows.start * d..rows.end * d;
-        // SAFETY: the ranges of one split are disjoint.
-        let y = unsafe { y.take(of_rows.clone()) };
         layer_norm_tier(cpu.isa(), &x[of_rows], affine, d, eps, y);
     });
 }
@@ -277,12 +259,9 @@ pub fn layer_norm_backward(
     let n_rows = rows_of(d, &[x.len(), d_y.len(), d_x.len()]);
     assert_eq!(d_weight.len(), d, "weight gradient");
     assert!(d_bias.is_empty() || d_bias.len() == d, "bias gradient");
-    let d_x = Parts::new(d_x);
     let mut sums = vec![0.0; 2 * d];
-    sum_over_rows(cpu, n_rows, &mut sums, &|rows, sums| {
+    sum_over_rows(cpu, n_rows, &mut sums, d_x, |rows, sums, d_x| {
         let of_rows = rows.start * d..rows.end * d;
-        // SAFETY: the blocks of rows are disjoint.
-        let d_x = unsafe { d_x.take(of_rows.clone()) };
         let inputs = [&x[of_rows.clone()], &d_y[of_rows], weight];
         layer_norm_backward_tier(cpu.isa(), inputs, d, eps, d_x, sums);
     });
@@ -412,21 +391,28 @@ fn rows_of(d: usize, lengths: &[usize]) -> usize {
 }
 
 /// Adds to `total` what `task` adds to a zeroed buffer of that length for each block of rows, the
-/// blocks in order.
+/// blocks in order; a task also gets its rows of `out`.
 fn sum_over_rows(
     cpu: &Cpu,
     n_rows: usize,
     total: &mut [f32],
-    task: &(dyn Fn(Range<usize>, &mut [f32]) + Sync),
+    out: &mut [f32],
+    task: impl Fn(Range<usize>, &mut [f32], &mut [f32]) + Sync,
 ) {
-    let width = total.len();
+    let (width, row_len) = (total.len(), out.len() / n_rows.max(1));
     let n_blocks = n_rows.div_ceil(GRAD_ROWS);
     let mut sums = vec![0.0; n_blocks * width];
-    let parts = Parts::new(&mut sums);
+    let (parts, out) = (Parts::new(&mut sums), Parts::new(out));
     cpu.pool().run(n_blocks, &|block| {
         let rows = block * GRAD_ROWS..n_rows.min((block + 1) * GRAD_ROWS);
-        // SAFETY: every block has its own part.
-        task(rows, unsafe { parts.take(block * width..(block + 1) * width) });
+        // SAFETY: every block has its own sums and its own rows.
+        let (sums, out) = unsafe {
+            (
+                parts.take(block * width..(block + 1) * width),
+                out.take(rows.start * row_len..rows.end * row_len),
+            )
+        };
+        task(rows, sums, out);
     });
     for sum in sums.chunks_exact(width.max(1)) {
         crate::elementwise::add_assign(cpu, total, sum);

@@ -1,10 +1,9 @@
 //! Rotary position embedding. Su et al. 2021 (RoFormer), equation 34, in the two-halves layout.
-#![expect(unsafe_code, reason = "every task writes its own rows")]
 
 use crate::{
     Cpu,
-    elementwise::split,
-    simd::{LANES, Lanes, Parts, tiers},
+    elementwise::split_mut,
+    simd::{LANES, Lanes, tiers},
 };
 
 /// Cosines and sines of a run of positions: `cos[row * d_half + i]` for angle pos(row) * inv_freq\[i\].
@@ -58,10 +57,7 @@ pub fn rope(cpu: &Cpu, x: &mut [f32], d_head: usize, tables: &RopeRows, inverse:
     );
     let row_len = x.len() / n_rows;
     let sign = if inverse { -1.0 } else { 1.0 };
-    let parts = Parts::new(x);
-    split(cpu, n_rows, 1, row_len, &|rows| {
-        // SAFETY: the ranges of one split are disjoint.
-        let x = unsafe { parts.take(rows.start * row_len..rows.end * row_len) };
+    split_mut(cpu, n_rows, 1, row_len, [x], |rows, [x]| {
         let of_rows = rows.start * h..rows.end * h;
         let (cos, sin) = (&tables.cos[of_rows.clone()], &tables.sin[of_rows]);
         rope_tier(cpu.isa(), x, [row_len, d_head, h], cos, sin, sign);

@@ -1,10 +1,9 @@
 //! Softmax, log-softmax and cross-entropy over rows of logits.
-#![expect(unsafe_code, reason = "every task writes its own rows")]
 
 use crate::{
     Cpu,
-    elementwise::split,
-    simd::{LANES, Lanes, Parts, exp, tiers},
+    elementwise::split_mut,
+    simd::{LANES, Lanes, exp, tiers},
 };
 
 /// What an element costs against reading and writing it.
@@ -17,12 +16,7 @@ const COST: usize = 3;
 pub fn softmax(cpu: &Cpu, x: &mut [f32], d: usize) {
     assert!(d > 0 && x.len().is_multiple_of(d), "rows of {d} in {}", x.len());
     let n_rows = x.len() / d;
-    let parts = Parts::new(x);
-    split(cpu, n_rows, 1, d * COST, &|rows| {
-        // SAFETY: the ranges of one split are disjoint.
-        let x = unsafe { parts.take(rows.start * d..rows.end * d) };
-        softmax_tier(cpu.isa(), x, d);
-    });
+    split_mut(cpu, n_rows, 1, d * COST, [x], |_, [x]| softmax_tier(cpu.isa(), x, d));
 }
 
 tiers! { fn softmax_tier(x: &mut [f32], d: usize) = softmax_body; }
@@ -63,10 +57,7 @@ fn row_max<L: Lanes>(row: &[f32]) -> f32 {
 pub fn log_sum_exp(cpu: &Cpu, x: &[f32], d: usize, out: &mut [f32]) {
     assert!(d > 0 && x.len() == out.len() * d, "rows of {d} in {}", x.len());
     let n_rows = out.len();
-    let out = Parts::new(out);
-    split(cpu, n_rows, 1, d * COST, &|rows| {
-        // SAFETY: the ranges of one split are disjoint.
-        let out = unsafe { out.take(rows.clone()) };
+    split_mut(cpu, n_rows, 1, d * COST, [out], |rows, [out]| {
         log_sum_exp_tier(cpu.isa(), &x[rows.start * d..rows.end * d], d, out);
     });
 }
@@ -111,10 +102,7 @@ pub fn cross_entropy_backward(
     let n_rows = targets.len();
     assert!(x.len() == n_rows * d, "{n_rows} targets for rows of {d} in {}", x.len());
     assert!(lse.len() == n_rows && scale.len() == n_rows, "{n_rows} targets, lse and scales");
-    let parts = Parts::new(x);
-    split(cpu, n_rows, 1, d * COST, &|rows| {
-        // SAFETY: the ranges of one split are disjoint.
-        let x = unsafe { parts.take(rows.start * d..rows.end * d) };
+    split_mut(cpu, n_rows, 1, d * COST, [x], |rows, [x]| {
         for ((x, r), target) in x.chunks_exact_mut(d).zip(rows.clone()).zip(&targets[rows]) {
             if scale[r] == 0.0 {
                 x.fill(0.0);

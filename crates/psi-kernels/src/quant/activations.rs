@@ -5,10 +5,14 @@
 //! on every tier. A block with a NaN or an infinity gets that as its scale, so it reaches the
 //! output; one whose largest magnitude is below 1e-30 counts as zero.
 //!
-//! Rows are kept in groups of G (16; fewer for a product of fewer rows), k in chunks of 64 values:
-//! `values [group][chunk][G][64]`, so that 16 rows of a chunk are an AMX tile and every address
-//! inside a group is a constant away from the next row's. The other arrays likewise end in `[G]`.
-#![expect(unsafe_code, reason = "rows are quantised by several threads, in code compiled per tier")]
+//! Rows are kept in groups of G (16; fewer for a product of fewer rows), k in parts of 256 values of
+//! four chunks of 64: `values [part][group][chunk][G][64]`. Sixteen rows of a chunk are an AMX tile,
+//! one part of all rows is contiguous (it is reused while weights change), and inside a group every
+//! address is a constant away from the next row's. Scales are `[block][group][G]`, the biases and
+//! sums of a block of 256 `[block][group][G][16]` and `[4]`.
+#![expect(unsafe_code, reason = "rows are quantised by several threads")]
+
+mod quantize;
 
 use std::cell::Cell;
 
@@ -20,6 +24,8 @@ use crate::{
 
 /// Values per chunk: a cache line, an AMX tile row, two blocks of 32.
 pub(crate) const CHUNK: usize = 64;
+/// Values per part: a block of a K type, eight blocks of 32.
+pub(crate) const PART: usize = 256;
 
 /// How x is divided into blocks, and the integers beside them that the weights' format needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,10 +74,10 @@ pub(crate) struct Activations {
     pub(crate) m: usize,
     /// Rows per group, G: 1, 2, 4, 8 or 16.
     pub(crate) group: usize,
+    n_groups: usize,
     /// Blocks per row: an even number of 32 values, or of 256.
     pub(crate) n_blocks: usize,
-    n_chunks: usize,
-    biases_per_block: usize,
+    scheme: Scheme,
     buffers: Buffers,
 }
 
@@ -91,84 +97,107 @@ thread_local! {
 impl Activations {
     /// Quantises x (m, k).
     pub(crate) fn quantize(cpu: &Cpu, scheme: Scheme, x: &[f32], m: usize, k: usize) -> Self {
-        let n_chunks = k.div_ceil(CHUNK);
         let group = m.next_power_of_two().min(16);
         let mut this = Self {
             m,
             group,
-            n_blocks: n_chunks * CHUNK / scheme.block_len(),
-            n_chunks,
-            biases_per_block: scheme.biases_per_block(),
+            n_groups: m.div_ceil(group),
+            n_blocks: k.next_multiple_of(CHUNK) / scheme.block_len(),
+            scheme,
             buffers: BUFFERS.take().unwrap_or_default(),
         };
-        let n_groups = m.div_ceil(group);
-        let [values, scales, bias, sums] = this.group_lens().map(|len| n_groups * len);
+        let rows = this.n_groups * group;
+        let bytes = rows * k.next_multiple_of(PART);
         let buffers = &mut this.buffers;
-        if buffers.values.as_ref().is_none_or(|b| b.len() < values) {
-            buffers.values = Some(AlignedBuf::zeroed(values));
+        if buffers.values.as_ref().is_none_or(|b| b.len() < bytes) {
+            buffers.values = Some(AlignedBuf::zeroed(bytes));
         }
-        grow(&mut buffers.scales, scales);
-        grow(&mut buffers.bias, bias);
-        grow(&mut buffers.sums, sums);
-        this.fill(cpu, scheme, x, k);
+        grow(&mut buffers.scales, rows * this.n_blocks);
+        grow(&mut buffers.bias, rows * this.n_blocks * scheme.biases_per_block());
+        if scheme == Scheme::Per256 {
+            grow(&mut buffers.sums, rows * this.n_blocks * 4);
+        }
+        this.fill(cpu, x, k);
         this
     }
 
-    /// Elements of a group in each array: values, scales, bias, sums.
-    fn group_lens(&self) -> [usize; 4] {
-        let blocks = self.group * self.n_blocks;
-        [self.group * self.n_chunks * CHUNK, blocks, blocks * self.biases_per_block, blocks * 4]
-    }
-
-    fn fill(&mut self, cpu: &Cpu, scheme: Scheme, x: &[f32], k: usize) {
+    fn fill(&mut self, cpu: &Cpu, x: &[f32], k: usize) {
         /// Below this a second thread costs more than it saves.
         const VALUES_PER_TASK: usize = 16 << 10;
-        let (m, g) = (self.m, self.group);
-        let lens = self.group_lens();
+        let (m, g, n_groups, n_blocks) = (self.m, self.group, self.n_groups, self.n_blocks);
+        let (scheme, n_parts) = (self.scheme, k.div_ceil(PART));
         let Buffers { values, scales, bias, sums } = &mut self.buffers;
         let values = Parts::new(values.as_mut().map_or(&mut [], AlignedBuf::bytes_mut));
         let (scales, bias, sums) = (Parts::new(scales), Parts::new(bias), Parts::new(sums));
-        let n_groups = m.div_ceil(g);
         let n_tasks = (m * k / VALUES_PER_TASK).clamp(1, cpu.n_threads() * 4).min(n_groups);
         cpu.pool().run(n_tasks, &|task| {
-            for i in share(n_groups, n_tasks, task) {
-                let part = |array: usize| i * lens[array]..(i + 1) * lens[array];
-                // SAFETY: each group is written by one task.
-                let group = unsafe {
-                    Group {
-                        x: &x[i * g * k..m.min((i + 1) * g) * k],
-                        k,
-                        g,
-                        values: values.take(part(0)),
-                        scales: scales.take(part(1)),
-                        bias: bias.take(part(2)),
-                        sums: sums.take(part(3)),
+            for group in share(n_groups, n_tasks, task) {
+                for (part, row) in (0..n_parts).flat_map(|p| (0..g).map(move |r| (p, r))) {
+                    let i = group * g + row;
+                    if i >= m {
+                        continue;
                     }
-                };
-                quantize_group(cpu, scheme, group);
+                    let x = &x[i * k..(i + 1) * k][part * PART..k.min((part + 1) * PART)];
+                    let start = (part * n_groups + group) * g * PART;
+                    // SAFETY: a group belongs to one task, in every array.
+                    unsafe {
+                        let rows = &mut values.take(start..start + g * PART)[row * CHUNK..];
+                        let done = quantize::part(cpu.isa(), scheme, x, (rows, g * CHUNK));
+                        if scheme == Scheme::Per256 {
+                            let i = (part * n_groups + group) * g + row;
+                            scales.take(i..i + 1)[0] = done.scales[0];
+                            bias.take(i * 16..(i + 1) * 16).copy_from_slice(&done.bias);
+                            sums.take(i * 4..(i + 1) * 4).copy_from_slice(&done.sums);
+                            continue;
+                        }
+                        for b in 0..(n_blocks - part * 8).min(8) {
+                            let i = ((part * 8 + b) * n_groups + group) * g + row;
+                            scales.take(i..i + 1)[0] = done.scales[b];
+                            bias.take(i..i + 1)[0] = done.bias[b];
+                        }
+                    }
+                }
             }
         });
     }
 
-    /// Where row `row` begins in `values`: its first chunk; the next is `group * 64` bytes on.
-    pub(crate) fn values(&self, row: usize) -> &[u8] {
+    /// The place of `row` (in elements per row) in arrays of blocks.
+    fn at(&self, row: usize, block: usize) -> usize {
+        (block * self.n_groups + row / self.group) * self.group + row % self.group
+    }
+
+    /// Where chunk 0 of `part` of `row` begins; chunk 1 is `group * 64` bytes on, and the next part
+    /// [`Self::part_bytes`] on.
+    pub(crate) fn values(&self, row: usize, part: usize) -> &[u8] {
         let bytes = self.buffers.values.as_ref().map_or(&[][..], AlignedBuf::bytes);
-        &bytes[row / self.group * self.group_lens()[0] + row % self.group * CHUNK..]
+        let group = part * self.n_groups + row / self.group;
+        &bytes[group * self.group * PART + row % self.group * CHUNK..]
     }
 
-    /// d_a of `row`'s first block; the next is `group` elements on.
-    pub(crate) fn scales(&self, row: usize) -> &[f32] {
-        &self.buffers.scales[row / self.group * self.group_lens()[1] + row % self.group..]
+    /// Bytes from one part of a row's values to the next.
+    pub(crate) fn part_bytes(&self) -> usize {
+        self.n_groups * self.group * PART
     }
 
-    /// The first bias (see [`Scheme`]) of `row`; the next is `group` elements on.
-    pub(crate) fn bias(&self, row: usize) -> &[i32] {
-        &self.buffers.bias[row / self.group * self.group_lens()[2] + row % self.group..]
+    /// Rows, padding included: elements from one block of a row to the next in the arrays below.
+    pub(crate) fn rows(&self) -> usize {
+        self.n_groups * self.group
     }
 
-    /// The first of four pairs of sums per block of `row`; the next is `group` elements on.
-    pub(crate) fn sums(&self, row: usize) -> &[i32] {
-        &self.buffers.sums[row / self.group * self.group_lens()[3] + row % self.group..]
+    /// d_a of `block` of `row`, then of the group's next rows.
+    pub(crate) fn scales(&self, row: usize, block: usize) -> &[f32] {
+        &self.buffers.scales[self.at(row, block)..]
+    }
+
+    /// The biases (see [`Scheme`]: one, or 16) of `block` of `row`, then of the group's next rows.
+    pub(crate) fn bias(&self, row: usize, block: usize) -> &[i32] {
+        &self.buffers.bias[self.at(row, block) * self.scheme.biases_per_block()..]
+    }
+
+    /// The four pairs of sums of `block` of `row`, then of the group's next rows.
+    pub(crate) fn sums(&self, row: usize, block: usize) -> &[i32] {
+        let at = self.at(row, block) * 4;
+        self.buffers.sums.get(at..).unwrap_or_default()
     }
 }
 
@@ -183,116 +212,4 @@ fn grow<T: Copy + Default>(v: &mut Vec<T>, len: usize) {
     if v.len() < len {
         *v = vec![T::default(); len];
     }
-}
-
-/// Up to G rows of x and the places of their quantised form.
-struct Group<'a> {
-    x: &'a [f32],
-    k: usize,
-    g: usize,
-    values: &'a mut [u8],
-    scales: &'a mut [f32],
-    bias: &'a mut [i32],
-    sums: &'a mut [i32],
-}
-
-#[cfg(target_arch = "x86_64")]
-fn quantize_group(cpu: &Cpu, scheme: Scheme, group: Group<'_>) {
-    use crate::Tier;
-
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    fn avx512(scheme: Scheme, group: Group<'_>) {
-        quantize_group_body(scheme, group);
-    }
-    #[target_feature(enable = "avx2,fma")]
-    fn avx2(scheme: Scheme, group: Group<'_>) {
-        quantize_group_body(scheme, group);
-    }
-    if cpu.isa().has(Tier::Avx512) {
-        // SAFETY: the Isa proves AVX-512 F, BW, VL and DQ.
-        unsafe { avx512(scheme, group) }
-    } else if cpu.isa().has(Tier::Avx2) {
-        // SAFETY: the Isa proves AVX2 and FMA.
-        unsafe { avx2(scheme, group) }
-    } else {
-        quantize_group_body(scheme, group);
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn quantize_group(_cpu: &Cpu, scheme: Scheme, group: Group<'_>) {
-    quantize_group_body(scheme, group);
-}
-
-#[inline(always)]
-fn quantize_group_body(scheme: Scheme, mut group: Group<'_>) {
-    for row in 0..group.x.len() / group.k.max(1) {
-        match scheme {
-            Scheme::Per32 { zero } => quantize_row_32(&mut group, row, zero),
-            Scheme::Per256 => quantize_row_256(&mut group, row),
-        }
-    }
-}
-
-#[inline(always)]
-fn quantize_row_32(group: &mut Group<'_>, row: usize, zero: i32) {
-    let g = group.g;
-    let x = &group.x[row * group.k..(row + 1) * group.k];
-    for (i, x) in x.as_chunks::<32>().0.iter().enumerate() {
-        let (a, scale) = quantize_block(x);
-        group.values[(i / 2 * g + row) * CHUNK + i % 2 * 32..][..32].copy_from_slice(&a);
-        group.scales[i * g + row] = scale;
-        group.bias[i * g + row] = -zero * a.iter().map(|&a| i32::from(a as i8)).sum::<i32>();
-    }
-    if !group.k.is_multiple_of(CHUNK) {
-        // The second block of the last chunk has no values.
-        let i = group.k / 32;
-        group.values[(i / 2 * g + row) * CHUNK + 32..][..32].fill(0);
-        group.scales[i * g + row] = 0.0;
-        group.bias[i * g + row] = 0;
-    }
-}
-
-#[inline(always)]
-fn quantize_row_256(group: &mut Group<'_>, row: usize) {
-    let g = group.g;
-    let x = &group.x[row * group.k..(row + 1) * group.k];
-    for (i, x) in x.as_chunks::<256>().0.iter().enumerate() {
-        let (a, scale) = quantize_block(x);
-        group.scales[i * g + row] = scale;
-        let mut sums = [0_i16; 16];
-        for (chunk, a) in a.as_chunks::<CHUNK>().0.iter().enumerate() {
-            group.values[((i * 4 + chunk) * g + row) * CHUNK..][..CHUNK].copy_from_slice(a);
-        }
-        for (sum, a) in sums.iter_mut().zip(a.as_chunks::<16>().0) {
-            *sum = a.iter().map(|&a| i16::from(a as i8)).sum();
-        }
-        for (b, &sum) in sums.iter().enumerate() {
-            group.bias[(i * 16 + b) * g + row] = -32 * i32::from(sum);
-        }
-        for (p, s) in sums.as_chunks::<4>().0.iter().enumerate() {
-            let (low, high) = (s[0] + s[1], s[2] + s[3]);
-            group.sums[(i * 4 + p) * g + row] = i32::from(low as u16) | i32::from(high) << 16;
-        }
-    }
-}
-
-/// One block: its integers (as bytes) and its scale.
-#[inline(always)]
-fn quantize_block<const N: usize>(x: &[f32; N]) -> ([u8; N], f32) {
-    /// Adding 1.5 * 2^23 rounds to an integer (to nearest, ties to even) and leaves it in the low bits.
-    const ROUND: f32 = 12_582_912.0;
-    const TINY: f32 = 1e-30;
-    // The bits of magnitudes order as the magnitudes do, and NaN comes last.
-    let mut top = 0_u32;
-    for x in x {
-        top = top.max(x.to_bits() & 0x7fff_ffff);
-    }
-    let top = f32::from_bits(top);
-    let inverse = if top > TINY { 127.0 / top } else { 0.0 };
-    let mut a = [0; N];
-    for (a, x) in a.iter_mut().zip(x) {
-        *a = (x * inverse + ROUND).to_bits() as u8;
-    }
-    (a, if top <= TINY { 0.0 } else { top / 127.0 })
 }

@@ -58,9 +58,9 @@ struct Task<'a> {
 /// contiguous shares (each a stream through memory).
 fn region(cpu: &Cpu, x: &Activations, outputs: &[Output<'_>]) {
     /// Enough that a thread which lost its core for a while is not waited for long.
-    const TASKS_PER_THREAD: usize = 6;
+    const TASKS_PER_THREAD: usize = 4;
     let n_panels: usize = outputs.iter().map(|o| o.w.n_panels()).sum();
-    let n_tasks = n_panels.min(cpu.n_threads() * TASKS_PER_THREAD);
+    let n_tasks = n_panels.min(n_panels.div_ceil(8).max(cpu.n_threads() * TASKS_PER_THREAD));
     let kernel = tiers::kernel(cpu.isa(), x.m);
     cpu.pool().run(n_tasks, &|task| {
         let mut share = share(n_panels, n_tasks, task);

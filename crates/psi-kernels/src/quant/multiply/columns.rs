@@ -10,7 +10,7 @@ use super::{
     lanes::{Lanes, repeat8},
 };
 use crate::quant::{
-    activations::{Activations, CHUNK},
+    activations::{Activations, CHUNK, PART},
     panels::{B32_SCALES, K_MINS, K_SCALES},
 };
 
@@ -24,7 +24,12 @@ pub(super) struct Columns {
     scales: *const f32,
     bias: *const i32,
     sums: *const i32,
+    /// Rows from one chunk of 64 values to the next.
     group: usize,
+    /// Bytes from one part of 256 values to the next.
+    part_bytes: usize,
+    /// Rows from one block to the next.
+    rows: usize,
     n_blocks: usize,
 }
 
@@ -34,43 +39,53 @@ impl Columns {
     /// # Panics
     /// When they are not in one group.
     pub(super) fn new(x: &Activations, first: usize, c: usize) -> Self {
-        let (group, n_blocks) = (x.group, x.n_blocks);
+        let group = x.group;
         assert!(first % group + c <= group, "rows {first}.. ({c}) of groups of {group}");
         Self {
-            values: x.values(first).as_ptr(),
-            scales: x.scales(first).as_ptr(),
-            bias: x.bias(first).as_ptr(),
-            sums: x.sums(first).as_ptr(),
+            values: x.values(first, 0).as_ptr(),
+            scales: x.scales(first, 0).as_ptr(),
+            bias: x.bias(first, 0).as_ptr(),
+            sums: x.sums(first, 0).as_ptr(),
             group,
-            n_blocks,
+            part_bytes: x.part_bytes(),
+            rows: x.rows(),
+            n_blocks: x.n_blocks,
         }
     }
 
     /// Values k.. of column `c`.
     #[inline(always)]
     unsafe fn quad(&self, c: usize, k: usize) -> *const i32 {
-        let at = (k / CHUNK * self.group + c) * CHUNK + k % CHUNK;
+        let chunk = (k % PART / CHUNK * self.group + c) * CHUNK;
         // SAFETY: inside the group (the caller's k lies in the row).
-        unsafe { self.values.add(at).cast() }
+        unsafe { self.values.add(k / PART * self.part_bytes + chunk + k % CHUNK).cast() }
     }
 
     #[inline(always)]
     unsafe fn scale(&self, c: usize, block: usize) -> f32 {
         // SAFETY: inside the group.
-        unsafe { *self.scales.add(block * self.group + c) }
+        unsafe { *self.scales.add(block * self.rows + c) }
     }
 
+    /// The one bias of a block of 32.
     #[inline(always)]
-    unsafe fn bias(&self, c: usize, i: usize) -> i32 {
+    unsafe fn bias_32(&self, c: usize, block: usize) -> i32 {
         // SAFETY: inside the group.
-        unsafe { *self.bias.add(i * self.group + c) }
+        unsafe { *self.bias.add(block * self.rows + c) }
+    }
+
+    /// The bias of 16 values of a block of 256.
+    #[inline(always)]
+    unsafe fn bias_16(&self, c: usize, block: usize, b: usize) -> i32 {
+        // SAFETY: inside the group.
+        unsafe { *self.bias.add((block * self.rows + c) * 16 + b) }
     }
 
     /// Sums of sub-blocks 2p and 2p + 1, as one dword.
     #[inline(always)]
     unsafe fn sum_pair(&self, c: usize, block: usize, p: usize) -> i32 {
         // SAFETY: inside the group.
-        unsafe { *self.sums.add((block * 4 + p) * self.group + c) }
+        unsafe { *self.sums.add((block * self.rows + c) * 4 + p) }
     }
 }
 
@@ -95,9 +110,9 @@ pub(super) unsafe fn panel_32<L: Lanes, F: Format32, const C: usize>(
             let mut dots = [L::dots(0); C];
             for c in 0..C {
                 if F::SIGNED {
-                    dots[c] = L::signed_dots(x.bias(c, block));
+                    dots[c] = L::signed_dots(x.bias_32(c, block));
                 } else if !F::MIN {
-                    dots[c] = L::dots(x.bias(c, block));
+                    dots[c] = L::dots(x.bias_32(c, block));
                 }
             }
             step_32::<L, F, C, 0>(record, block, x, &mut dots);
@@ -111,7 +126,7 @@ pub(super) unsafe fn panel_32<L: Lanes, F: Format32, const C: usize>(
             if F::MIN {
                 let m = L::f16s(record.add(B32_SCALES + h * 32));
                 for c in 0..C {
-                    let sum = L::ints(L::dots(x.bias(c, block)));
+                    let sum = L::ints(L::dots(x.bias_32(c, block)));
                     acc[c] = L::add_scaled(sum, L::scale(m, x.scale(c, block)), acc[c]);
                 }
             }
@@ -216,8 +231,8 @@ unsafe fn pair<L: Lanes, F: Format256, const C: usize, const ODD: usize>(
         let (mut dots0, mut dots1) = ([L::dots(0); C], [L::dots(0); C]);
         if F::SIGNED_16 {
             for c in 0..C {
-                dots0[c] = L::dots(x.bias(c, block * 16 + 4 * p));
-                dots1[c] = L::dots(x.bias(c, block * 16 + 4 * p + 2));
+                dots0[c] = L::dots(x.bias_16(c, block, 4 * p));
+                dots1[c] = L::dots(x.bias_16(c, block, 4 * p + 2));
             }
         }
         repeat8!(J => {
@@ -226,8 +241,8 @@ unsafe fn pair<L: Lanes, F: Format256, const C: usize, const ODD: usize>(
                 for c in 0..C {
                     total[c] = L::mul_add(L::ints(dots0[c]), s0, total[c]);
                     total[c] = L::mul_add(L::ints(dots1[c]), s1, total[c]);
-                    dots0[c] = L::dots(x.bias(c, block * 16 + 4 * p + 1));
-                    dots1[c] = L::dots(x.bias(c, block * 16 + 4 * p + 3));
+                    dots0[c] = L::dots(x.bias_16(c, block, 4 * p + 1));
+                    dots1[c] = L::dots(x.bias_16(c, block, 4 * p + 3));
                 }
             }
             let (w0, w1) = F::step::<L, ODD>(record, h, J);

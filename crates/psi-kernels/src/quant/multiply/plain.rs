@@ -7,7 +7,7 @@ use super::Task;
 use crate::{
     quant::{
         BlockType,
-        activations::{Activations, CHUNK},
+        activations::{Activations, CHUNK, PART},
         panels::{B32_SCALES, K_HIGH, K_MINS, K_NIBBLES, K_SCALES, ROWS, f32_from_f16, record},
     },
     simd::madd,
@@ -67,14 +67,15 @@ fn add_32<const FMA: bool>(
     (row, block): (usize, usize),
     acc: &mut [f32; ROWS],
 ) {
-    let a = &x.values(row)[block / 2 * x.group * CHUNK + block % 2 * 32..][..32];
+    let k = block * 32;
+    let a = &x.values(row, k / PART)[k % PART / CHUNK * x.group * CHUNK + k % CHUNK..][..32];
     let sums = dots(&w[..512], a);
-    let d_a = x.scales(row)[block * x.group];
+    let d_a = x.scales(row, block)[0];
     for r in 0..ROWS {
         acc[r] = madd::<FMA>(sums[r] as f32, f16(d, r) * d_a, acc[r]);
     }
     if min {
-        let sum = x.bias(row)[block * x.group] as f32;
+        let sum = x.bias(row, block)[0] as f32;
         for r in 0..ROWS {
             acc[r] = madd::<FMA>(sum, f16(&d[B32_SCALES..], r) * d_a, acc[r]);
         }
@@ -91,13 +92,13 @@ fn add_256<const FMA: bool>(
     (row, block): (usize, usize),
     acc: &mut [f32; ROWS],
 ) {
-    let d_a = x.scales(row)[block * x.group];
+    let d_a = x.scales(row, block)[0];
     let signed = block_type == BlockType::Q6_K;
     let group = if signed { 16 } else { 32 };
     let mut total = [0_i32; ROWS];
     for b in 0..256 / group {
-        let k = block * 256 + b * group;
-        let a = &x.values(row)[k / CHUNK * x.group * CHUNK + k % CHUNK..][..group];
+        let k = b * group;
+        let a = &x.values(row, block)[k / CHUNK * x.group * CHUNK + k % CHUNK..][..group];
         let sums = dots(&w[b * group * ROWS..][..group * ROWS], a);
         let scales = &record[K_SCALES + b * ROWS..][..ROWS];
         for r in 0..ROWS {
@@ -113,7 +114,7 @@ fn add_256<const FMA: bool>(
     }
     let mut mins = [0_i32; ROWS];
     for p in 0..4 {
-        let sums = x.sums(row)[(block * 4 + p) * x.group];
+        let sums = x.sums(row, block)[p];
         let m = &record[K_MINS + p * 32..];
         for r in 0..ROWS {
             mins[r] += i32::from(m[2 * r]) * i32::from(sums as i16);

@@ -6,7 +6,7 @@ use std::{
     ops::Range,
 };
 
-use super::{super::Task, DEPTH_32, Sums, TILE, TILE_ROWS, Tiles, for_panels};
+use super::{super::Task, DEPTH_32, TILE, TILE_ROWS, Tiles, for_groups};
 use crate::quant::{
     activations::Activations,
     multiply::{avx512::Avx512, formats::Format32, lanes::Lanes},
@@ -16,7 +16,7 @@ use crate::quant::{
 type Lane = Avx512<true>;
 
 /// Records (of 64 k values) per pass over the rows: their weights stay in the L1 cache.
-const RECORDS: usize = 16;
+const RECORDS: usize = 8;
 /// Blocks per tile step: one accumulator each.
 const BLOCKS: usize = 4;
 
@@ -36,6 +36,7 @@ impl Default for Weights {
 struct Scales([[f32; ROWS]; 2 * RECORDS]);
 
 /// Stored accumulators of one step.
+#[derive(Default)]
 #[repr(C, align(64))]
 struct Products([[[i32; ROWS]; TILE_ROWS]; BLOCKS]);
 
@@ -46,12 +47,17 @@ pub(super) unsafe fn task<F: Format32>(task: &Task<'_>) {
     // SAFETY: the caller's contract.
     let _tiles = unsafe { Tiles::configure(&DEPTH_32) };
     let mut part = Part::default();
-    for_panels(task, |panel, rows, sums| {
-        for (i, records) in panel.chunks(RECORDS * F::RECORD).enumerate() {
-            // SAFETY: the caller's contract; tiles are configured.
-            unsafe {
-                part.expand::<F>(records);
-                part.multiply::<F>(task.x, rows.clone(), i * RECORDS, sums);
+    for_groups(task, |panels, rows, sums| {
+        let n_records = task.x.n_blocks / 2;
+        for first in (0..n_records).step_by(RECORDS) {
+            let end = n_records.min(first + RECORDS);
+            for (i, panel) in panels.clone().enumerate() {
+                let records = &task.out.w.panel(panel)[first * F::RECORD..end * F::RECORD];
+                // SAFETY: the caller's contract; tiles are configured.
+                unsafe {
+                    part.expand::<F>(records);
+                    part.multiply::<F>(task.x, rows.clone(), first, sums.panel(i));
+                }
             }
         }
     });
@@ -97,6 +103,7 @@ struct Part {
     weights: Weights,
     scales: Scales,
     mins: Scales,
+    products: [Products; 2],
 }
 
 impl Part {
@@ -128,14 +135,14 @@ impl Part {
     /// The CPU has the tier; tiles are configured 32 deep.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
     unsafe fn multiply<F: Format32>(
-        &self,
+        &mut self,
         x: &Activations,
         rows: Range<usize>,
         at: usize,
-        sums: &mut Sums,
+        sums: &mut [[f32; ROWS]],
     ) {
         for first in rows.clone().step_by(TILE_ROWS) {
-            let sums = &mut sums.0[first - rows.start..][..TILE_ROWS];
+            let sums = &mut sums[first - rows.start..][..TILE_ROWS];
             // SAFETY: the caller's contract.
             unsafe { self.multiply_rows::<F>(x, first, at, sums) };
         }
@@ -147,16 +154,12 @@ impl Part {
     /// As [`Self::multiply`].
     #[inline(always)]
     unsafe fn multiply_rows<F: Format32>(
-        &self,
+        &mut self,
         x: &Activations,
         first: usize,
         at: usize,
         sums: &mut [[f32; ROWS]],
     ) {
-        let mut products = [const { Products([[[0; ROWS]; TILE_ROWS]; BLOCKS]) }; 2];
-        let a = &x.values(first)[at * TILE..][..self.n_records * TILE];
-        let d_a = &x.scales(first)[at * 2 * TILE_ROWS..][..self.n_records * 2 * TILE_ROWS];
-        let bias = &x.bias(first)[at * 2 * TILE_ROWS..][..self.n_records * 2 * TILE_ROWS];
         let n_steps = self.n_records.div_ceil(BLOCKS / 2);
         // SAFETY: the CPU has the tier (contract).
         let mut acc = unsafe { [_mm512_setzero_ps(); TILE_ROWS] };
@@ -169,8 +172,9 @@ impl Part {
         for i in 0..=n_steps {
             if i < n_steps {
                 let record = i * BLOCKS / 2;
-                let (a, b) = (a[record * TILE..].as_ptr(), self.weights.0[record].as_ptr());
-                let out = &mut products[i % 2];
+                let a = &x.values(first, (at + record) / 4)[record % 4 * TILE..];
+                let (a, b) = (a.as_ptr(), self.weights.0[record].as_ptr());
+                let out = &mut self.products[i % 2];
                 // SAFETY: one or two records of weights and activations follow; tiles are configured.
                 unsafe {
                     if record + 1 < self.n_records {
@@ -184,8 +188,8 @@ impl Part {
                 let done = (i - 1) * BLOCKS;
                 let n_blocks = BLOCKS.min(2 * self.n_records - done);
                 for b in 0..n_blocks {
-                    let d_a = d_a[(done + b) * TILE_ROWS..][..TILE_ROWS].as_ptr();
-                    let tile = &products[(i - 1) % 2].0[b];
+                    let d_a = x.scales(first, 2 * at + done + b)[..TILE_ROWS].as_ptr();
+                    let tile = &self.products[(i - 1) % 2].0[b];
                     // SAFETY: whole rows of arrays; 16 scales.
                     unsafe {
                         let d = _mm512_load_ps(self.scales.0[done + b].as_ptr());
@@ -195,7 +199,7 @@ impl Part {
                         }
                         if F::MIN {
                             let m = _mm512_load_ps(self.mins.0[done + b].as_ptr());
-                            let bias = bias[(done + b) * TILE_ROWS..][..TILE_ROWS].as_ptr();
+                            let bias = x.bias(first, 2 * at + done + b)[..TILE_ROWS].as_ptr();
                             for r in 0..TILE_ROWS {
                                 let sum = _mm512_set1_epi32(*bias.add(r));
                                 acc[r] = Lane::add_scaled(sum, Lane::scale(m, *d_a.add(r)), acc[r]);
