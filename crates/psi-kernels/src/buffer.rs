@@ -4,7 +4,7 @@
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error},
     fmt,
-    ptr::{self, NonNull},
+    ptr::NonNull,
     slice,
 };
 
@@ -29,13 +29,10 @@ impl AlignedBuf {
         let size = len.next_multiple_of(align).max(LINE);
         let layout = Layout::from_size_align(size, align)
             .unwrap_or_else(|_| panic!("a buffer of {len} bytes does not fit the address space"));
-        let raw = if size >= HUGE {
-            map_huge(size)
-        } else {
-            // SAFETY: `size` is at least one cache line, never zero.
-            unsafe { alloc_zeroed(layout) }
-        };
+        // SAFETY: `size` is at least one cache line, never zero.
+        let raw = unsafe { alloc_zeroed(layout) };
         let Some(ptr) = NonNull::new(raw) else { handle_alloc_error(layout) };
+        advise_huge(ptr, size);
         Self { ptr, layout, len }
     }
 
@@ -88,12 +85,8 @@ impl AlignedBuf {
 
 impl Drop for AlignedBuf {
     fn drop(&mut self) {
-        if self.layout.size() >= HUGE {
-            unmap_huge(self.ptr, self.layout.size());
-        } else {
-            // SAFETY: allocated in `zeroed` with this very layout.
-            unsafe { dealloc(self.ptr.as_ptr(), self.layout) }
-        }
+        // SAFETY: allocated in `zeroed` with this very layout.
+        unsafe { dealloc(self.ptr.as_ptr(), self.layout) }
     }
 }
 
@@ -116,54 +109,16 @@ unsafe impl Send for AlignedBuf {}
 // SAFETY: shared access only reads.
 unsafe impl Sync for AlignedBuf {}
 
-/// Fresh zero pages, aligned to [`HUGE`], that the kernel may back with huge pages when they are
-/// first touched (the allocator would touch them itself, in small pages, to make them zero). Null
-/// when there are none.
 #[cfg(target_os = "linux")]
-fn map_huge(size: usize) -> *mut u8 {
-    let Some(padded) = size.checked_add(HUGE) else { return ptr::null_mut() };
-    let (protection, flags) =
-        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: a new anonymous mapping; what sticks out of the aligned part is unmapped again, and
-    // advice that the kernel does not take is harmless.
-    unsafe {
-        let raw = libc::mmap(ptr::null_mut(), padded, protection, flags, -1, 0);
-        if raw == libc::MAP_FAILED {
-            return ptr::null_mut();
-        }
-        let head = raw.addr().next_multiple_of(HUGE) - raw.addr();
-        let start = raw.byte_add(head);
-        if head > 0 {
-            libc::munmap(raw, head);
-        }
-        if head < HUGE {
-            libc::munmap(start.byte_add(size), HUGE - head);
-        }
-        libc::madvise(start, size, libc::MADV_HUGEPAGE);
-        start.cast()
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn unmap_huge(ptr: NonNull<u8>, size: usize) {
-    // SAFETY: a whole mapping made by `map_huge`, dropped by its only owner.
-    unsafe {
-        libc::munmap(ptr.as_ptr().cast(), size);
+fn advise_huge(ptr: NonNull<u8>, size: usize) {
+    if size >= HUGE {
+        // SAFETY: advice on memory this buffer owns; a refusal is harmless and ignored.
+        let _ = unsafe { libc::madvise(ptr.as_ptr().cast(), size, libc::MADV_HUGEPAGE) };
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn map_huge(size: usize) -> *mut u8 {
-    let Ok(layout) = Layout::from_size_align(size, HUGE) else { return ptr::null_mut() };
-    // SAFETY: `size` is at least [`HUGE`], never zero.
-    unsafe { alloc_zeroed(layout) }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn unmap_huge(ptr: NonNull<u8>, size: usize) {
-    // SAFETY: allocated in `map_huge` with this very layout.
-    unsafe { dealloc(ptr.as_ptr(), Layout::from_size_align_unchecked(size, HUGE)) }
-}
+fn advise_huge(_ptr: NonNull<u8>, _size: usize) {}
 
 #[cfg(test)]
 mod tests {

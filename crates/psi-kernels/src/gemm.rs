@@ -28,24 +28,11 @@ use scratch::with_scratch;
 
 pub(crate) use panels::DensePanels;
 
-#[doc(hidden)]
-pub static TUNE: [std::sync::atomic::AtomicUsize; 8] =
-    [const { std::sync::atomic::AtomicUsize::new(0) }; 8];
-fn tune(i: usize, default: usize) -> usize {
-    match TUNE[i].load(std::sync::atomic::Ordering::Relaxed) {
-        0 => default,
-        x => x,
-    }
-}
-
 /// Output features per panel: one 512-bit vector of f32.
 pub(crate) const NR: usize = 16;
 
 /// Scratch that a packed operand may take; larger products are cut.
 const MAX_SCRATCH: usize = 16 << 20;
-/// f32 rows up to which A is read where it is; of more rows a copy is made whose rows do not share
-/// cache sets.
-const UNPACKED_ROWS: usize = 8;
 /// Elements of x up to which the caller converts alone: a region costs about as much.
 const CONVERT_ALONE: usize = 32 << 10;
 
@@ -70,7 +57,7 @@ pub(crate) fn multiply(cpu: &Cpu, x: &[f32], m: usize, outputs: &mut [(&DensePan
 fn multiply_as(cpu: &Cpu, compute: Compute, x: &[f32], m: usize, mut outputs: Vec<Output>) {
     let k = x.len() / m;
     let form = Form::of(cpu.isa(), compute);
-    if form == Form::Float && m <= UNPACKED_ROWS {
+    if form == Form::Float {
         let a = x.as_ptr().cast();
         let product = Product { a, a_stride: k * 4, m, k, accumulate: false, outputs: &outputs };
         // SAFETY: x is (m, k), every output's panels (n, k) and C (m, n), borrowed exclusively by
@@ -97,7 +84,7 @@ fn multiply_as(cpu: &Cpu, compute: Compute, x: &[f32], m: usize, mut outputs: Ve
                 a: scratch.as_ptr(),
                 a_stride: form.stride(k),
                 m: rows,
-                k: if form == Form::Float { k } else { k.next_multiple_of(32) },
+                k: k.next_multiple_of(32),
                 accumulate: false,
                 outputs: &outputs,
             };
@@ -205,13 +192,13 @@ pub fn gemm(cpu: &Cpu, shape: GemmShape, a: &[f32], b: &[f32], c: &mut [f32]) {
     }
     let form = Form::of(cpu.isa(), compute);
     let format = if compute == Compute::F32 { Format::F32 } else { Format::Bf16 };
-    let direct = form == Form::Float && layout != Layout::Tn && m <= UNPACKED_ROWS;
+    let direct = form == Form::Float && layout != Layout::Tn;
     let rows = if direct { m } else { rows_per_chunk(form, k).min(m) };
     let cols = (MAX_SCRATCH / panel_bytes(format, k).max(1) * NR).next_multiple_of(192).min(n);
     let sizes =
         [if direct { 0 } else { form.bytes(rows, k) }, cols.div_ceil(NR) * panel_bytes(format, k)];
     with_scratch(sizes, |a_scratch, b_scratch| {
-        let mut general = General { cpu, shape, form, direct, a, b, c, a_scratch, b_scratch };
+        let mut general = General { cpu, shape, form, a, b, c, a_scratch, b_scratch };
         for col0 in (0..n).step_by(cols) {
             for row0 in (0..m).step_by(rows) {
                 general.chunk(row0, rows.min(m - row0), col0, cols.min(n - col0));
@@ -225,8 +212,6 @@ struct General<'a> {
     cpu: &'a Cpu,
     shape: GemmShape,
     form: Form,
-    /// Whether A is read where it is.
-    direct: bool,
     a: &'a [f32],
     b: &'a [f32],
     c: &'a mut [f32],
@@ -245,7 +230,7 @@ impl General<'_> {
         let a = Source { elements, n: rows, k, ld: a_ld, k_inner: layout != Layout::Tn };
         let elements = Elements::F32(self.b.get(b_at..).unwrap_or_default());
         let b = Source { elements, n: cols, k, ld: b_ld, k_inner: layout == Layout::Nt };
-        let direct = self.direct;
+        let direct = self.form == Form::Float && layout != Layout::Tn;
         let (format, words) = match (compute, layout) {
             (Compute::F32, _) => (Format::F32, Words::Copy),
             (Compute::Bf16, Layout::Nt) => (Format::Bf16, Words::Along(Rounding::Operand)),

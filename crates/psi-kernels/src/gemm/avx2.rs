@@ -34,14 +34,8 @@ macro_rules! micro {
             const GROUP: usize = 1;
             const A_BYTES: usize = 4;
             const B_BYTES: usize = $b_bytes;
-
-            fn kc() -> usize {
-                512
-            }
-
-            fn kc_inner() -> usize {
-                512
-            }
+            const KC: usize = 512;
+            const KC_INNER: usize = 512;
 
             fn panels(rows: usize) -> usize {
                 panels_for(rows)
@@ -62,17 +56,17 @@ macro_rules! micro {
 micro!(F32, NR * 4, f32_block);
 micro!(Widened, NR * 2, widened_block);
 
-/// Loads the 16 elements that the sums of row `r`, panel `p` start from; those beyond C are zero.
+/// Loads the 16 elements of C at row `r`, panel `p`; those beyond C are zero.
 ///
 /// # Safety
 /// `t` is valid.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn load_start(t: &Block, r: usize, p: usize) -> [__m256; 2] {
+unsafe fn load_c(t: &Block, r: usize, p: usize) -> [__m256; 2] {
     let left = (t.cols - p * NR).min(NR);
     let mut lanes = [0.0_f32; NR];
     // SAFETY: `left` elements of this row belong to C; `lanes` holds 16.
     unsafe {
-        let c = t.start.add(r * t.start_ld + p * NR);
+        let c = t.c.add(r * t.ldc + p * NR);
         if left == NR {
             return [_mm256_loadu_ps(c), _mm256_loadu_ps(c.add(8))];
         }
@@ -81,7 +75,7 @@ unsafe fn load_start(t: &Block, r: usize, p: usize) -> [__m256; 2] {
     }
 }
 
-/// Stores the sums of row `r`, panel `p`, as far as they belong to C.
+/// Stores what [`load_c`] loads.
 ///
 /// # Safety
 /// `t` is valid and C's row is not shared.
@@ -89,7 +83,7 @@ unsafe fn load_start(t: &Block, r: usize, p: usize) -> [__m256; 2] {
 unsafe fn store_c(t: &Block, r: usize, p: usize, sums: [__m256; 2]) {
     let left = (t.cols - p * NR).min(NR);
     let mut lanes = [0.0_f32; NR];
-    // SAFETY: as in `load_start`.
+    // SAFETY: as in `load_c`.
     unsafe {
         let c = t.c.add(r * t.ldc + p * NR);
         if left == NR {
@@ -114,10 +108,10 @@ macro_rules! kernel {
             // SAFETY: rows, panels and k are inside the operands. Prefetches may touch any address.
             unsafe {
                 let mut $acc = [[[_mm256_setzero_ps(); 2]; NP]; $MR];
-                if !t.start.is_null() {
+                if t.accumulate {
                     for r in 0..$MR {
                         for p in 0..NP {
-                            $acc[r][p] = load_start(t, r, p0 + p);
+                            $acc[r][p] = load_c(t, r, p0 + p);
                         }
                     }
                 }

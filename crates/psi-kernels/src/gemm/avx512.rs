@@ -39,14 +39,8 @@ macro_rules! micro {
             const GROUP: usize = 1;
             const A_BYTES: usize = $a_bytes;
             const B_BYTES: usize = $b_bytes;
-
-            fn kc() -> usize {
-                crate::gemm::tune(5, $kc.0)
-            }
-
-            fn kc_inner() -> usize {
-                crate::gemm::tune(6, $kc.1)
-            }
+            const KC: usize = $kc;
+            const KC_INNER: usize = $kc;
 
             fn panels(rows: usize) -> usize {
                 panels_for(rows)
@@ -64,9 +58,9 @@ macro_rules! micro {
     };
 }
 
-micro!(F32, 4, NR * 4, (768, 192), f32_block);
-micro!(Widened, 4, NR * 2, (768, 384), widened_block);
-micro!(Pairs, 2, NR * 2, (1536, 384), pairs_block);
+micro!(F32, 4, NR * 4, 512, f32_block);
+micro!(Widened, 4, NR * 2, 512, widened_block);
+micro!(Pairs, 2, NR * 2, 1024, pairs_block);
 
 /// The lanes of panel `p` (counted from C's first column) that are columns of C.
 fn lanes(t: &Block, p: usize) -> __mmask16 {
@@ -88,11 +82,10 @@ macro_rules! kernel {
             unsafe {
                 let c = |r: usize, p: usize| t.c.add(r * t.ldc + (p0 + p) * NR);
                 let mut $acc = [[_mm512_setzero_ps(); $NP]; $MR];
-                if !t.start.is_null() {
+                if t.accumulate {
                     for r in 0..$MR {
                         for p in 0..$NP {
-                            let start = t.start.add(r * t.start_ld + (p0 + p) * NR);
-                            $acc[r][p] = _mm512_maskz_loadu_ps(lanes(t, p0 + p), start);
+                            $acc[r][p] = _mm512_maskz_loadu_ps(lanes(t, p0 + p), c(r, p));
                         }
                     }
                 }

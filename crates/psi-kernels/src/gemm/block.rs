@@ -8,8 +8,6 @@
     reason = "micro-kernels take pointers into operands whose bounds are checked here"
 )]
 
-use std::{mem::MaybeUninit, ops::Range, ptr};
-
 use super::NR;
 use crate::Cpu;
 
@@ -26,22 +24,18 @@ pub(super) struct Block {
     pub(super) b_stride: usize,
     /// Length of the sums; a multiple of 32 for bf16.
     pub(super) k: usize,
-    /// What the sums start from, and elements between its rows; null for zero.
-    pub(super) start: *const f32,
-    pub(super) start_ld: usize,
     pub(super) c: *mut f32,
     /// Elements between rows of C.
     pub(super) ldc: usize,
     pub(super) rows: usize,
-    /// Columns of C: the last panel may be partly beyond the matrix.
+    /// Columns of C to write: the last panel may be partly beyond the matrix.
     pub(super) cols: usize,
+    /// Start from C instead of zero.
+    pub(super) accumulate: bool,
     /// The panels needed after these, to prefetch (may equal `b`).
     pub(super) next: *const u8,
     /// Cache lines of each panel at `next` to fetch per 32 k.
     pub(super) next_lines: usize,
-    /// Rows that will be written soon, and elements between them, to prefetch.
-    pub(super) soon: *const f32,
-    pub(super) soon_ld: usize,
 }
 
 /// A tier's register tile.
@@ -55,9 +49,9 @@ pub(super) trait Micro {
     /// Bytes of a panel per step of k.
     const B_BYTES: usize;
     /// k per pass over the rows of a task: A stays in the second-level cache.
-    fn kc() -> usize;
+    const KC: usize;
     /// k per pass over the row blocks of one panel group: B stays in the first-level cache.
-    fn kc_inner() -> usize;
+    const KC_INNER: usize;
 
     /// Panels per block when a task has `rows` rows.
     fn panels(rows: usize) -> usize;
@@ -99,8 +93,6 @@ unsafe impl Sync for Product<'_> {}
 
 /// Rows of A per task: 256 rows of 2,048 bf16 are half of a 2 MiB second-level cache.
 const MC: usize = 256;
-/// Most panels per block where a task has more than one row block.
-const MAX_GROUP: usize = 3;
 /// Tasks per thread: enough that a thread which loses its core for a while holds up little.
 const TASKS_PER_THREAD: usize = 12;
 /// Weights per task below which a task costs more to hand out than it saves.
@@ -132,11 +124,11 @@ pub(super) unsafe fn compute<K: Micro>(cpu: &Cpu, product: &Product<'_>) {
 /// Cuts the outputs into rectangles of at most [`MC`] rows and whole panel groups; neighbours in the
 /// list share panels, so that threads working side by side read the same part of B.
 fn split<K: Micro>(n_threads: usize, product: &Product<'_>) -> Vec<Rect> {
-    let n_row_blocks = product.m.div_ceil(super::tune(0, MC));
+    let n_row_blocks = product.m.div_ceil(MC);
     let row_step = product.m.div_ceil(n_row_blocks).next_multiple_of(K::MR.max(K::GROUP));
     let group = K::panels(row_step.min(product.m));
     let all_panels: usize = product.outputs.iter().map(|o| o.n.div_ceil(NR)).sum();
-    let wanted = (n_threads * super::tune(4, TASKS_PER_THREAD)).div_ceil(n_row_blocks);
+    let wanted = (n_threads * TASKS_PER_THREAD).div_ceil(n_row_blocks);
     let floor = MIN_TASK_BYTES.div_ceil((K::B_BYTES * product.k).max(1));
     let step = all_panels.div_ceil(wanted).max(floor).next_multiple_of(group);
     let mut tasks = Vec::new();
@@ -153,98 +145,49 @@ fn split<K: Micro>(n_threads: usize, product: &Product<'_>) -> Vec<Rect> {
     tasks
 }
 
-/// Sums of a task's rows by one panel group, between two blocks of k.
-#[repr(align(64))]
-struct Sums([MaybeUninit<f32>; (MC + 32) * MAX_GROUP * NR]);
-
 /// Computes one rectangle: k in blocks, panel groups, k in smaller blocks, row blocks.
 ///
 /// # Safety
 /// As for [`compute`]; no other task may write `rect`.
 unsafe fn sweep<K: Micro>(product: &Product<'_>, rect: Rect) {
+    let out = product.outputs[rect.output];
     let group = K::panels(rect.rows);
     let one_block = rect.rows <= K::MR;
-    let (kc, kc_inner) = if one_block { (product.k, product.k) } else { (K::kc(), K::kc_inner()) };
-    let mut sums = const { Sums([MaybeUninit::uninit(); (MC + 32) * MAX_GROUP * NR]) };
-    let mut sweep = Sweep {
-        micro: K::new(),
-        product,
-        out: product.outputs[rect.output],
-        rect,
-        sums: sums.0.as_mut_ptr().cast(),
-    };
-    let end = rect.panel0 + rect.panels;
+    let (kc, kc_inner) = if one_block { (product.k, product.k) } else { (K::KC, K::KC_INNER) };
+    let row_blocks = rect.rows.div_ceil(K::MR);
+    let mut micro = K::new();
     for k0 in (0..product.k).step_by(kc) {
         let k1 = product.k.min(k0 + kc);
-        for p in (rect.panel0..end).step_by(group) {
-            let panels = p..end.min(p + group);
+        for p in (rect.panel0..rect.panel0 + rect.panels).step_by(group) {
+            let last = p + group >= rect.panel0 + rect.panels;
+            let panels = group.min(rect.panel0 + rect.panels - p);
             for k2 in (k0..k1).step_by(kc_inner) {
-                // SAFETY: the panels and this part of k are inside the product.
-                unsafe { sweep.row_blocks(panels.clone(), k2..k1.min(k2 + kc_inner), k0..k1) }
+                let k = kc_inner.min(k1 - k2);
+                for i in 0..row_blocks {
+                    let row = rect.row0 + i * K::MR;
+                    let lines = 16usize.div_ceil(row_blocks);
+                    let next_p = if last { p } else { p + group };
+                    // SAFETY: offsets stay inside the operands: row < m, p < panels, k2 < k.
+                    unsafe {
+                        let at = |p: usize| out.panels.add(p * out.panel_stride + k2 * K::B_BYTES);
+                        micro.block(&Block {
+                            a: product.a.add(row / K::GROUP * product.a_stride + k2 * K::A_BYTES),
+                            a_stride: product.a_stride,
+                            b: at(p),
+                            b_stride: out.panel_stride,
+                            k,
+                            c: out.c.add(row * out.ldc + p * NR),
+                            ldc: out.ldc,
+                            rows: K::MR.min(rect.row0 + rect.rows - row),
+                            cols: (panels * NR).min(out.n - p * NR),
+                            accumulate: product.accumulate || k2 > 0,
+                            // Beyond the last panel only an address is formed, never read.
+                            next: at(next_p).wrapping_add(i * lines * k / 32 * 64),
+                            next_lines: if last || row_blocks == 1 { 0 } else { lines },
+                        });
+                    }
+                }
             }
-        }
-    }
-}
-
-/// What stays the same within one task.
-struct Sweep<'a, K> {
-    micro: K,
-    product: &'a Product<'a>,
-    out: Output,
-    rect: Rect,
-    /// A [`Sums`].
-    sums: *mut f32,
-}
-
-impl<K: Micro> Sweep<'_, K> {
-    /// All rows of the task by one panel group over `ks`, a part of the block `kc`.
-    ///
-    /// Within `kc` the sums live in the task's buffer: C's rows may lie a power of two apart (one
-    /// cache set, one page per row), where tiles are slow to load and to store.
-    ///
-    /// # Safety
-    /// As for [`sweep`].
-    unsafe fn row_blocks(&mut self, panels: Range<usize>, ks: Range<usize>, kc: Range<usize>) {
-        let Self { product, out, rect, sums, .. } = *self;
-        let (first, last) = (ks.start == kc.start, ks.end == kc.end);
-        let blocks = rect.rows.div_ceil(K::MR);
-        let lines = 16usize.div_ceil(blocks);
-        let more = panels.end < rect.panel0 + rect.panels;
-        let next_panel = if more { panels.end } else { panels.start };
-        let sums_ld = panels.len() * NR;
-        let b = |p: usize| out.panels.wrapping_add(p * out.panel_stride + ks.start * K::B_BYTES);
-        for i in 0..blocks {
-            let row = rect.row0 + i * K::MR;
-            let buffer = sums.wrapping_add(i * K::MR * sums_ld);
-            let c = out.c.wrapping_add(row * out.ldc + panels.start * NR);
-            let a = row / K::GROUP * product.a_stride + ks.start * K::A_BYTES;
-            let (start, start_ld) = match (first, kc.start > 0 || product.accumulate) {
-                (true, false) => (ptr::null(), 0),
-                (true, true) => (c.cast_const(), out.ldc),
-                (false, _) => (buffer.cast_const(), sums_ld),
-            };
-            let (to, ldc) = if last { (c, out.ldc) } else { (buffer, sums_ld) };
-            let width = panels.len() * NR;
-            let block = Block {
-                a: product.a.wrapping_add(a),
-                a_stride: product.a_stride,
-                b: b(panels.start),
-                b_stride: out.panel_stride,
-                k: ks.len(),
-                start,
-                start_ld,
-                c: to,
-                ldc,
-                rows: K::MR.min(rect.row0 + rect.rows - row),
-                cols: if last { width.min(out.n - panels.start * NR) } else { width },
-                next: b(next_panel).wrapping_add(i * lines * ks.len() / 32 * 64),
-                next_lines: if more && blocks > 1 && super::tune(3, 8) & 1 == 0 { lines } else { 0 },
-                soon: if last { to } else { to.wrapping_add(K::MR * sums_ld) },
-                soon_ld: ldc,
-            };
-            // SAFETY: the rows, panels and k of the block are inside the product (the caller's
-            // promise), and C's part belongs to this task.
-            unsafe { self.micro.block(&block) }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Micro-kernels in plain Rust: what every other tier's kernels are held against in speed.
 #![expect(unsafe_code, reason = "operands arrive as pointers")]
 
-use std::{ptr, slice};
+use std::slice;
 
 use super::{
     NR,
@@ -23,14 +23,8 @@ impl<const FMA: bool> Micro for PlainF32<FMA> {
     const GROUP: usize = 1;
     const A_BYTES: usize = 4;
     const B_BYTES: usize = NR * 4;
-
-    fn kc() -> usize {
-        512
-    }
-
-    fn kc_inner() -> usize {
-        512
-    }
+    const KC: usize = 512;
+    const KC_INNER: usize = 512;
 
     fn panels(_rows: usize) -> usize {
         1
@@ -55,14 +49,8 @@ impl<const FMA: bool> Micro for PlainBf16<FMA> {
     const GROUP: usize = 1;
     const A_BYTES: usize = 4;
     const B_BYTES: usize = NR * 2;
-
-    fn kc() -> usize {
-        512
-    }
-
-    fn kc_inner() -> usize {
-        512
-    }
+    const KC: usize = 512;
+    const KC_INNER: usize = 512;
 
     fn panels(_rows: usize) -> usize {
         1
@@ -99,31 +87,25 @@ unsafe fn rows(
     let a = |r: usize| unsafe { slice::from_raw_parts(t.a.add(r * t.a_stride).cast::<f32>(), t.k) };
     // SAFETY: row r < t.rows has `cols` elements, and this task alone writes them.
     let c = |r: usize| unsafe { slice::from_raw_parts_mut(t.c.add(r * t.ldc), t.cols) };
-    // SAFETY: where there is a start, row r < t.rows of it has `cols` elements.
-    let start = |r: usize| unsafe {
-        let n = if t.start.is_null() { 0 } else { t.cols };
-        let from = if n == 0 { ptr::dangling() } else { t.start.add(r * t.start_ld) };
-        slice::from_raw_parts(from, n)
-    };
     if t.rows == ROWS {
         let mut acc = [[0.0; NR]; ROWS];
-        load(&mut acc, start);
+        load(t.accumulate, &mut acc, c);
         full(std::array::from_fn(a), &mut acc);
         store(&acc, c);
         return;
     }
     for r in 0..t.rows {
         let mut acc = [[0.0; NR]];
-        load(&mut acc, |_| start(r));
+        load(t.accumulate, &mut acc, |_| c(r));
         one([a(r)], &mut acc);
         store(&acc, |_| c(r));
     }
 }
 
-fn load<'a>(acc: &mut [[f32; NR]], start: impl Fn(usize) -> &'a [f32]) {
-    for (r, acc) in acc.iter_mut().enumerate() {
-        let start = start(r);
-        acc[..start.len()].copy_from_slice(start);
+fn load<'a>(accumulate: bool, acc: &mut [[f32; NR]], c: impl Fn(usize) -> &'a mut [f32]) {
+    for (r, acc) in acc.iter_mut().enumerate().filter(|_| accumulate) {
+        let c = c(r);
+        acc[..c.len()].copy_from_slice(c);
     }
 }
 

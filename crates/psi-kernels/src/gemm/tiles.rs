@@ -35,15 +35,11 @@ struct Call {
     steps: usize,
     c: *mut f32,
     c_stride: usize,
-    /// What C starts from; null for zero.
-    start: *const f32,
-    start_stride: usize,
+    accumulate: usize,
     ahead: *const u8,
     /// `pair`: lines per step and panel; `single`: steps from the end at which `next` takes over.
     lines_or_tail: usize,
     next: *const u8,
-    soon: *const f32,
-    soon_stride: usize,
 }
 
 /// The operand of LDTILECFG (Intel SDM volume 1, section 18.2).
@@ -61,14 +57,8 @@ impl Micro for Tiles {
     const GROUP: usize = 16;
     const A_BYTES: usize = TILE / 32;
     const B_BYTES: usize = NR * 2;
-
-    fn kc() -> usize {
-        crate::gemm::tune(1, 2048)
-    }
-
-    fn kc_inner() -> usize {
-        crate::gemm::tune(2, 512)
-    }
+    const KC: usize = 2048;
+    const KC_INNER: usize = 256;
 
     fn panels(rows: usize) -> usize {
         if rows <= 16 { 4 } else { 2 }
@@ -121,17 +111,11 @@ impl Tiles {
                 steps: t.k / 32,
                 c: t.c.add(row * t.ldc + p * NR),
                 c_stride: t.ldc * size_of::<f32>(),
-                start: t.start,
-                start_stride: t.start_ld * size_of::<f32>(),
+                accumulate: usize::from(t.accumulate),
                 ahead: t.next.wrapping_add(p * t.b_stride),
                 lines_or_tail: t.next_lines,
                 next: t.next.wrapping_add(p * t.b_stride),
-                soon: t.soon,
-                soon_stride: t.soon_ld * size_of::<f32>(),
             };
-            if !call.start.is_null() {
-                call.start = t.start.add(row * t.start_ld + p * NR);
-            }
             if cols == panels * NR {
                 self.call(&mut call, rows, panels);
             } else {
@@ -149,7 +133,7 @@ impl Tiles {
         unsafe {
             self.configure((rows.min(16) as u8, rows.saturating_sub(16) as u8));
             match (rows > 16, panels) {
-                (true, _) => match crate::gemm::tune(3, 8) & 6 { 0 => pair(call), 2 => pair_npw(call), 4 => pair_t0(call), _ => pair_t0npw(call) },
+                (true, _) => pair(call),
                 (false, 4) => {
                     call.lines_or_tail = call.steps.min(AHEAD);
                     call.ahead = call.b.wrapping_add(call.lines_or_tail * TILE);
@@ -169,16 +153,10 @@ impl Tiles {
         let mut edge = [0.0_f32; 32 * 64];
         let (c, ldc) = (call.c, call.c_stride / size_of::<f32>());
         (call.c, call.c_stride) = (edge.as_mut_ptr(), 64 * size_of::<f32>());
-        // SAFETY: `edge` holds 32 rows of 64; `cols` elements of each row belong to C and to what
-        // it starts from.
+        // SAFETY: `edge` holds 32 rows of 64; `cols` elements of each row belong to C.
         unsafe {
-            if !call.start.is_null() {
-                let start_ld = call.start_stride / size_of::<f32>();
-                for r in 0..rows {
-                    let from = call.start.add(r * start_ld);
-                    std::ptr::copy_nonoverlapping(from, call.c.add(r * 64), cols);
-                }
-                (call.start, call.start_stride) = (call.c, call.c_stride);
+            for r in 0..rows {
+                std::ptr::copy_nonoverlapping(c.add(r * ldc), call.c.add(r * 64), cols);
             }
             self.call(call, rows, panels);
             for r in 0..rows {
@@ -233,324 +211,50 @@ unsafe fn pair(call: &Call) {
             "mov r10, [rdi + 24]",
             "lea r11, [r9 + r10]", // second panel
             "mov rcx, [rdi + 32]",
-            "mov rdx, [rdi + 56]",
-            "mov rax, [rdi + 64]",
-            "mov r13d, 64", // bytes between the rows of a tile
-            "test rdx, rdx",
-            "jnz 2f",
-            "tilezero tmm0",
-            "tilezero tmm1",
-            "tilezero tmm2",
-            "tilezero tmm3",
-            "jmp 3f",
-            "2:",
-            "mov r12, rax",
-            "shl r12, 4",
-            "add r12, rdx", // row 16
-            "tileloadd tmm0, [rdx + rax]",
-            "tileloadd tmm1, [rdx + rax + 64]",
-            "tileloadd tmm2, [r12 + rax]",
-            "tileloadd tmm3, [r12 + rax + 64]",
-            "3:",
-            "mov r14, [rdi + 72]",
-            "mov r12, [rdi + 80]",
-            "mov rdx, [rdi + 96]",
-            "mov rax, [rdi + 104]",
-            "4:",
-            "tileloadd tmm6, [r9 + r13]",
-            "tileloaddt1 tmm4, [rsi + r13]",
-            "tdpbf16ps tmm0, tmm4, tmm6",
-            "tileloadd tmm7, [r11 + r13]",
-            "prefetchw [rdx]",
-            "prefetchw [rdx + 64]",
-            "add rdx, rax",
-            "tdpbf16ps tmm1, tmm4, tmm7",
-            "tileloaddt1 tmm5, [r8 + r13]",
-            "prefetchw [rdx]",
-            "prefetchw [rdx + 64]",
-            "add rdx, rax",
-            "tdpbf16ps tmm2, tmm5, tmm6",
-            "tdpbf16ps tmm3, tmm5, tmm7",
-            "mov r15, r12",
-            "test r15, r15",
-            "jz 6f",
-            "5:",
-            "prefetcht1 [r14]",
-            "prefetcht1 [r14 + r10]",
-            "add r14, 64",
-            "dec r15",
-            "jnz 5b",
-            "6:",
-            "add rsi, 1024",
-            "add r8, 1024",
-            "add r9, 1024",
-            "add r11, 1024",
-            "dec rcx",
-            "jnz 4b",
             "mov rdx, [rdi + 40]",
             "mov rax, [rdi + 48]",
             "mov r12, rax",
             "shl r12, 4",
-            "add r12, rdx",
-            "tilestored [rdx + rax], tmm0",
-            "tilestored [rdx + rax + 64], tmm1",
-            "tilestored [r12 + rax], tmm2",
-            "tilestored [r12 + rax + 64], tmm3",
-            in("rdi") call,
-            out("rax") _, out("rcx") _, out("rdx") _, out("rsi") _,
-            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
-            out("r12") _, out("r13") _, out("r14") _, out("r15") _,
-            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-            options(nostack)
-        );
-    }
-}
-
-/// Two rows of tiles by two panels.
-///
-/// # Safety
-/// The tiles are configured for it and `call` is valid.
-unsafe fn pair_npw(call: &Call) {
-    // SAFETY: reads and writes what `call` describes; every register used is declared.
-    unsafe {
-        asm!(
-            "mov rsi, [rdi]",
-            "mov r8, [rdi + 8]",
-            "add r8, rsi", // second row of tiles of A
-            "mov r9, [rdi + 16]",
-            "mov r10, [rdi + 24]",
-            "lea r11, [r9 + r10]", // second panel
-            "mov rcx, [rdi + 32]",
-            "mov rdx, [rdi + 56]",
-            "mov rax, [rdi + 64]",
+            "add r12, rdx", // row 16 of C
             "mov r13d, 64", // bytes between the rows of a tile
-            "test rdx, rdx",
-            "jnz 2f",
+            "mov r14, [rdi + 64]",
+            "cmp qword ptr [rdi + 56], 0",
+            "jne 2f",
             "tilezero tmm0",
             "tilezero tmm1",
             "tilezero tmm2",
             "tilezero tmm3",
             "jmp 3f",
             "2:",
-            "mov r12, rax",
-            "shl r12, 4",
-            "add r12, rdx", // row 16
             "tileloadd tmm0, [rdx + rax]",
             "tileloadd tmm1, [rdx + rax + 64]",
             "tileloadd tmm2, [r12 + rax]",
             "tileloadd tmm3, [r12 + rax + 64]",
             "3:",
-            "mov r14, [rdi + 72]",
-            "mov r12, [rdi + 80]",
-            "mov rdx, [rdi + 96]",
-            "mov rax, [rdi + 104]",
-            "4:",
-            "tileloadd tmm6, [r9 + r13]",
-            "tileloaddt1 tmm4, [rsi + r13]",
-            "tdpbf16ps tmm0, tmm4, tmm6",
-            "tileloadd tmm7, [r11 + r13]",
-            "add rdx, rax",
-            "tdpbf16ps tmm1, tmm4, tmm7",
-            "tileloaddt1 tmm5, [r8 + r13]",
-            "add rdx, rax",
-            "tdpbf16ps tmm2, tmm5, tmm6",
-            "tdpbf16ps tmm3, tmm5, tmm7",
-            "mov r15, r12",
-            "test r15, r15",
-            "jz 6f",
-            "5:",
-            "prefetcht1 [r14]",
-            "prefetcht1 [r14 + r10]",
-            "add r14, 64",
-            "dec r15",
-            "jnz 5b",
-            "6:",
-            "add rsi, 1024",
-            "add r8, 1024",
-            "add r9, 1024",
-            "add r11, 1024",
-            "dec rcx",
-            "jnz 4b",
-            "mov rdx, [rdi + 40]",
-            "mov rax, [rdi + 48]",
-            "mov r12, rax",
-            "shl r12, 4",
-            "add r12, rdx",
-            "tilestored [rdx + rax], tmm0",
-            "tilestored [rdx + rax + 64], tmm1",
-            "tilestored [r12 + rax], tmm2",
-            "tilestored [r12 + rax + 64], tmm3",
-            in("rdi") call,
-            out("rax") _, out("rcx") _, out("rdx") _, out("rsi") _,
-            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
-            out("r12") _, out("r13") _, out("r14") _, out("r15") _,
-            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-            options(nostack)
-        );
-    }
-}
-
-/// Two rows of tiles by two panels.
-///
-/// # Safety
-/// The tiles are configured for it and `call` is valid.
-unsafe fn pair_t0(call: &Call) {
-    // SAFETY: reads and writes what `call` describes; every register used is declared.
-    unsafe {
-        asm!(
-            "mov rsi, [rdi]",
-            "mov r8, [rdi + 8]",
-            "add r8, rsi", // second row of tiles of A
-            "mov r9, [rdi + 16]",
-            "mov r10, [rdi + 24]",
-            "lea r11, [r9 + r10]", // second panel
-            "mov rcx, [rdi + 32]",
-            "mov rdx, [rdi + 56]",
-            "mov rax, [rdi + 64]",
-            "mov r13d, 64", // bytes between the rows of a tile
-            "test rdx, rdx",
-            "jnz 2f",
-            "tilezero tmm0",
-            "tilezero tmm1",
-            "tilezero tmm2",
-            "tilezero tmm3",
-            "jmp 3f",
-            "2:",
-            "mov r12, rax",
-            "shl r12, 4",
-            "add r12, rdx", // row 16
-            "tileloadd tmm0, [rdx + rax]",
-            "tileloadd tmm1, [rdx + rax + 64]",
-            "tileloadd tmm2, [r12 + rax]",
-            "tileloadd tmm3, [r12 + rax + 64]",
-            "3:",
-            "mov r14, [rdi + 72]",
-            "mov r12, [rdi + 80]",
-            "mov rdx, [rdi + 96]",
-            "mov rax, [rdi + 104]",
-            "4:",
             "tileloadd tmm6, [r9 + r13]",
             "tileloadd tmm4, [rsi + r13]",
-            "tdpbf16ps tmm0, tmm4, tmm6",
             "tileloadd tmm7, [r11 + r13]",
-            "prefetchw [rdx]",
-            "prefetchw [rdx + 64]",
-            "add rdx, rax",
-            "tdpbf16ps tmm1, tmm4, tmm7",
             "tileloadd tmm5, [r8 + r13]",
-            "prefetchw [rdx]",
-            "prefetchw [rdx + 64]",
-            "add rdx, rax",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm1, tmm4, tmm7",
             "tdpbf16ps tmm2, tmm5, tmm6",
             "tdpbf16ps tmm3, tmm5, tmm7",
-            "mov r15, r12",
+            "mov r15, [rdi + 72]",
             "test r15, r15",
-            "jz 6f",
-            "5:",
-            "prefetcht1 [r14]",
-            "prefetcht1 [r14 + r10]",
-            "add r14, 64",
-            "dec r15",
-            "jnz 5b",
-            "6:",
-            "add rsi, 1024",
-            "add r8, 1024",
-            "add r9, 1024",
-            "add r11, 1024",
-            "dec rcx",
-            "jnz 4b",
-            "mov rdx, [rdi + 40]",
-            "mov rax, [rdi + 48]",
-            "mov r12, rax",
-            "shl r12, 4",
-            "add r12, rdx",
-            "tilestored [rdx + rax], tmm0",
-            "tilestored [rdx + rax + 64], tmm1",
-            "tilestored [r12 + rax], tmm2",
-            "tilestored [r12 + rax + 64], tmm3",
-            in("rdi") call,
-            out("rax") _, out("rcx") _, out("rdx") _, out("rsi") _,
-            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
-            out("r12") _, out("r13") _, out("r14") _, out("r15") _,
-            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-            options(nostack)
-        );
-    }
-}
-
-/// Two rows of tiles by two panels.
-///
-/// # Safety
-/// The tiles are configured for it and `call` is valid.
-unsafe fn pair_t0npw(call: &Call) {
-    // SAFETY: reads and writes what `call` describes; every register used is declared.
-    unsafe {
-        asm!(
-            "mov rsi, [rdi]",
-            "mov r8, [rdi + 8]",
-            "add r8, rsi", // second row of tiles of A
-            "mov r9, [rdi + 16]",
-            "mov r10, [rdi + 24]",
-            "lea r11, [r9 + r10]", // second panel
-            "mov rcx, [rdi + 32]",
-            "mov rdx, [rdi + 56]",
-            "mov rax, [rdi + 64]",
-            "mov r13d, 64", // bytes between the rows of a tile
-            "test rdx, rdx",
-            "jnz 2f",
-            "tilezero tmm0",
-            "tilezero tmm1",
-            "tilezero tmm2",
-            "tilezero tmm3",
-            "jmp 3f",
-            "2:",
-            "mov r12, rax",
-            "shl r12, 4",
-            "add r12, rdx", // row 16
-            "tileloadd tmm0, [rdx + rax]",
-            "tileloadd tmm1, [rdx + rax + 64]",
-            "tileloadd tmm2, [r12 + rax]",
-            "tileloadd tmm3, [r12 + rax + 64]",
-            "3:",
-            "mov r14, [rdi + 72]",
-            "mov r12, [rdi + 80]",
-            "mov rdx, [rdi + 96]",
-            "mov rax, [rdi + 104]",
+            "jz 5f",
             "4:",
-            "tileloadd tmm6, [r9 + r13]",
-            "tileloadd tmm4, [rsi + r13]",
-            "tdpbf16ps tmm0, tmm4, tmm6",
-            "tileloadd tmm7, [r11 + r13]",
-            "add rdx, rax",
-            "tdpbf16ps tmm1, tmm4, tmm7",
-            "tileloadd tmm5, [r8 + r13]",
-            "add rdx, rax",
-            "tdpbf16ps tmm2, tmm5, tmm6",
-            "tdpbf16ps tmm3, tmm5, tmm7",
-            "mov r15, r12",
-            "test r15, r15",
-            "jz 6f",
-            "5:",
             "prefetcht1 [r14]",
             "prefetcht1 [r14 + r10]",
             "add r14, 64",
             "dec r15",
-            "jnz 5b",
-            "6:",
+            "jnz 4b",
+            "5:",
             "add rsi, 1024",
             "add r8, 1024",
             "add r9, 1024",
             "add r11, 1024",
             "dec rcx",
-            "jnz 4b",
-            "mov rdx, [rdi + 40]",
-            "mov rax, [rdi + 48]",
-            "mov r12, rax",
-            "shl r12, 4",
-            "add r12, rdx",
+            "jnz 3b",
             "tilestored [rdx + rax], tmm0",
             "tilestored [rdx + rax + 64], tmm1",
             "tilestored [r12 + rax], tmm2",
@@ -577,11 +281,11 @@ unsafe fn one(call: &Call) {
             "mov rsi, [rdi]",
             "mov r9, [rdi + 16]",
             "mov rcx, [rdi + 32]",
-            "mov rdx, [rdi + 56]",
-            "mov rax, [rdi + 64]",
+            "mov rdx, [rdi + 40]",
+            "mov rax, [rdi + 48]",
             "mov r13d, 64",
-            "test rdx, rdx",
-            "jnz 2f",
+            "cmp qword ptr [rdi + 56], 0",
+            "jne 2f",
             "tilezero tmm0",
             "jmp 3f",
             "2:",
@@ -594,8 +298,6 @@ unsafe fn one(call: &Call) {
             "add r9, 1024",
             "dec rcx",
             "jnz 3b",
-            "mov rdx, [rdi + 40]",
-            "mov rax, [rdi + 48]",
             "tilestored [rdx + rax], tmm0",
             in("rdi") call,
             out("rax") _, out("rcx") _, out("rdx") _, out("rsi") _, out("r9") _, out("r13") _,
@@ -692,12 +394,12 @@ unsafe fn single(call: &Call) {
             "lea r12, [r11 + r10]",
             "lea r14, [r12 + r10]",
             "mov rcx, [rdi + 32]",
-            "mov rdx, [rdi + 56]",
-            "mov rax, [rdi + 64]",
+            "mov rdx, [rdi + 40]",
+            "mov rax, [rdi + 48]",
             "mov r13d, 64",
-            "mov r15, [rdi + 72]",
-            "test rdx, rdx",
-            "jnz 2f",
+            "mov r15, [rdi + 64]",
+            "cmp qword ptr [rdi + 56], 0",
+            "jne 2f",
             "tilezero tmm0",
             "tilezero tmm1",
             "tilezero tmm2",
@@ -709,9 +411,9 @@ unsafe fn single(call: &Call) {
             "tileloadd tmm2, [rdx + rax + 128]",
             "tileloadd tmm3, [rdx + rax + 192]",
             "3:",
-            "mov r8, [rdi + 80]",
+            "mov r8, [rdi + 72]",
             "lea rdx, [r10 + 2 * r10]",
-            "mov rax, [rdi + 88]",
+            "mov rax, [rdi + 80]",
             "4:",
             "cmp rcx, r8",
             "cmove r15, rax", // the last steps fetch the next panels

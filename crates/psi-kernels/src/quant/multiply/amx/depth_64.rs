@@ -77,52 +77,30 @@ unsafe fn multiply_block<F: Format256>(
     let a = |row: usize| x.values(row, block)[..4 * TILE].as_ptr();
     let step = 2 * TILE_ROWS;
     let n_steps = rows.len().div_ceil(step);
-
+    // One step more than there are: the vector units finish a step while the tile unit is at the next.
     for i in 0..=n_steps {
-        let first = rows.start + i * step;
-        let full = first + TILE_ROWS < rows.end;
-        unsafe {
-            if i < n_steps {
-                asm!("tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3");
-            }
-        }
-        for q in 0..4 {
+        if i < n_steps {
+            let first = rows.start + i * step;
+            let out = &mut products[i % 2];
+            // SAFETY: four tiles of activations at each `a`; tiles are configured.
             unsafe {
-                if i < n_steps {
-                    let a0 = a(first).add(q * 1024);
-                    let a1 = if full { a(first + TILE_ROWS).add(q * 1024) } else { a0 };
-                    let bb = split.0.as_ptr().cast::<u8>().add(q * 2048);
-                    asm!(
-                "tileloadd tmm6, [{b} + {s}*1]",
-                "tileloadd tmm4, [{a0} + {s}*1]",
-                "tdpbsud tmm0, tmm4, tmm6",
-                "tileloadd tmm5, [{a1} + {s}*1]",
-                "tdpbsud tmm1, tmm5, tmm6",
-                "tileloadd tmm7, [{b} + {s}*1 + 1024]",
-                "tdpbssd tmm2, tmm4, tmm7",
-                "tdpbssd tmm3, tmm5, tmm7", a0 = in(reg) a0, a1 = in(reg) a1, b = in(reg) bb, s = in(reg) 64_usize, options(nostack));
-                }
-            }
-            if i > 0 {
-                let first = rows.start + (i - 1) * step;
-                let Products([low0, low1, high0, high1]) = &products[(i - 1) % 2];
-                let (low, high) = if q < 2 { (low0, high0) } else { (low1, high1) };
-                let tile = first + q / 2 * 16;
-                let r0 = q % 2 * 8;
-                let r1 = (rows.end as isize - tile as isize).min(r0 as isize + 8);
-                if r1 > r0 as isize {
-                    let sums = &mut sums[tile - rows.start..][r0..r1 as usize];
-                    unsafe { scales.flush::<F>(x, block, tile, (low, high), sums, r0) };
+                if first + TILE_ROWS < rows.end {
+                    multiply_32(a(first), a(first + TILE_ROWS), split, out);
+                } else {
+                    multiply_16(a(first), split, out);
                 }
             }
         }
-        unsafe {
-            if i < n_steps {
-                let out = &mut products[i % 2];
-                asm!("tilestored [{o} + {s}*1], tmm0",
-            "tilestored [{o} + {s}*1 + 1024], tmm1",
-            "tilestored [{o} + {s}*1 + 2048], tmm2",
-            "tilestored [{o} + {s}*1 + 3072], tmm3", o = in(reg) out.0.as_mut_ptr(), s = in(reg) 64_usize, options(nostack));
+        if i > 0 {
+            let first = rows.start + (i - 1) * step;
+            let Products([low0, low1, high0, high1]) = &products[(i - 1) % 2];
+            for (tile, low, high) in [(first, low0, high0), (first + TILE_ROWS, low1, high1)] {
+                let here = tile..rows.end.min(tile + TILE_ROWS);
+                if !here.is_empty() {
+                    let sums = &mut sums[tile - rows.start..][..here.len()];
+                    // SAFETY: the caller's contract.
+                    unsafe { scales.flush::<F>(x, block, tile, (low, high), sums) };
+                }
             }
         }
     }
@@ -167,12 +145,10 @@ impl Scales {
         first: usize,
         (low, high): (&[[i32; ROWS]; TILE_ROWS], &[[i32; ROWS]; TILE_ROWS]),
         sums: &mut [[f32; ROWS]],
-        r0: usize,
     ) {
         let d_a = &x.scales(first, block)[..TILE_ROWS];
         let a_sums = x.sums(first, block).get(..4 * TILE_ROWS).unwrap_or_default();
         for (r, sum) in sums.iter_mut().enumerate() {
-            let r = r + r0;
             // SAFETY: r < 16; loads and stores are of whole rows of arrays.
             unsafe {
                 let low = _mm512_load_si512(low[r].as_ptr().cast());
