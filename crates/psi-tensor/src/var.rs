@@ -26,7 +26,7 @@ impl<'g> Var<'g> {
         self.shape.cols
     }
 
-    /// The values, row-major.
+    /// The values, row-major. The graph cannot compute while the guard lives; [`Var::to_vec`] copies.
     ///
     /// # Panics
     /// When the value was made inside a [`Graph::scope`] that has ended.

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     ModelError, Result, Rope,
+    names::gguf_interleaves,
     rope::{RopeScaling, Yarn},
 };
 
@@ -410,6 +411,10 @@ fn rope(m: &Meta<'_>, family: Family, config: &Config) -> Result<(Rope, Option<R
     let d_rotary = m.count("rope.dimension_count")?.unwrap_or(config.d_head);
     if theta <= 0.0 || !d_rotary.is_multiple_of(2) || d_rotary > config.d_head {
         return Err(m.error("rope.dimension_count", d_rotary, "must be even and within a head"));
+    }
+    if gguf_interleaves(family) && d_rotary != config.d_head {
+        let why = format!("this architecture turns whole heads, of {}", config.d_head);
+        return Err(m.error("rope.dimension_count", d_rotary, why));
     }
     let scaling = scaling(m, config, d_rotary)?;
     let local = m.float("rope.freq_base_swa")?.unwrap_or(10_000.0);

@@ -236,6 +236,8 @@ fn gguf_metadata_with_an_unusable_value_is_refused_by_key() {
     number("llama.context_length", 0, &["context_length"]);
     number("llama.rope.dimension_count", 7, &["dimension_count", "even"]);
     number("llama.rope.dimension_count", 32, &["dimension_count"]);
+    number("llama.rope.dimension_count", 0, &["dimension_count", "whole heads"]);
+    number("llama.rope.dimension_count", 8, &["dimension_count", "whole heads, of 16"]);
     number("llama.expert_count", 4, &["expert_used_count", "missing"]);
     number("llama.expert_shared_count", 2, &["expert_shared_count"]);
     number("llama.attention.layer_norm_rms_epsilon", 1, &["epsilon", "a float"]);
