@@ -1,0 +1,1 @@
+//! Reasoning problems generated from a seed, each with a strict verifier.

@@ -1,0 +1,1 @@
+//! What a run is to do: the recipe as written, and the configuration it resolves to.

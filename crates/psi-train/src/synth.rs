@@ -1,0 +1,1 @@
+//! Conversations generated from a seed, for the skills of the bundled checkpoint.

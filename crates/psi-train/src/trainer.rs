@@ -1,0 +1,1 @@
+//! The loop: forward, backward, clip, step, evaluate, save.
