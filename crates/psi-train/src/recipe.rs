@@ -1,6 +1,8 @@
 //! What a run is to do: the recipe as written, and the settings it resolves to with their origins.
 
+mod config;
 mod keys;
+mod model;
 
 use std::{
     collections::BTreeMap,
@@ -287,6 +289,8 @@ fn fitting(key: &Key, value: Value, place: &str) -> Result<Value> {
         }
         (Kind::Texts, Value::String(one)) => Ok(Value::Array(vec![Value::String(one)])),
         (Kind::Texts, other) => refuse(format!("{other} is not a list of texts")),
+        (Kind::Table, value @ Value::Table(_)) => Ok(value),
+        (Kind::Table, other) => refuse(format!("{other} is not a table")),
         (Kind::Tables, Value::Array(list)) if list.iter().all(Value::is_table) => {
             Ok(Value::Array(list))
         }

@@ -32,6 +32,8 @@ pub enum Kind {
     Texts,
     /// One of these texts.
     Choice(&'static [&'static str]),
+    /// A table of anything.
+    Table,
     /// A list of tables.
     Tables,
 }
@@ -81,6 +83,19 @@ pub const KEYS: &[Key] = &[
     key("tokenizer.from", Kind::Text, Absent, "tokenizer.json or model folder; else that of model.from, else one is trained on the data."),
     key("tokenizer.vocab_size", Kind::Count, Is("4096"), "Tokens of a trained tokenizer."),
     key("tokenizer.chat_template", Kind::Text, Absent, "File with the chat template; else the tokenizer's own, else ChatML."),
+
+    key("data.sources", Kind::Tables, Is("[]"), "What is trained on: tables with path and, as needed, name, weight, format, column, split_at."),
+    key("data.validation", Kind::Tables, Is("[]"), "What is only evaluated; same tables."),
+    key("data.validation_fraction", Kind::Number, Is("0.0"), "Share of the documents set aside for validation instead."),
+    key("data.seq_len", Kind::Count, Is("1024"), "Tokens of a row."),
+    key("data.batch_rows", Kind::Count, Derived("4096 / data.seq_len, a divisor of train.batch_tokens / data.seq_len"), "Rows of a micro-batch: what is in memory at once."),
+    key("data.packing", Kind::Choice(&["stream", "whole"]), Is("\"stream\""), "stream: documents one after another; whole: each document (conversation) by itself, several to a row."),
+    key("data.attend_across_documents", Kind::Flag, Is("true"), "stream: a token sees the documents before its own in the row."),
+    key("data.overlong", Kind::Choice(&["refuse", "drop"]), Is("\"refuse\""), "whole: what becomes of a document longer than a row."),
+    key("data.end_token", Kind::Text, Absent, "Special token after each text document; else <|endoftext|>, else the tokenizer's end of text."),
+    key("data.template_vars", Kind::Table, Is("{}"), "Variables for the chat template besides the conversation."),
+    key("data.max_bad_rows", Kind::Count, Is("0"), "A run stops when more rows than this cannot be used."),
+    key("data.max_document_mb", Kind::Count, Is("64"), "Longest document, in megabytes of text."),
 
     key("train.method", Kind::Choice(&["full", "lora", "dora"]), Is("\"full\""), "What is trained: all weights, or low-rank adapters beside them."),
     key("train.steps", Kind::Count, Derived("train.tokens / train.batch_tokens"), "Optimiser steps."),

@@ -1,6 +1,6 @@
 //! Initial values, addressed by (seed, tensor, element): the same on any machine and any number of threads.
 
-use psi_infer::uniform;
+use psi_infer::rng::uniform;
 use psi_model::{Role, TensorInfo};
 
 /// How a new model starts.
