@@ -1,1 +1,32 @@
 //! From files to batches: readers, token shards, packing, mixing, and a position that can be saved.
+//!
+//! ```text
+//! files ──read──> rows ──encode──> documents ──shard──> a mapped file of tokens, cached by content
+//!                                                            │ split, shuffle, mix
+//!                                          Rows <──pack── documents in order
+//! ```
+//!
+//! Everything after the shard is a function of (configuration, seed, [`Position`]): a loader that is
+//! sought to a position serves the same rows as the one that was there.
+
+mod chat;
+mod config;
+mod encode;
+mod error;
+mod files;
+mod loader;
+mod mix;
+mod prepare;
+mod read;
+mod report;
+mod shard;
+mod source;
+
+pub use config::{DataConfig, Format, Overlong, Packing, SourceConfig};
+pub use error::{BadRow, DataError};
+pub use loader::{Loader, Position, Rows, Validation};
+pub use prepare::{Progress, Resources};
+pub use report::{Report, SourceReport};
+
+/// A target that no loss falls on.
+pub const NO_TARGET: u32 = u32::MAX;

@@ -10,6 +10,8 @@ use psi_model::ModelError;
 use psi_store::StoreError;
 use psi_tokenizer::TokenizerError;
 
+use crate::data::DataError;
+
 /// `Result` with a [`TrainError`].
 pub type Result<T> = std::result::Result<T, TrainError>;
 
@@ -52,6 +54,8 @@ pub enum TrainError {
     Model(ModelError),
     /// The tokenizer could not be read or trained.
     Tokenizer(TokenizerError),
+    /// The data cannot be trained on.
+    Data(DataError),
 }
 
 impl TrainError {
@@ -92,6 +96,7 @@ impl TrainError {
             Self::Store(e) => e.hint(),
             Self::Model(e) => e.hint(),
             Self::Tokenizer(e) => e.hint().map(str::to_owned),
+            Self::Data(e) => e.hint(),
         }
     }
 
@@ -117,6 +122,7 @@ impl fmt::Display for TrainError {
             Self::Store(e) => e.fmt(f),
             Self::Model(e) => e.fmt(f),
             Self::Tokenizer(e) => e.fmt(f),
+            Self::Data(e) => e.fmt(f),
         }
     }
 }
@@ -127,6 +133,7 @@ impl Error for TrainError {
             Self::Store(e) => e.source(),
             Self::Model(e) => e.source(),
             Self::Tokenizer(e) => e.source(),
+            Self::Data(e) => e.source(),
             Self::Recipe { .. } | Self::Run { .. } | Self::Diverged { .. } => None,
         }
     }
@@ -141,6 +148,12 @@ impl From<StoreError> for TrainError {
 impl From<ModelError> for TrainError {
     fn from(e: ModelError) -> Self {
         Self::Model(e)
+    }
+}
+
+impl From<DataError> for TrainError {
+    fn from(e: DataError) -> Self {
+        Self::Data(e)
     }
 }
 

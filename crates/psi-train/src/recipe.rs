@@ -14,6 +14,10 @@ use psi_store::nearest;
 use toml::{Table, Value};
 
 pub use self::keys::{Fallback, KEYS, Key, Kind};
+pub(crate) use self::{
+    config::{EvalConfig, RunConfig, data_config},
+    model::new_model,
+};
 use crate::{Result, TrainError};
 
 /// Where a value comes from.
@@ -114,8 +118,7 @@ impl Settings {
             return Err(error.with_hint("for example --set train.steps=100"));
         };
         let name = name.trim();
-        let key =
-            KEYS.iter().find(|k| k.name == name).ok_or_else(|| unknown("--set", name))?;
+        let key = KEYS.iter().find(|k| k.name == name).ok_or_else(|| unknown("--set", name))?;
         let parsed = toml::from_str::<Table>(&format!("x = {text}")).ok();
         let value = match parsed.and_then(|mut t| t.remove("x")) {
             Some(value) if !matches!(key.kind, Kind::Text | Kind::Choice(_)) => value,
@@ -133,19 +136,21 @@ impl Settings {
         self.by_key.insert(name, Setting { value, origin });
     }
 
-    /// Sets a key from the command line's own arguments.
-    ///
-    /// # Panics
-    /// When there is no such key.
-    pub fn set(&mut self, name: &str, value: Value) {
-        self.insert(known(name), value, Origin::Set);
+    /// Sets where the run lives, as the command line's own argument says.
+    pub fn set_dir(&mut self, dir: &Path) {
+        self.insert(known("run.dir"), path_value(dir), Origin::Set);
+    }
+
+    /// Where the run lives if nobody says anything else.
+    pub fn derive_dir(&mut self, dir: &Path) {
+        self.derive("run.dir", path_value(dir), "the recipe's name, in PSI_HOME");
     }
 
     /// The value of `name`, or `value`, which `how` explains and which becomes the setting.
     ///
     /// # Panics
     /// When there is no such key.
-    pub fn derive(&mut self, name: &str, value: Value, how: &str) {
+    pub(crate) fn derive(&mut self, name: &str, value: Value, how: &str) {
         if !self.by_key.contains_key(name) {
             self.insert(known(name), value, Origin::Derived(how.to_owned()));
         }
@@ -252,6 +257,10 @@ impl Settings {
 #[track_caller]
 fn known(name: &str) -> &'static Key {
     KEYS.iter().find(|k| k.name == name).unwrap_or_else(|| panic!("no key {name}"))
+}
+
+fn path_value(path: &Path) -> Value {
+    Value::String(path.display().to_string())
 }
 
 /// A default's text as a value.

@@ -12,7 +12,6 @@
 
 mod checkpoint;
 mod lines;
-mod list;
 mod writer;
 
 use std::{
@@ -23,11 +22,10 @@ use std::{
 use psi_store::write_atomic;
 
 pub(crate) use self::{
-    checkpoint::{Best, Loaded, State, load, newest},
+    checkpoint::{Best, Loaded, State, VERSION, load, newest},
     lines::Lines,
     writer::{Snapshot, Writer},
 };
-pub use self::list::{RunSummary, Status, list, metrics, summarize};
 use crate::{Result, TrainError, recipe::Settings};
 
 /// A run folder that this process alone writes to.
@@ -44,7 +42,8 @@ impl RunDir {
         fs::create_dir_all(path.join("checkpoints"))
             .map_err(|e| TrainError::io(path, "making the run folder", e))?;
         let lock_path = path.join("lock");
-        let lock = File::create(&lock_path).map_err(|e| TrainError::io(&lock_path, "opening", e))?;
+        let lock =
+            File::create(&lock_path).map_err(|e| TrainError::io(&lock_path, "opening", e))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -81,16 +80,13 @@ impl RunDir {
             if let Some((key, old, new)) = settings.first_change(&before) {
                 let why = format!("the run was started with {old}, now it is {new}");
                 let error = TrainError::key(&path.display().to_string(), key, why);
-                return Err(error.with_hint("a run that is resumed keeps its settings; start a new run for others"));
+                return Err(error.with_hint(
+                    "a run that is resumed keeps its settings; start a new run for others",
+                ));
             }
         }
         Ok(write_atomic(&path, text.as_bytes())?)
     }
-}
-
-/// Whether the folder holds a run that has begun.
-pub(crate) fn has_checkpoint(path: &Path) -> bool {
-    newest(&path.join("checkpoints")).is_ok_and(|found| found.is_some())
 }
 
 /// Removes what a killed process left under temporary names. The caller holds the run's lock.

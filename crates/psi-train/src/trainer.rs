@@ -27,18 +27,23 @@ use psi_kernels::Cpu;
 use psi_model::Decoder;
 use psi_tensor::{Gradients, optim::global_norm};
 
+use self::{
+    average::Average, forward::Workspace, optimiser::Optimiser, parameters::for_each_trained,
+    prepare::Prepared,
+};
 pub use self::{
     estimate::{Estimate, dry_run},
     event::{Event, Finished, Record},
     prepare::Environment,
 };
 pub(crate) use self::{
-    forward::LossConfig, guard::Outliers, init::Init, method::Method, optimiser::OptimConfig,
-    schedule::{Course, Schedule}, text::TextFiles,
-};
-use self::{
-    average::Average, forward::Workspace, optimiser::Optimiser, parameters::for_each_trained,
-    prepare::Prepared,
+    forward::LossConfig,
+    guard::Outliers,
+    init::Init,
+    method::Method,
+    optimiser::OptimConfig,
+    schedule::{Course, Schedule},
+    text::TextFiles,
 };
 use crate::{
     Result, TrainError,
@@ -131,8 +136,7 @@ impl Trainer {
             }
         });
         let mut optimiser = Optimiser::new(config.optim);
-        let mut average =
-            (config.ema > 0.0).then(|| Average::new(cpu, &mut decoder, config.ema));
+        let mut average = (config.ema > 0.0).then(|| Average::new(cpu, &mut decoder, config.ema));
         let resumed_at = loaded.as_ref().map(|l| l.state.step);
         let state = match loaded {
             Some(mut loaded) => {
@@ -162,7 +166,7 @@ impl Trainer {
             metrics: Lines::open(&run.file("metrics.jsonl"), state.step)?,
             samples: Lines::open(&run.file("samples.jsonl"), state.step)?,
             writer: Writer::new(run.checkpoints(), files, config.save.keep),
-            ops_per_token: estimate::ops_per_token(&model, loader.seq_len()),
+            ops_per_token: estimate::ops_per_token(&model, config.seq_len),
             roof: config.log_roof.then(|| estimate::roof(cpu, config.format)),
             config,
             run,
@@ -274,7 +278,8 @@ impl Trainer {
             self.state.best = Some(Best { step: record.step, val_bpb });
         }
         let model = averaged.unwrap_or_else(|| self.decoder.clone());
-        for sample in sample::samples(&self.cpu, model, &self.text, &self.config.eval, record.step) {
+        for sample in sample::samples(&self.cpu, model, &self.text, &self.config.eval, record.step)
+        {
             self.samples.write(&sample.to_json())?;
             let sample::Sample { step, prompt, text } = sample;
             on_event(Event::Sample { step, prompt, text });
@@ -285,7 +290,8 @@ impl Trainer {
     /// Of the running model, or of `other`; `None` without validation data.
     fn bits_per_byte(&mut self, other: Option<&Decoder>) -> Result<Option<f64>> {
         let decoder = other.unwrap_or(&self.decoder);
-        let limit = if self.config.eval.batches == 0 { usize::MAX } else { self.config.eval.batches };
+        let limit =
+            if self.config.eval.batches == 0 { usize::MAX } else { self.config.eval.batches };
         let (mut nll, mut bytes) = (0.0, 0);
         for rows in self.loader.validation().take(limit) {
             let rows = rows?;

@@ -63,7 +63,9 @@ impl Muon {
         buffer.resize(n * k, 0.0);
         let mut direction = vec![0.0; n * k];
         for_parts(cpu, 1, buffer, |range, m| {
-            m.iter_mut().zip(&gradient[range]).for_each(|(m, g)| *m += (1.0 - mu) * (scale * g - *m));
+            m.iter_mut()
+                .zip(&gradient[range])
+                .for_each(|(m, g)| *m += (1.0 - mu) * (scale * g - *m));
         });
         let buffer = &*buffer;
         for_parts(cpu, 1, &mut direction, |range, d| {

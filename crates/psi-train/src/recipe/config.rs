@@ -15,8 +15,8 @@ use crate::{
 /// Everything that decides a run beside the model, its tokenizer and the data themselves.
 #[derive(Clone, Debug)]
 pub(crate) struct RunConfig {
-    pub(crate) seed: u64,
     pub(crate) steps: u64,
+    pub(crate) seq_len: usize,
     /// Micro-batches per step.
     pub(crate) accumulation: usize,
     pub(crate) method: Method,
@@ -79,14 +79,17 @@ pub(crate) fn data_config(settings: &mut Settings) -> Result<DataConfig> {
     }
     let mut table = Table::new();
     for key in KEYS {
-        if let (Some(name), Some(setting)) = (key.name.strip_prefix("data."), settings.get(key.name))
+        if let (Some(name), Some(setting)) =
+            (key.name.strip_prefix("data."), settings.get(key.name))
         {
             table.insert(name.to_owned(), setting.value.clone());
         }
     }
     Value::Table(table).try_into().map_err(|e: toml::de::Error| {
         let error = settings.refuse("data", e.message().trim().to_owned());
-        error.with_hint("a source has path, and may have name, weight, format, column, split_at, keep_cr")
+        error.with_hint(
+            "a source has path, and may have name, weight, format, column, split_at, keep_cr",
+        )
     })
 }
 
@@ -113,8 +116,8 @@ impl RunConfig {
         check_ranges(s)?;
         let seed = s.count("run.seed") as u64;
         Ok(Self {
-            seed,
             steps,
+            seq_len: s.count("data.seq_len"),
             accumulation: s.count("train.batch_tokens")
                 / (s.count("data.seq_len") * s.count("data.batch_rows")),
             method: Method::read(s)?,
@@ -202,16 +205,22 @@ fn derive_rates(settings: &mut Settings, model: &Config) {
 /// Refuses numbers outside what their formulas mean.
 fn check_ranges(s: &Settings) -> Result<()> {
     let from_zero = [
-        "optim.lr", "optim.muon_lr", "optim.weight_decay", "optim.clip", "train.z_loss", "guard.z",
-        "guard.max_loss", "model.init_gain", "model.init_embed", "lora.alpha",
+        "optim.lr",
+        "optim.muon_lr",
+        "optim.weight_decay",
+        "optim.clip",
+        "train.z_loss",
+        "guard.z",
+        "guard.max_loss",
+        "model.init_gain",
+        "model.init_embed",
+        "lora.alpha",
     ];
     let below_one = ["optim.momentum", "optim.beta1", "optim.beta2", "train.ema"];
     let up_to_one = ["schedule.decay", "schedule.floor", "data.validation_fraction"];
     let check = |names: &[&str], fits: &dyn Fn(f64) -> bool, range: &str| {
         let bad = names.iter().find(|name| !fits(s.number(name)));
-        bad.map_or(Ok(()), |name| {
-            Err(s.refuse(name, format!("{} is not {range}", s.number(name))))
-        })
+        bad.map_or(Ok(()), |name| Err(s.refuse(name, format!("{} is not {range}", s.number(name)))))
     };
     check(&from_zero, &|x| x >= 0.0, "0 or more")?;
     check(&below_one, &|x| (0.0..1.0).contains(&x), "from 0 to below 1")?;

@@ -70,8 +70,8 @@ pub(crate) fn steps(checkpoints: &Path) -> Result<Vec<u64>> {
     let mut steps = Vec::new();
     for entry in fs::read_dir(checkpoints).map_err(fail)? {
         let name = entry.map_err(fail)?.file_name();
-        let number = name.to_str().and_then(|n| n.strip_prefix("step-")).map(str::parse);
-        steps.extend(number.and_then(std::result::Result::ok));
+        let number = name.to_str().and_then(|n| n.strip_prefix("step-"));
+        steps.extend(number.and_then(|n| n.parse::<u64>().ok()));
     }
     steps.sort_unstable();
     Ok(steps)

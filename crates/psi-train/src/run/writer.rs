@@ -45,7 +45,8 @@ impl Writer {
     /// Starts writing; waits first for the one before, whose failure is returned here.
     pub(crate) fn start(&mut self, mut snapshot: Snapshot) -> Result<()> {
         self.wait()?;
-        let (checkpoints, text, keep) = (self.checkpoints.clone(), Arc::clone(&self.text), self.keep);
+        let (checkpoints, text, keep) =
+            (self.checkpoints.clone(), Arc::clone(&self.text), self.keep);
         let best = snapshot.state.best.map(|b| b.step);
         let job = move || {
             let path = checkpoint::write(&checkpoints, &mut snapshot, &text)?;
@@ -53,7 +54,8 @@ impl Writer {
             Ok(path)
         };
         let thread = std::thread::Builder::new().name("psi-checkpoint".into()).spawn(job);
-        let thread = thread.map_err(|e| TrainError::io(&self.checkpoints, "starting a thread for", e))?;
+        let thread =
+            thread.map_err(|e| TrainError::io(&self.checkpoints, "starting a thread for", e))?;
         self.running = Some(thread);
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use psi_kernels::{Cpu, Format, roof};
 use psi_model::Config;
 
-use super::prepare::{self, Environment};
+use super::prepare::{self, Environment, Plan};
 use crate::{
     Result,
     recipe::{RunConfig, Settings},
@@ -43,7 +43,7 @@ const ASSUMED_SHARE: f64 = 0.5;
 /// # Errors
 /// As [`super::train`], up to the point where it would begin.
 pub fn dry_run(settings: Settings, environment: &Environment<'_>) -> Result<Estimate> {
-    let (settings, model, config, micro_tokens) = prepare::plan(settings, environment)?;
+    let Plan { settings, model, config, micro_tokens } = prepare::plan(settings, environment)?;
     let n_params = model.n_params();
     let n_trained = trained(&config, &model);
     let seq_len = settings.count("data.seq_len");

@@ -8,7 +8,7 @@ use psi_tensor::{Linear, Lora, ParamId, Weight};
 
 use super::{
     init::{Init, normals},
-    parameters::{adapter_name, for_each_trained},
+    parameters::for_each_trained,
 };
 use crate::{Result, TrainError, recipe::Settings, run::Loaded};
 
@@ -218,9 +218,4 @@ pub(crate) fn merge(cpu: &Cpu, decoder: &mut Decoder) {
 pub(crate) fn peft_name(hf_name: &str, part: &str) -> String {
     let stem = hf_name.strip_suffix(".weight").unwrap_or(hf_name);
     format!("base_model.model.{stem}.{part}.weight")
-}
-
-/// psi's name of a part of an adapter.
-pub(crate) fn own_name(id: TensorId, part: &str) -> String {
-    adapter_name(id, part)
 }

@@ -43,7 +43,12 @@ pub(crate) fn samples(
     let mut engine = Engine::new(cpu, model, options);
     let params = GenerateParams {
         max_tokens: config.sample_tokens,
-        sampling: SamplingParams { temperature: 0.8, top_p: 0.95, seed: step, ..SamplingParams::default() },
+        sampling: SamplingParams {
+            temperature: 0.8,
+            top_p: 0.95,
+            seed: step,
+            ..SamplingParams::default()
+        },
         stop_tokens: text.eos(),
         ..GenerateParams::default()
     };

@@ -30,9 +30,8 @@ impl Schedule {
             return step as f64 / self.warmup as f64;
         }
         // From 0 after the warm-up to 1 at the last step.
-        let after = |first: u64| {
-            (step - first) as f64 / (self.steps.saturating_sub(first)).max(1) as f64
-        };
+        let after =
+            |first: u64| (step - first) as f64 / (self.steps.saturating_sub(first)).max(1) as f64;
         let down = match self.course {
             Course::Constant => 0.0,
             Course::Linear => after(self.warmup),
