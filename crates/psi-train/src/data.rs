@@ -19,14 +19,20 @@ mod mix;
 mod prepare;
 mod read;
 mod report;
+mod rows;
 mod shard;
 mod source;
+mod tokenizer;
+mod validation;
 
-pub use config::{DataConfig, Format, Overlong, Packing, SourceConfig};
+pub use config::{DataConfig, Format, Overlong, Packing, SourceConfig, Turns};
 pub use error::{BadRow, DataError};
-pub use loader::{Loader, Position, Rows, Validation};
+pub use loader::{Loader, Position};
 pub use prepare::{Progress, Resources};
 pub use report::{Report, SourceReport};
+pub use rows::Rows;
+pub use tokenizer::train_tokenizer;
+pub use validation::Validation;
 
 /// A target that no loss falls on.
 pub const NO_TARGET: u32 = u32::MAX;

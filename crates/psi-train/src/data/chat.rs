@@ -9,6 +9,7 @@ use std::ops::Range;
 use psi_tokenizer::{ChatTemplate, Tokenizer};
 use serde_json::{Map, Value, json};
 
+use super::config::Turns;
 use super::encode::TRAINED;
 
 /// A conversation in the form chat templates take.
@@ -130,40 +131,46 @@ fn check_calls(calls: &Value) -> Result<Vec<Value>, String> {
     list.iter().enumerate().map(check).collect()
 }
 
-/// Renders a conversation and finds the assistant's turns in it.
+/// Renders a conversation and finds the assistant's turns in it: all in one text, or the conversation
+/// up to each turn in a text of its own.
 pub(crate) fn render(
     conversation: &Conversation,
     template: &ChatTemplate,
     vars: &Map<String, Value>,
-) -> Result<Rendered, String> {
+    turns: Turns,
+) -> Result<Vec<Rendered>, String> {
     let Conversation { messages, tools } = conversation;
     let part = |n: usize, prompt: bool| {
         let messages = Value::Array(messages[..n].to_vec());
         template.render(&messages, tools.as_ref(), prompt, vars).map_err(|e| e.to_string())
     };
-    let text = part(messages.len(), false)?;
-    let mut spans: Vec<Range<usize>> = Vec::new();
-    for (i, _) in messages.iter().enumerate().filter(|(_, m)| is_assistant(m)) {
+    let turn = |i: usize| {
         // A turn that goes on after another of the assistant's has no prompt of its own.
         let continues = i > 0 && is_assistant(&messages[i - 1]);
-        let start = part(i, !continues)?;
-        let end = if i + 1 == messages.len() { text.clone() } else { part(i + 1, false)? };
-        if !text.starts_with(&end) || !end.starts_with(&start) {
-            return Err(rewrites(i));
+        let (start, end) = (part(i, !continues)?, part(i + 1, false)?);
+        if !end.starts_with(&start) {
+            return Err(format!("the chat template does not put its prompt before messages[{i}]"));
         }
-        match spans.last_mut() {
-            Some(last) if continues && last.end == start.len() => last.end = end.len(),
-            _ => spans.push(start.len()..end.len()),
-        }
+        Ok(Rendered { spans: vec![start.len()..end.len()], text: end })
+    };
+    let assistant = (0..messages.len()).filter(|&i| is_assistant(&messages[i]));
+    let each = assistant.map(turn).collect::<Result<Vec<_>, String>>()?;
+    if turns == Turns::Each {
+        return Ok(each);
     }
-    Ok(Rendered { text, spans })
-}
-
-fn rewrites(i: usize) -> String {
-    format!(
-        "the chat template renders messages[{i}] otherwise when more follows, so that what the \
-         assistant wrote cannot be told apart"
-    )
+    let text = match each.last() {
+        Some(last) if messages.last().is_some_and(is_assistant) => last.text.clone(),
+        _ => part(messages.len(), false)?,
+    };
+    if let Some(i) = each.iter().position(|one| !text.starts_with(&one.text)) {
+        return Err(format!(
+            "the chat template renders turn {} of the assistant otherwise when more follows \
+             (data.turns = \"each\" learns each turn by itself)",
+            i + 1
+        ));
+    }
+    let spans = each.into_iter().flat_map(|one| one.spans).collect();
+    Ok(vec![Rendered { text, spans }])
 }
 
 /// The tokens of a rendered conversation, [`TRAINED`] on the assistant's up to the token that ends its
@@ -182,7 +189,7 @@ pub(crate) fn tokenize(rendered: &Rendered, tokenizer: &Tokenizer) -> Result<Vec
         let piece = tokenizer.encode(&text[done..end], false, true);
         let ends = |id: &u32| tokenizer.end_of_generation().contains(id);
         // What the template puts after the end of a turn, a line break mostly, is not the assistant's.
-        let n_trained = match piece.iter().rposition(|id| ends(id)) {
+        let n_trained = match piece.iter().rposition(ends) {
             _ if !trained => 0,
             Some(last) => last + 1,
             None => piece.len(),

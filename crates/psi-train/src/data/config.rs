@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::error::{DataError, Result};
+
 /// Where the training data comes from and how it becomes rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -23,6 +25,8 @@ pub struct DataConfig {
     pub attend_across_documents: bool,
     /// [`Packing::Whole`]: what becomes of a document that is longer than a row.
     pub overlong: Overlong,
+    /// Whether a conversation is learned as a whole or turn by turn.
+    pub turns: Turns,
     /// The special token after each text document (default: `<|endoftext|>`, else the tokenizer's EOS).
     pub end_token: Option<String>,
     /// Variables for the chat template besides the conversation (`enable_thinking`, `strftime_now`).
@@ -44,10 +48,56 @@ impl Default for DataConfig {
             packing: Packing::Stream,
             attend_across_documents: true,
             overlong: Overlong::Refuse,
+            turns: Turns::Together,
             end_token: None,
             template_vars: Map::new(),
             max_bad_rows: 0,
             max_document_mb: 64,
+        }
+    }
+}
+
+impl DataConfig {
+    /// Longest document in bytes.
+    pub(crate) fn max_document_bytes(&self) -> usize {
+        usize::try_from(self.max_document_mb.saturating_mul(1_000_000)).unwrap_or(usize::MAX)
+    }
+
+    /// Refuses a configuration that cannot work whatever the files hold.
+    pub(crate) fn check(&self) -> Result<()> {
+        let fraction = self.validation_fraction;
+        if self.sources.is_empty() {
+            return Err(DataError::config("sources", "nothing to train on")
+                .with_hint("name at least one file, folder or pattern"));
+        }
+        if self.seq_len == 0 || self.batch_rows == 0 {
+            let key = if self.seq_len == 0 { "seq_len" } else { "batch_rows" };
+            return Err(DataError::config(key, "must be at least 1"));
+        }
+        if !(0.0..1.0).contains(&fraction) {
+            let why = format!("{fraction} is not a fraction from 0 to below 1");
+            return Err(DataError::config("validation_fraction", why));
+        }
+        if fraction > 0.0 && !self.validation.is_empty() {
+            return Err(DataError::config("validation_fraction", "data.validation is set too")
+                .with_hint("set one of the two"));
+        }
+        let n_weights = self.sources.iter().filter(|s| s.weight.is_some()).count();
+        if n_weights != 0 && n_weights != self.sources.len() {
+            return Err(DataError::config(
+                "sources.weight",
+                "set for some sources and not for others",
+            )
+            .with_hint("set it for all or for none"));
+        }
+        let usable = |w: f64| w.is_finite() && w > 0.0;
+        match self.sources.iter().find(|s| !s.weight.is_none_or(usable)) {
+            None => Ok(()),
+            Some(s) => {
+                let why = format!("{}: must be a number above 0", s.name());
+                Err(DataError::config("sources.weight", why)
+                    .with_hint("remove a source to leave it out"))
+            }
         }
     }
 }
@@ -129,4 +179,15 @@ pub enum Overlong {
     Refuse,
     /// It is left out, and counted in the report.
     Drop,
+}
+
+/// How the turns of a conversation are learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Turns {
+    /// All in one document. The chat template must leave a turn as it was when more follows.
+    Together,
+    /// The conversation up to each turn in a document of its own, as the model will see it: right for
+    /// templates that take the reasoning out of earlier turns, at the price of longer data.
+    Each,
 }

@@ -2,9 +2,9 @@
 
 use psi_store::ContentHash;
 use psi_tokenizer::{ChatTemplate, TokenId, Tokenizer};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::chat;
+use super::chat::{self, Conversation, Rendered};
 use super::config::DataConfig;
 use super::error::{DataError, Result};
 use super::read::{Body, Row};
@@ -24,21 +24,31 @@ pub(crate) struct Document {
     pub(crate) is_chat: bool,
 }
 
-/// What turns rows into documents; shared by threads.
-#[derive(Debug)]
-pub(crate) struct Encoder<'a> {
-    pub(crate) tokenizer: &'a Tokenizer,
-    pub(crate) template: Option<&'a ChatTemplate>,
-    pub(crate) template_vars: &'a Map<String, Value>,
-    pub(crate) column: &'a str,
-    pub(crate) end: TokenId,
+/// What a row says, before it is tokenised.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Content {
+    Text(String),
+    Chat {
+        /// Several if each turn is learned by itself.
+        rendered: Vec<Rendered>,
+        /// The conversation in one form, whatever the template makes of it.
+        canonical: String,
+    },
 }
 
-impl Encoder<'_> {
-    /// The document of a row, or why there is none.
-    pub(crate) fn encode(&self, row: Row) -> std::result::Result<Document, String> {
+/// What reads the content of rows; shared by threads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Contents<'a> {
+    pub(crate) column: &'a str,
+    pub(crate) template: Option<&'a ChatTemplate>,
+    pub(crate) config: &'a DataConfig,
+}
+
+impl Contents<'_> {
+    /// The content of a row, or why it has none.
+    pub(crate) fn of(&self, row: Row) -> std::result::Result<Content, String> {
         match row.body {
-            Body::Text(bytes) => self.text(&utf8(bytes)?),
+            Body::Text(bytes) => text(utf8(bytes)?),
             Body::Json(bytes) => {
                 let value = serde_json::from_slice(&bytes).map_err(|e| not_json(&bytes, &e))?;
                 self.record(&value)
@@ -49,16 +59,15 @@ impl Encoder<'_> {
     }
 
     /// An object with a text or a conversation.
-    fn record(&self, value: &Value) -> std::result::Result<Document, String> {
+    fn record(&self, value: &Value) -> std::result::Result<Content, String> {
         let Value::Object(object) = value else {
             return Err(format!("expected an object, found {}", kind(value)));
         };
         if let Some(messages) = object.get("messages") {
-            let tools = object.get("tools").filter(|t| !t.is_null());
-            return self.conversation(messages, tools);
+            return self.chat(messages, object.get("tools").filter(|t| !t.is_null()));
         }
         match object.get(self.column) {
-            Some(Value::String(text)) => self.text(text),
+            Some(Value::String(content)) => text(content.clone()),
             Some(other) => Err(format!("'{}' is {}, not a text", self.column, kind(other))),
             None => {
                 let keys: Vec<&str> = object.keys().take(8).map(String::as_str).collect();
@@ -68,39 +77,66 @@ impl Encoder<'_> {
         }
     }
 
-    /// A text is trained on from its first token to the end token after it.
-    fn text(&self, text: &str) -> std::result::Result<Document, String> {
-        if text.trim().is_empty() {
-            return Err("the text is empty".to_owned());
-        }
-        let start = self.tokenizer.prefix_ids().iter().copied();
-        let ids = self.tokenizer.encode(text, false, false);
-        let tokens = start.chain(ids).chain([self.end]).map(|id| id | TRAINED).collect();
-        Ok(Document {
-            tokens,
-            bytes: text.len() as u64,
-            hash: short_hash(text.as_bytes()),
-            is_chat: false,
-        })
-    }
-
-    fn conversation(
+    fn chat(
         &self,
         messages: &Value,
         tools: Option<&Value>,
-    ) -> std::result::Result<Document, String> {
+    ) -> std::result::Result<Content, String> {
         let Some(template) = self.template else {
             return Err("a conversation, but the tokenizer has no chat template".to_owned());
         };
-        let conversation = chat::Conversation::check(messages, tools)?;
-        let rendered = chat::render(&conversation, template, self.template_vars)?;
-        let tokens = chat::tokenize(&rendered, self.tokenizer)?;
-        Ok(Document {
-            tokens,
-            bytes: rendered.text.len() as u64,
-            hash: short_hash(conversation.canonical().as_bytes()),
-            is_chat: true,
-        })
+        let conversation = Conversation::check(messages, tools)?;
+        let vars = &self.config.template_vars;
+        let rendered = chat::render(&conversation, template, vars, self.config.turns)?;
+        Ok(Content::Chat { rendered, canonical: conversation.canonical() })
+    }
+}
+
+/// A text that says something.
+fn text(text: String) -> std::result::Result<Content, String> {
+    if text.trim().is_empty() {
+        Err("the text is empty".to_owned())
+    } else {
+        Ok(Content::Text(text))
+    }
+}
+
+/// What turns rows into documents; shared by threads.
+#[derive(Debug)]
+pub(crate) struct Encoder<'a> {
+    pub(crate) contents: Contents<'a>,
+    pub(crate) tokenizer: &'a Tokenizer,
+    /// Follows each text.
+    pub(crate) end: TokenId,
+}
+
+impl Encoder<'_> {
+    /// The documents of a row, or why there is none.
+    pub(crate) fn encode(&self, row: Row) -> std::result::Result<Vec<Document>, String> {
+        match self.contents.of(row)? {
+            Content::Text(text) => Ok(vec![self.text(&text)]),
+            Content::Chat { rendered, canonical } => {
+                let hash = short_hash(canonical.as_bytes());
+                rendered.iter().map(|one| self.chat(one, hash)).collect()
+            }
+        }
+    }
+
+    /// A text is trained on from its first token to the end token after it.
+    fn text(&self, text: &str) -> Document {
+        let start = self.tokenizer.prefix_ids().iter().copied();
+        let ids = self.tokenizer.encode(text, false, false);
+        Document {
+            tokens: start.chain(ids).chain([self.end]).map(|id| id | TRAINED).collect(),
+            bytes: text.len() as u64,
+            hash: short_hash(text.as_bytes()),
+            is_chat: false,
+        }
+    }
+
+    fn chat(&self, rendered: &Rendered, hash: u64) -> std::result::Result<Document, String> {
+        let tokens = chat::tokenize(rendered, self.tokenizer)?;
+        Ok(Document { tokens, bytes: rendered.text.len() as u64, hash, is_chat: true })
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use psi_store::StoreError;
+use psi_tokenizer::TokenizerError;
 use serde::{Deserialize, Serialize};
 
 /// `Result` with a [`DataError`].
@@ -69,6 +70,8 @@ pub enum DataError {
     Position(String),
     /// A file could not be read or written.
     Store(StoreError),
+    /// A tokenizer could not be trained.
+    Tokenizer(TokenizerError),
 }
 
 impl DataError {
@@ -113,6 +116,7 @@ impl DataError {
                 Some("resume with the data the run was started with, or start a new run".into())
             }
             Self::Store(e) => e.hint(),
+            Self::Tokenizer(e) => e.hint().map(str::to_owned),
         }
     }
 }
@@ -128,6 +132,7 @@ impl fmt::Display for DataError {
             }
             Self::Position(why) => write!(f, "the saved position does not fit the data: {why}"),
             Self::Store(e) => e.fmt(f),
+            Self::Tokenizer(e) => e.fmt(f),
         }
     }
 }
@@ -137,6 +142,7 @@ impl Error for DataError {
         match self {
             Self::File { source: Some(source), .. } => Some(source.as_ref()),
             Self::Store(e) => e.source(),
+            Self::Tokenizer(e) => e.source(),
             _ => None,
         }
     }
@@ -145,5 +151,11 @@ impl Error for DataError {
 impl From<StoreError> for DataError {
     fn from(e: StoreError) -> Self {
         Self::Store(e)
+    }
+}
+
+impl From<TokenizerError> for DataError {
+    fn from(e: TokenizerError) -> Self {
+        Self::Tokenizer(e)
     }
 }

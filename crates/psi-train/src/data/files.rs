@@ -59,6 +59,11 @@ pub(crate) fn find(source: &SourceConfig) -> Result<Files> {
     Ok(files)
 }
 
+/// Bytes on disk; a file that cannot be asked is found out when it is read.
+pub(crate) fn size(files: &[DataFile]) -> u64 {
+    files.iter().filter_map(|f| f.path.metadata().ok()).map(|m| m.len()).sum()
+}
+
 /// Adds everything under `dir`; hidden entries and links to folders stay out, as they would be
 /// surprising or endless.
 fn folder(dir: &Path, source: &SourceConfig, files: &mut Files) -> Result<()> {

@@ -6,34 +6,14 @@ use psi_store::Hasher;
 use psi_tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
 
-use super::NO_TARGET;
 use super::config::{DataConfig, Packing, SourceConfig};
-use super::encode::TRAINED;
 use super::error::{DataError, Result};
 use super::mix::pick;
 use super::prepare::{Progress, Resources, prepare};
 use super::report::Report;
+use super::rows::{Rows, best_fit};
 use super::source::Source;
-
-/// A micro-batch: up to `batch_rows * seq_len` positions.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rows {
-    /// The model's input.
-    pub tokens: Vec<u32>,
-    /// What each position should predict; [`NO_TARGET`] where no loss falls.
-    pub targets: Vec<u32>,
-    /// Lengths of independent sequences, in order; they add up to `tokens.len()`.
-    pub segments: Vec<usize>,
-    /// Bytes of text behind the targets, for bits per byte. Special tokens have none.
-    pub bytes: u64,
-}
-
-impl Rows {
-    /// Number of positions that a loss falls on.
-    pub fn n_targets(&self) -> usize {
-        self.targets.iter().filter(|&&t| t != NO_TARGET).count()
-    }
-}
+use super::validation::Validation;
 
 /// Where a loader is; part of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +68,7 @@ impl Loader {
         seed: u64,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Self> {
-        check(config)?;
+        config.check()?;
         let mut open = |list: &[SourceConfig], held_out: &BTreeSet<u64>, config: &DataConfig| {
             let one = |(i, source): (u64, &SourceConfig)| {
                 let prepared = prepare(source, config, with, progress)?;
@@ -127,7 +107,7 @@ impl Loader {
                 Packing::Whole => self.packed_row(&mut rows)?,
             }
         }
-        rows.bytes = rows.targets.iter().map(|&t| self.bytes_of(t)).sum();
+        self.count_bytes(&mut rows);
         Ok(rows)
     }
 
@@ -155,7 +135,7 @@ impl Loader {
                 .sources
                 .iter()
                 .zip(&self.sources)
-                .all(|(p, s)| p.next <= s.n_train() as u64)
+                .all(|(p, s)| p.next <= s.train.len() as u64)
             && position.pending.iter().all(known)
             && position.current.iter().all(|(d, at)| known(d) && *at < self.entry(*d).len());
         if !fits {
@@ -167,11 +147,11 @@ impl Loader {
 
     /// The validation rows, the same ones each time.
     pub fn validation(&self) -> Validation<'_> {
-        let set_aside = self.sources.iter().map(|s| (s, s.validation.clone()));
-        let separate = self.validation.iter().map(|s| (s, (0..s.n_documents() as u32).collect()));
+        let set_aside = self.sources.iter().map(|s| (s, &s.validation));
+        let separate = self.validation.iter().map(|s| (s, &s.train));
         let documents = set_aside.chain(separate);
-        let documents = documents.flat_map(|(s, list)| list.into_iter().map(move |d| (s, d)));
-        Validation { loader: self, documents: documents.collect(), next: 0, at: 0 }
+        let documents = documents.flat_map(|(s, list)| list.iter().map(move |&d| (s, d)));
+        Validation::new(self, documents.collect())
     }
 
     /// What the sources hold.
@@ -185,7 +165,7 @@ impl Loader {
     /// How often each source has been read, in epochs.
     pub fn epochs(&self) -> Vec<f64> {
         let one = |(p, s): (&SourcePosition, &Source)| {
-            p.epoch as f64 + p.next as f64 / s.n_train() as f64
+            p.epoch as f64 + p.next as f64 / s.train.len() as f64
         };
         self.state.sources.iter().zip(&self.sources).map(one).collect()
     }
@@ -195,8 +175,14 @@ impl Loader {
         self.sources.iter().map(|s| s.train_tokens).sum()
     }
 
-    fn bytes_of(&self, target: u32) -> u64 {
-        self.byte_lens.get(target as usize).map_or(0, |&n| u64::from(n))
+    pub(crate) fn config(&self) -> &DataConfig {
+        &self.config
+    }
+
+    /// Sets the bytes of text behind the targets.
+    pub(crate) fn count_bytes(&self, rows: &mut Rows) {
+        let len = |&t: &u32| self.byte_lens.get(t as usize).map_or(0, |&n| u64::from(n));
+        rows.bytes = rows.targets.iter().map(len).sum();
     }
 
     fn entry(&self, d: Drawn) -> super::shard::Entry {
@@ -208,7 +194,7 @@ impl Loader {
         let drawn: Vec<u64> = self.state.sources.iter().map(|s| s.drawn).collect();
         let i = pick(&self.weights, &drawn);
         let (source, at) = (&mut self.sources[i], &mut self.state.sources[i]);
-        if at.next == source.n_train() as u64 {
+        if at.next == source.train.len() as u64 {
             (at.epoch, at.next) = (at.epoch + 1, 0);
         }
         let document = source.document(at.epoch, at.next);
@@ -239,7 +225,7 @@ impl Loader {
         if let Some((_, at)) = &mut self.state.current {
             *at -= 1; // the last target is the next row's first input
         }
-        push_stream(rows, &tokens, &ends, self.config.attend_across_documents);
+        rows.push_stream(&tokens, &ends, self.config.attend_across_documents);
         Ok(())
     }
 
@@ -257,7 +243,7 @@ impl Loader {
             let source = &self.sources[source as usize];
             let mut tokens = Vec::new();
             source.read(source.entry(document).tokens, &mut tokens)?;
-            push_whole(rows, &tokens);
+            rows.push_whole(&tokens);
         }
         let mut i = 0;
         self.state.pending.retain(|_| {
@@ -268,175 +254,10 @@ impl Loader {
     }
 }
 
-/// Which of the sequences of these lengths share a row of `capacity`: the first, then, as long as one
-/// fits, the longest that does (the first of equals). In the order of choice.
-fn best_fit(lens: &[usize], capacity: usize) -> Vec<usize> {
-    let mut chosen = vec![0];
-    let mut free = capacity - lens[0];
-    loop {
-        let fits = |i: &usize| lens[*i] <= free && !chosen.contains(i);
-        let Some(best) = (0..lens.len()).filter(fits).min_by_key(|&i| free - lens[i]) else {
-            return chosen;
-        };
-        chosen.push(best);
-        free -= lens[best];
-    }
-}
-
-/// Appends a row that runs across documents; `ends` are the lengths after which one ends.
-fn push_stream(rows: &mut Rows, tokens: &[u32], ends: &[usize], across: bool) {
-    let n = tokens.len() - 1;
-    let first = rows.targets.len();
-    push_sequence(rows, tokens);
-    if across {
-        rows.segments.push(n);
-        return;
-    }
-    let mut start = 0;
-    for &end in ends.iter().filter(|&&end| end <= n) {
-        // The first token of a document does not follow from the one before it.
-        rows.targets[first + end - 1] = NO_TARGET;
-        rows.segments.push(end - start);
-        start = end;
-    }
-    if start < n {
-        rows.segments.push(n - start);
-    }
-}
-
-/// Appends a document as a segment of its own.
-fn push_whole(rows: &mut Rows, tokens: &[u32]) {
-    push_sequence(rows, tokens);
-    rows.segments.push(tokens.len() - 1);
-}
-
-/// Appends tokens as inputs, each with the one after it as its target if that is trained on.
-fn push_sequence(rows: &mut Rows, tokens: &[u32]) {
-    let (inputs, targets) = (&tokens[..tokens.len() - 1], &tokens[1..]);
-    rows.tokens.extend(inputs.iter().map(|t| t & !TRAINED));
-    let target = |&t: &u32| if t & TRAINED != 0 { t & !TRAINED } else { NO_TARGET };
-    rows.targets.extend(targets.iter().map(target));
-}
-
-/// Validation rows: every document in the order of the files, once.
-#[derive(Debug)]
-pub struct Validation<'a> {
-    loader: &'a Loader,
-    documents: Vec<(&'a Source, u32)>,
-    next: usize,
-    /// Tokens of the next document that are already inputs (stream).
-    at: usize,
-}
-
-impl Validation<'_> {
-    /// One row of a stream; shorter at the end of the data.
-    fn stream_row(&mut self, rows: &mut Rows) -> Result<()> {
-        let need = self.loader.config.seq_len + 1;
-        let (mut tokens, mut ends) = (Vec::with_capacity(need), Vec::new());
-        while let Some(&(source, document)) = self.documents.get(self.next) {
-            let all = source.entry(document).tokens;
-            let n = (all.len() - self.at).min(need - tokens.len());
-            let from = all.start + self.at;
-            source.read(from..from + n, &mut tokens)?;
-            self.at += n;
-            let ended = self.at == all.len();
-            if ended {
-                ends.push(tokens.len());
-            }
-            if tokens.len() == need {
-                self.at -= 1;
-                break;
-            }
-            (self.next, self.at) = (self.next + 1, 0);
-        }
-        if tokens.len() > 1 {
-            push_stream(rows, &tokens, &ends, self.loader.config.attend_across_documents);
-        }
-        Ok(())
-    }
-
-    /// One row of whole documents, in order.
-    fn packed_row(&mut self, rows: &mut Rows) -> Result<()> {
-        let mut free = self.loader.config.seq_len;
-        while let Some(&(source, document)) = self.documents.get(self.next) {
-            let entry = source.entry(document);
-            if entry.len() - 1 > free {
-                // A longer one was refused or dropped when the loader was opened.
-                if entry.len() - 1 > self.loader.config.seq_len {
-                    self.next += 1;
-                    continue;
-                }
-                break;
-            }
-            let mut tokens = Vec::new();
-            free -= entry.len() - 1;
-            source.read(entry.tokens, &mut tokens)?;
-            push_whole(rows, &tokens);
-            self.next += 1;
-        }
-        Ok(())
-    }
-}
-
-impl Iterator for Validation<'_> {
-    type Item = Result<Rows>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut rows = Rows::default();
-        for _ in 0..self.loader.config.batch_rows {
-            let result = match self.loader.config.packing {
-                Packing::Stream => self.stream_row(&mut rows),
-                Packing::Whole => self.packed_row(&mut rows),
-            };
-            if let Err(e) = result {
-                self.next = self.documents.len();
-                return Some(Err(e));
-            }
-        }
-        rows.bytes = rows.targets.iter().map(|&t| self.loader.bytes_of(t)).sum();
-        (!rows.tokens.is_empty()).then_some(Ok(rows))
-    }
-}
-
-/// Refuses a configuration that cannot work whatever the files hold.
-fn check(config: &DataConfig) -> Result<()> {
-    let fraction = config.validation_fraction;
-    if config.sources.is_empty() {
-        return Err(DataError::config("sources", "nothing to train on")
-            .with_hint("name at least one file, folder or pattern"));
-    }
-    if config.seq_len == 0 || config.batch_rows == 0 {
-        let key = if config.seq_len == 0 { "seq_len" } else { "batch_rows" };
-        return Err(DataError::config(key, "must be at least 1"));
-    }
-    if !(0.0..1.0).contains(&fraction) {
-        let why = format!("{fraction} is not a fraction from 0 to below 1");
-        return Err(DataError::config("validation_fraction", why));
-    }
-    if fraction > 0.0 && !config.validation.is_empty() {
-        return Err(DataError::config("validation_fraction", "data.validation is set too")
-            .with_hint("set one of the two"));
-    }
-    let n_weights = config.sources.iter().filter(|s| s.weight.is_some()).count();
-    if n_weights != 0 && n_weights != config.sources.len() {
-        return Err(DataError::config("sources.weight", "set for some sources and not for others")
-            .with_hint("set it for all or for none"));
-    }
-    let usable = |w: f64| w.is_finite() && w > 0.0;
-    match config.sources.iter().find(|s| !s.weight.is_none_or(usable)) {
-        None => Ok(()),
-        Some(s) => {
-            let why = format!("{}: must be a number above 0", s.name());
-            Err(DataError::config("sources.weight", why)
-                .with_hint("remove a source to leave it out"))
-        }
-    }
-}
-
 /// Refuses sources that leave nothing to train on or nothing to evaluate.
 fn check_documents(config: &DataConfig, sources: &[Source]) -> Result<()> {
     for (source, made) in config.sources.iter().zip(sources) {
-        if made.n_train() == 0 {
+        if made.train.len() == 0 {
             let why = format!("{}: no documents to train on", source.name());
             return Err(DataError::config("sources", why)
                 .with_hint("`psi data inspect` shows what the files hold"));

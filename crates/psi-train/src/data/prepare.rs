@@ -10,7 +10,7 @@ use psi_store::{ContentHash, Hasher};
 use psi_tokenizer::{ChatTemplate, Tokenizer};
 
 use super::config::{DataConfig, SourceConfig};
-use super::encode::{Document, Encoder, end_token};
+use super::encode::{Contents, Document, Encoder, TRAINED, end_token};
 use super::error::{BadRow, DataError, Result};
 use super::files::{self, DataFile};
 use super::read::{self, ReadOptions, Row};
@@ -70,13 +70,9 @@ pub(crate) fn prepare(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Prepared> {
     let found = files::find(source)?;
-    let encoder = Encoder {
-        tokenizer: with.tokenizer,
-        template: with.template,
-        template_vars: &config.template_vars,
-        column: source.column(),
-        end: end_token(config, with.tokenizer)?,
-    };
+    let contents = Contents { column: source.column(), template: with.template, config };
+    let end = end_token(config, with.tokenizer)?;
+    let encoder = Encoder { contents, tokenizer: with.tokenizer, end };
     let key = key(source, config, &found.read, &encoder)?;
     fs::create_dir_all(with.cache).map_err(|e| DataError::io(with.cache, "creating", e))?;
     let path = with.cache.join(format!("{key}.tokens"));
@@ -108,9 +104,9 @@ fn key(
     add(&encoder.tokenizer.to_json());
     add(&format!("{:?} {:?}", encoder.tokenizer.prefix_ids(), encoder.tokenizer.special_tokens()));
     add(&encoder.end.to_string());
-    add(encoder.template.map_or("", ChatTemplate::source));
+    add(encoder.contents.template.map_or("", ChatTemplate::source));
     add(&serde_json::Value::Object(config.template_vars.clone()).to_string());
-    add(&config.max_document_mb.to_string());
+    add(&format!("{:?} {}", config.turns, config.max_document_mb));
     add(&format!("{:?} {:?} {}", source.column, source.split_at, source.keep_cr));
     for file in files {
         add(&format!("{:?} {:?} {}", file.format, file.compression, file.has_tabs()));
@@ -154,7 +150,7 @@ struct Job<'a> {
     n_threads: usize,
 }
 
-type Encoded = std::result::Result<Document, String>;
+type Encoded = std::result::Result<Vec<Document>, String>;
 
 /// Rows with their files.
 #[derive(Default)]
@@ -166,12 +162,10 @@ struct Batch {
 impl Job<'_> {
     fn write(&self, mut shard: ShardWriter, progress: &mut dyn FnMut(Progress<'_>)) -> Result<()> {
         let done = Arc::new(AtomicU64::new(0));
-        let total = self.files.iter().filter_map(|f| f.path.metadata().ok()).map(|m| m.len()).sum();
-        let megabyte = 1_000_000_u64;
-        let max_bytes = self.config.max_document_mb.saturating_mul(megabyte);
+        let total = files::size(self.files);
         let options = ReadOptions {
             source: self.source,
-            max_bytes: usize::try_from(max_bytes).unwrap_or(usize::MAX),
+            max_bytes: self.config.max_document_bytes(),
             progress: Arc::clone(&done),
         };
         let mut summary = Summary::default();
@@ -208,14 +202,16 @@ impl Job<'_> {
         batch.bytes = 0;
         let places: Vec<(u32, u64)> = rows.iter().map(|(file, row)| (*file, row.line)).collect();
         let encoded = self.encode(rows.into_iter().map(|(_, row)| row).collect());
-        for ((file, line), document) in places.into_iter().zip(encoded) {
-            match document {
-                Ok(document) => {
-                    summary.bytes += document.bytes;
-                    summary.conversations += u64::from(document.is_chat);
-                    let trained = |t: &&u32| **t & super::encode::TRAINED != 0;
-                    summary.trained_tokens += document.tokens.iter().filter(trained).count() as u64;
-                    shard.push(&document, file, line)?;
+        for ((file, line), documents) in places.into_iter().zip(encoded) {
+            match documents {
+                Ok(documents) => {
+                    for document in documents {
+                        summary.bytes += document.bytes;
+                        summary.conversations += u64::from(document.is_chat);
+                        let trained = document.tokens.iter().filter(|&t| t & TRAINED != 0).count();
+                        summary.trained_tokens += trained as u64;
+                        shard.push(&document, file, line)?;
+                    }
                 }
                 Err(reason) => {
                     summary.bad_rows += 1;

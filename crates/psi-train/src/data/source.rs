@@ -15,7 +15,7 @@ pub(crate) struct Source {
     name: String,
     prepared: Prepared,
     /// Documents to train on, in the order of the files.
-    train: Vec<u32>,
+    pub(crate) train: Vec<u32>,
     /// Documents set aside.
     pub(crate) validation: Vec<u32>,
     /// Documents left out of training because they are evaluated elsewhere.
@@ -105,11 +105,6 @@ impl Source {
     /// Appends tokens of the shard to `out`.
     pub(crate) fn read(&self, tokens: std::ops::Range<usize>, out: &mut Vec<u32>) -> Result<()> {
         self.prepared.shard.read(tokens, out)
-    }
-
-    /// Number of documents to train on.
-    pub(crate) fn n_train(&self) -> usize {
-        self.train.len()
     }
 
     /// Number of documents, trained on or not.
