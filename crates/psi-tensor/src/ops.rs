@@ -4,11 +4,13 @@ mod activate;
 mod add;
 mod attention;
 mod cross_entropy;
+mod dora;
 mod embed;
 mod gather;
 mod linear;
 mod moe;
 mod norm;
+mod recompute;
 mod rope;
 mod scale;
 mod softcap;
@@ -16,6 +18,7 @@ mod sum;
 mod z_loss;
 
 pub use moe::{ExpertPart, Routing};
+pub use recompute::{Part, Recompute};
 pub use rope::RopeTables;
 
 use crate::graph::{Tape, ValueId};

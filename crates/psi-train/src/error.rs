@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     fmt,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -100,9 +101,24 @@ impl TrainError {
         }
     }
 
-    /// Whether what the user gave is at fault, rather than the work itself.
+    /// Whether what the user gave is at fault, rather than the work itself or the disk.
     pub fn is_input(&self) -> bool {
-        !matches!(self, Self::Diverged { .. } | Self::Store(StoreError::Io { .. }))
+        let store = match self {
+            Self::Diverged { .. } => return false,
+            Self::Store(e)
+            | Self::Model(ModelError::Store(e))
+            | Self::Data(DataError::Store(e)) => e,
+            _ => return true,
+        };
+        let StoreError::Io { source, .. } = store else { return true };
+        matches!(
+            source.kind(),
+            ErrorKind::NotFound
+                | ErrorKind::NotADirectory
+                | ErrorKind::IsADirectory
+                | ErrorKind::PermissionDenied
+                | ErrorKind::InvalidData
+        )
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod checkpoint;
 mod lines;
+mod list;
 mod writer;
 
 use std::{
@@ -21,6 +22,7 @@ use std::{
 
 use psi_store::write_atomic;
 
+pub use self::list::{RunSummary, Status, list, metrics, settings, summarize};
 pub(crate) use self::{
     checkpoint::{Best, Loaded, State, VERSION, load, newest},
     lines::Lines,

@@ -71,6 +71,9 @@ pub fn train(
 ) -> Result<Finished> {
     let prepared = prepare::prepare(settings, environment, resume, on_event)?;
     let mut trainer = Trainer::new(environment.cpu, prepared)?;
+    if trainer.config.log_start && trainer.state.step == 0 {
+        trainer.write_start()?;
+    }
     on_event(Event::Started { step: trainer.state.step, steps: trainer.config.steps });
     let mut last_bpb = None;
     let mut saved = trainer.resumed_at;
@@ -116,6 +119,8 @@ struct Trainer {
     resumed_at: Option<u64>,
     metrics: Lines,
     samples: Lines,
+    /// The rows of every step, with `log.rows`.
+    rows: Option<Lines>,
     writer: Writer,
     /// Arithmetic per position of a training step.
     ops_per_token: f64,
@@ -162,9 +167,13 @@ impl Trainer {
         let files = Arc::new(text.files.clone());
         Ok(Self {
             cpu: Arc::clone(cpu),
-            workspace: Workspace::new(cpu, &decoder),
+            workspace: Workspace::new(cpu, &decoder, config.recompute),
             metrics: Lines::open(&run.file("metrics.jsonl"), state.step)?,
             samples: Lines::open(&run.file("samples.jsonl"), state.step)?,
+            rows: match config.log_rows {
+                true => Some(Lines::open(&run.file("rows.jsonl"), state.step)?),
+                false => None,
+            },
             writer: Writer::new(run.checkpoints(), files, config.save.keep),
             ops_per_token: estimate::ops_per_token(&model, config.seq_len),
             roof: config.log_roof.then(|| estimate::roof(cpu, config.format)),
@@ -201,6 +210,9 @@ impl Trainer {
             return Err(TrainError::run(self.run.path(), why)
                 .with_hint("raise train.batch_tokens, or look at `psi data inspect`"));
         }
+        if let Some(lines) = &mut self.rows {
+            batch.iter().try_for_each(|rows| lines.write(&export::rows_to_json(step, rows)))?;
+        }
         self.gradients.zero();
         let mut nll = 0.0;
         for rows in &batch {
@@ -214,6 +226,7 @@ impl Trainer {
         if skipped.is_none() {
             let (decoder, gradients) = (&mut self.decoder, &self.gradients);
             self.optimiser.step(&self.cpu, decoder, gradients, norm, factor);
+            method::refresh(&self.cpu, decoder, &self.config.method);
             if let Some(average) = &mut self.average {
                 average.update(&self.cpu, decoder, self.optimiser.steps());
             }
@@ -267,7 +280,7 @@ impl Trainer {
 
     /// Bits per byte of the validation data, and continuations of the prompts.
     fn evaluate(&mut self, record: &mut Record, on_event: &mut dyn FnMut(Event)) -> Result<()> {
-        let averaged = self.average.as_ref().map(|a| a.applied(&self.cpu, &self.decoder));
+        let averaged = self.averaged();
         record.val_bpb = self.bits_per_byte(None)?;
         if let Some(averaged) = &averaged {
             record.val_bpb_ema = self.bits_per_byte(Some(averaged))?;
@@ -285,6 +298,13 @@ impl Trainer {
             on_event(Event::Sample { step, prompt, text });
         }
         Ok(())
+    }
+
+    /// The model with the averaged weights, if they are averaged.
+    fn averaged(&self) -> Option<Decoder> {
+        let mut decoder = self.average.as_ref()?.applied(&self.cpu, &self.decoder);
+        method::refresh(&self.cpu, &mut decoder, &self.config.method);
+        Some(decoder)
     }
 
     /// Of the running model, or of `other`; `None` without validation data.
@@ -321,14 +341,18 @@ impl Trainer {
         })
     }
 
+    /// Writes the weights before the first step.
+    fn write_start(&self) -> Result<()> {
+        let parts = (&self.config.method, self.config.save.dtype);
+        let decoder = self.decoder.clone();
+        export::write_model(&self.cpu, &self.run.file("start"), decoder, parts, &self.text.files)
+    }
+
     /// Writes `model/` if the run is at its end.
     fn finish(self, val_bpb: Option<f64>) -> Result<Finished> {
         let mut model = None;
         if self.state.step >= self.config.steps {
-            let decoder = match &self.average {
-                Some(average) => average.applied(&self.cpu, &self.decoder),
-                None => self.decoder,
-            };
+            let decoder = self.averaged().unwrap_or_else(|| self.decoder.clone());
             let parts = (&self.config.method, self.config.save.dtype);
             model = Some(export::write(&self.cpu, &self.run, decoder, parts, &self.text.files)?);
         }

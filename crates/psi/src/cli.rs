@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Convert(Convert),
     /// Train a model: pre-training, fine-tuning, adapters, as a recipe says.
     Train(Train),
+    /// Training runs: list them, look at one, compare several.
+    Runs(Runs),
     /// Download a model from the Hugging Face Hub.
     Pull(Pull),
     /// The models in PSI_HOME.
@@ -247,6 +249,43 @@ pub(crate) struct Train {
     /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Runs {
+    #[command(subcommand)]
+    pub(crate) command: RunsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// The runs in PSI_HOME, or in a folder.
+    List {
+        /// The folder that holds them.
+        #[arg(value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// One run: how it stands, its settings with their origins.
+    Show {
+        /// A run folder, or the name of a run in PSI_HOME.
+        #[arg(value_name = "RUN")]
+        run: PathBuf,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Several runs side by side: results, and the settings in which they differ.
+    Compare {
+        /// Run folders, or names of runs in PSI_HOME.
+        #[arg(value_name = "RUN", num_args = 2..)]
+        runs: Vec<PathBuf>,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Args, Debug)]

@@ -24,6 +24,8 @@ pub(crate) struct RunConfig {
     pub(crate) format: Format,
     pub(crate) init: Init,
     pub(crate) loss: LossConfig,
+    /// Layers keep their inputs only.
+    pub(crate) recompute: bool,
     pub(crate) optim: OptimConfig,
     pub(crate) schedule: Schedule,
     /// Decay of the average of the weights; 0: none.
@@ -34,6 +36,8 @@ pub(crate) struct RunConfig {
     pub(crate) save: SaveConfig,
     pub(crate) log_every: u64,
     pub(crate) log_roof: bool,
+    pub(crate) log_start: bool,
+    pub(crate) log_rows: bool,
 }
 
 /// The recipe's `[eval]`.
@@ -130,6 +134,7 @@ impl RunConfig {
                 n_layers: model.n_layers,
             },
             loss: LossConfig { z_loss: s.number("train.z_loss") as f32 },
+            recompute: s.flag("train.recompute"),
             optim: optim(s, format),
             schedule: schedule(s, steps),
             ema: s.number("train.ema") as f32,
@@ -152,6 +157,8 @@ impl RunConfig {
             },
             log_every: s.count("log.every").max(1) as u64,
             log_roof: s.flag("log.roof"),
+            log_start: s.flag("log.start"),
+            log_rows: s.flag("log.rows"),
         })
     }
 }

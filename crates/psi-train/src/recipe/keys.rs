@@ -82,6 +82,7 @@ pub const KEYS: &[Key] = &[
 
     key("tokenizer.from", Kind::Text, Absent, "tokenizer.json or model folder; else that of model.from, else one is trained on the data."),
     key("tokenizer.vocab_size", Kind::Count, Is("4096"), "Tokens of a trained tokenizer."),
+    key("tokenizer.sample_mb", Kind::Count, Is("32"), "Megabytes of text that a tokenizer is trained on."),
     key("tokenizer.chat_template", Kind::Text, Absent, "File with the chat template; else the tokenizer's own, else ChatML."),
 
     key("data.sources", Kind::Tables, Is("[]"), "What is trained on: tables with path and, as needed, name, weight, format, column, split_at."),
@@ -139,5 +140,7 @@ pub const KEYS: &[Key] = &[
     key("save.dtype", Kind::Choice(&["auto", "f32", "bf16", "f16"]), Is("\"auto\""), "Type of the weights in model/; auto: that of train.dtype."),
 
     free("log.every", Kind::Count, Is("1"), "Steps between lines of metrics.jsonl."),
+    free("log.start", Kind::Flag, Is("false"), "Write the weights before the first step to start/, a Hugging Face folder."),
+    free("log.rows", Kind::Flag, Is("false"), "Write the rows of every step to rows.jsonl, to replay them elsewhere."),
     free("log.roof", Kind::Flag, Is("true"), "Measure the processor's peak at the start, to log the share of it."),
 ];

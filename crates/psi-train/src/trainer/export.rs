@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use psi_kernels::Cpu;
 use psi_model::{Decoder, Layout, TensorId, stored_tensors};
 use psi_store::{AtomicDir, DType, TensorSpec, safetensors, write_atomic};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     method::{LoraConfig, Method, merge, peft_name},
     text::TextFiles,
 };
-use crate::{Result, TrainError, run::RunDir};
+use crate::{Result, TrainError, data::Rows, run::RunDir};
 
 /// Writes the folders, over those of an earlier end of the same run. Returns `model/`.
 pub(crate) fn write(
@@ -23,14 +23,37 @@ pub(crate) fn write(
 ) -> Result<PathBuf> {
     if let Method::Lora(lora) = method {
         replace(&run.file("adapter"), &mut |dir| write_adapter(cpu, dir, &mut decoder, lora))?;
-        merge(cpu, &mut decoder);
     }
     let model = run.file("model");
-    replace(&model, &mut |dir| {
+    write_model(cpu, &model, decoder, (method, dtype), files)?;
+    Ok(model)
+}
+
+/// Writes the model with its adapters merged, and its text files.
+pub(crate) fn write_model(
+    cpu: &Cpu,
+    path: &Path,
+    mut decoder: Decoder,
+    (method, dtype): (&Method, DType),
+    files: &TextFiles,
+) -> Result<()> {
+    if !method.is_full() {
+        merge(cpu, &mut decoder);
+    }
+    replace(path, &mut |dir| {
         decoder.save_hf(cpu, dir, dtype)?;
         files.write(dir)
-    })?;
-    Ok(model)
+    })
+}
+
+/// A micro-batch as a line of JSON.
+pub(crate) fn rows_to_json(step: u64, rows: &Rows) -> Value {
+    json!({
+        "step": step,
+        "tokens": rows.tokens,
+        "targets": rows.targets,
+        "segments": rows.segments,
+    })
 }
 
 /// Fills a folder under another name and lets it take the place of `path`.
@@ -67,12 +90,16 @@ fn write_adapter(cpu: &Cpu, dir: &Path, decoder: &mut Decoder, lora: &LoraConfig
         let found = stored.into_iter().find(|t| t.parts().any(|p| p.id == id));
         found.map_or_else(|| id.to_string(), |t| t.name)
     };
-    let mut tensors: Vec<(String, [usize; 2], Vec<f32>)> = Vec::new();
+    let mut tensors: Vec<(String, Vec<usize>, Vec<f32>)> = Vec::new();
     decoder.for_each_linear(&mut |id, linear| {
         let Some(adapter) = &linear.adapter else { return };
         for (part, weight) in [("lora_A", &adapter.a), ("lora_B", &adapter.b)] {
             let name = peft_name(&hf_name(id), part);
-            tensors.push((name, [weight.n(), weight.k()], weight.to_f32(cpu)));
+            tensors.push((name, vec![weight.n(), weight.k()], weight.to_f32(cpu)));
+        }
+        if let Some(magnitude) = &linear.magnitude {
+            let name = peft_name(&hf_name(id), "lora_magnitude_vector");
+            tensors.push((name, vec![linear.weight.n()], magnitude.m.values().to_vec()));
         }
     });
     let mut writer = safetensors::Writer::new();
@@ -94,6 +121,7 @@ fn write_adapter(cpu: &Cpu, dir: &Path, decoder: &mut Decoder, lora: &LoraConfig
         "lora_alpha": lora.alpha,
         "lora_dropout": 0.0,
         "target_modules": modules,
+        "use_dora": lora.dora,
         "bias": "none",
         "fan_in_fan_out": false,
         "inference_mode": true,

@@ -27,11 +27,13 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    pub(crate) fn new(cpu: &Arc<Cpu>, decoder: &Decoder) -> Self {
+    /// `recompute`: layers keep their inputs only.
+    pub(crate) fn new(cpu: &Arc<Cpu>, decoder: &Decoder, recompute: bool) -> Self {
         // The recorded keys and values make one layer of cache enough.
         let shape = KvShape { n_layers: 1, ..decoder.kv_shape() };
         let cache = KvArena::new(shape, KvDtype::F32, 1);
-        Self { graph: Graph::train(cpu), cache, shape }
+        let graph = if recompute { Graph::train_recomputing(cpu) } else { Graph::train(cpu) };
+        Self { graph, cache, shape }
     }
 
     /// Sum of -ln p over the targets of `rows`; its gradient, divided by `n_targets` (those of the whole

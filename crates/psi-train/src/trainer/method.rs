@@ -2,13 +2,13 @@
 
 use std::{collections::HashMap, path::Path};
 
-use psi_kernels::{Cpu, Format};
+use psi_kernels::{Cpu, Format, Matrix};
 use psi_model::{Checkpoint, Config, Decoder, LoadOptions, Role, TensorId, TensorInfo};
 use psi_tensor::{Linear, Lora, ParamId, Weight};
 
 use super::{
     init::{Init, normals},
-    parameters::for_each_trained,
+    parameters::{Group, for_each_trained},
 };
 use crate::{Result, TrainError, recipe::Settings, run::Loaded};
 
@@ -26,6 +26,8 @@ pub(crate) enum Method {
 pub(crate) struct LoraConfig {
     pub(crate) rank: usize,
     pub(crate) alpha: f64,
+    /// With DoRA's magnitudes.
+    pub(crate) dora: bool,
     pub(crate) targets: Vec<Role>,
     /// By their names in the recipe.
     pub(crate) target_names: Vec<String>,
@@ -72,7 +74,8 @@ impl Method {
             return Err(settings.refuse("lora.targets", "nothing would be trained"));
         }
         let alpha = settings.number("lora.alpha");
-        Ok(Self::Lora(LoraConfig { rank, alpha, targets, target_names }))
+        let dora = settings.text("train.method") == Some("dora");
+        Ok(Self::Lora(LoraConfig { rank, alpha, dora, targets, target_names }))
     }
 
     /// Whether the model's own weights change.
@@ -98,6 +101,7 @@ pub(crate) fn start(
             attach(cpu, &mut decoder, lora, (format, init.seed));
             if let Some(loaded) = loaded {
                 restore(cpu, &mut decoder, loaded)?;
+                refresh(cpu, &mut decoder, method);
             }
             Ok(decoder)
         }
@@ -154,6 +158,10 @@ fn attach(cpu: &Cpu, decoder: &mut Decoder, lora: &LoraConfig, (format, seed): (
         let b = Weight::trainable(cpu, ParamId(next + 1), format, (n, lora.rank), zeros);
         next += 2;
         linear.adapter = Some(Lora { a, b, scale: (lora.alpha / lora.rank as f64) as f32 });
+        if lora.dora {
+            linear.add_magnitude(cpu, ParamId(next));
+            next += 1;
+        }
     });
 }
 
@@ -162,7 +170,7 @@ fn attach(cpu: &Cpu, decoder: &mut Decoder, lora: &LoraConfig, (format, seed): (
 pub(crate) fn beside_model(cpu: &Cpu, decoder: &mut Decoder) -> Vec<(String, Vec<f32>)> {
     let mut kept = Vec::new();
     for_each_trained(decoder, &mut |name, group, parameter| {
-        if group == super::parameters::Group::Vector || name.contains(".lora_") {
+        if group == Group::Vector || name.contains(".lora_") {
             kept.push((format!("{name}.value"), parameter.to_f32(cpu)));
         }
     });
@@ -173,7 +181,7 @@ pub(crate) fn beside_model(cpu: &Cpu, decoder: &mut Decoder) -> Vec<(String, Vec
 fn restore(cpu: &Cpu, decoder: &mut Decoder, loaded: &mut Loaded) -> Result<()> {
     let mut wrong = None;
     for_each_trained(decoder, &mut |name, group, parameter| {
-        let kept = group == super::parameters::Group::Vector || name.contains(".lora_");
+        let kept = group == Group::Vector || name.contains(".lora_");
         let (n, k) = parameter.shape();
         match loaded.tensors.remove(&format!("{name}.value")) {
             Some(values) if values.len() == n * k => {
@@ -192,25 +200,22 @@ fn restore(cpu: &Cpu, decoder: &mut Decoder, loaded: &mut Loaded) -> Result<()> 
     }
 }
 
-/// W + s B A for every adapter, which is then gone: a model for programs that know none.
+/// What follows from the trained values and is kept beside them: DoRA's norms.
+pub(crate) fn refresh(cpu: &Cpu, decoder: &mut Decoder, method: &Method) {
+    if matches!(method, Method::Lora(lora) if lora.dora) {
+        decoder.for_each_linear(&mut |_, linear| linear.refresh_norms(cpu));
+    }
+}
+
+/// Replaces every adapted matrix by one without adapter: a model for programs that know none.
 pub(crate) fn merge(cpu: &Cpu, decoder: &mut Decoder) {
     decoder.for_each_linear(&mut |_, linear| {
-        let Some(Lora { a, b, scale }) = linear.adapter.take() else { return };
-        let (n, k, rank) = (linear.weight.n(), linear.weight.k(), a.n());
-        let mut update = vec![0.0; n * k];
-        let shape = psi_kernels::gemm::GemmShape {
-            m: n,
-            n: k,
-            k: rank,
-            layout: psi_kernels::gemm::Layout::Nn,
-            compute: psi_kernels::gemm::Compute::F32,
-            accumulate: false,
-        };
-        psi_kernels::gemm::gemm(cpu, shape, &b.to_f32(cpu), &a.to_f32(cpu), &mut update);
-        let mut values = linear.weight.to_f32(cpu);
-        values.iter_mut().zip(&update).for_each(|(w, u)| *w += scale * u);
-        let matrix = psi_kernels::Matrix::from_f32(cpu, Format::F32, n, k, &values);
-        linear.weight = Weight::new(matrix);
+        if linear.adapter.is_some() {
+            let (n, k) = (linear.weight.n(), linear.weight.k());
+            let matrix = Matrix::from_f32(cpu, Format::F32, n, k, &linear.merged(cpu));
+            linear.weight = Weight::new(matrix);
+            (linear.adapter, linear.magnitude) = (None, None);
+        }
     });
 }
 

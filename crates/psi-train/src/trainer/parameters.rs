@@ -1,6 +1,6 @@
 //! What is trained: every tensor of the model, or the adapters beside its linear layers.
 
-use psi_model::{Decoder, Role, TensorId};
+use psi_model::{Decoder, Role};
 use psi_tensor::Parameter;
 
 /// What an optimiser needs to know of a parameter beside its values.
@@ -27,14 +27,12 @@ pub(crate) fn for_each_trained(
     decoder.for_each_linear(&mut |id, linear| {
         let Some(lora) = &mut linear.adapter else { return };
         for (part, weight) in [("lora_a", &mut lora.a), ("lora_b", &mut lora.b)] {
-            f(&adapter_name(id, part), Group::Matrix, &mut Parameter::Weight(weight));
+            f(&format!("{id}.{part}"), Group::Matrix, &mut Parameter::Weight(weight));
+        }
+        if let Some(magnitude) = &mut linear.magnitude {
+            f(&format!("{id}.magnitude"), Group::Vector, &mut Parameter::Vector(&mut magnitude.m));
         }
     });
-}
-
-/// The name of a part of an adapter: `layers.3.w_q.lora_a`.
-pub(crate) fn adapter_name(id: TensorId, part: &str) -> String {
-    format!("{id}.{part}")
 }
 
 fn group(role: Role) -> Group {

@@ -65,7 +65,7 @@ pub(crate) fn prepare(
     let from = settings.text("model.from").map(PathBuf::from);
     let data = data_config(&mut settings)?;
     let run = RunDir::open(&dir)?;
-    let text = open_text(&run, &settings)?;
+    let text = open_text(&run, &settings, &data, on_event)?;
     let model = model_config(&mut settings, &text, from.as_deref())?;
     let seed = settings.count("run.seed") as u64;
     let cache = environment.datasets.clone().unwrap_or_else(|| run.file("tokens"));
@@ -110,21 +110,32 @@ pub(crate) fn plan(mut settings: Settings, environment: &Environment<'_>) -> Res
     Ok(Plan { settings, model, config, micro_tokens: data.batch_rows * data.seq_len })
 }
 
-/// The tokenizer that the run has kept, else the one the settings name.
-fn open_text(run: &RunDir, settings: &Settings) -> Result<Text> {
+/// The tokenizer that the run has kept, else the one the settings name, else one trained on the data.
+fn open_text(
+    run: &RunDir,
+    settings: &Settings,
+    data: &DataConfig,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Text> {
     let kept = run.file("tokenizer");
     if kept.join("tokenizer.json").exists() {
         return Text::open(&kept);
     }
-    let Some(path) = Text::origin(settings) else {
-        return Err(settings.refuse("tokenizer.from", "no tokenizer"));
+    let template = settings.text("tokenizer.chat_template").map(PathBuf::from);
+    let mut text = match Text::origin(settings) {
+        Some(path) => Text::open(&path)?,
+        None => {
+            let vocab_size = settings.count("tokenizer.vocab_size");
+            on_event(Event::Note(format!("training a tokenizer of {vocab_size} tokens")));
+            Text::train(data, vocab_size, settings.count("tokenizer.sample_mb") as u64)?
+        }
     };
-    let mut text = Text::open(&path)?;
-    if let Some(path) = settings.text("tokenizer.chat_template") {
-        text = text.with_template(Path::new(path))?;
+    if let Some(path) = template {
+        text = text.with_template(&path)?;
     }
     text.files.write(&kept)?;
-    Ok(text)
+    // As a resumed run will read it.
+    Text::open(&kept)
 }
 
 /// The model to train: that of a checkpoint, or a new one for the tokenizer.

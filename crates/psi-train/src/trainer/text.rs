@@ -6,10 +6,14 @@ use std::{
 };
 
 use psi_store::write_atomic;
-use psi_tokenizer::{ChatTemplate, Tokenizer, TokenizerConfig};
+use psi_tokenizer::{ChatTemplate, Tokenizer, TokenizerConfig, TrainOptions};
 use serde_json::json;
 
-use crate::{Result, TrainError, recipe::Settings};
+use crate::{
+    Result, TrainError,
+    data::{DataConfig, train_tokenizer},
+    recipe::Settings,
+};
 
 /// Files beside a model's weights that say how it reads and writes text.
 const FILES: &[&str] = &[
@@ -22,7 +26,7 @@ const FILES: &[&str] = &[
 ];
 
 /// Special tokens of a tokenizer trained by psi: the end of a text, and ChatML's turns.
-pub(crate) const SPECIAL_TOKENS: [&str; 3] = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
+const SPECIAL_TOKENS: [&str; 3] = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
 
 /// ChatML, for tokenizers without a template of their own.
 const CHATML: &str = "{%- for message in messages %}\
@@ -108,19 +112,22 @@ impl Text {
         Ok(Self { tokenizer, template, files })
     }
 
-    /// A tokenizer that psi has trained, as the files that carry it.
-    pub(crate) fn of_trained(tokenizer: Tokenizer, max_seq_len: usize) -> Result<Self> {
+    /// Trains a tokenizer on the data, with ChatML's turns.
+    pub(crate) fn train(data: &DataConfig, vocab_size: usize, sample_mb: u64) -> Result<Self> {
+        let template = ChatTemplate::new(CHATML, "", SPECIAL_TOKENS[0])
+            .map_err(|e| TrainError::run(Path::new("ChatML"), e.to_string()))?;
+        let special_tokens = SPECIAL_TOKENS.map(str::to_owned).to_vec();
+        let options = TrainOptions { vocab_size, special_tokens, ..TrainOptions::default() };
+        let tokenizer = train_tokenizer(data, Some(&template), &options, sample_mb)?;
         let config = json!({
             "tokenizer_class": "PreTrainedTokenizerFast",
             "eos_token": SPECIAL_TOKENS[0],
             "pad_token": SPECIAL_TOKENS[0],
-            "model_max_length": max_seq_len,
             "clean_up_tokenization_spaces": false,
         });
         let mut files = TextFiles::default();
         files.put("tokenizer.json", tokenizer.to_json().into_bytes());
         files.put("tokenizer_config.json", format!("{config:#}\n").into_bytes());
-        let template = compile(CHATML, &tokenizer, Path::new("ChatML"))?;
         files.put("chat_template.jinja", CHATML.as_bytes().to_vec());
         Ok(Self { tokenizer, template: Some(template), files })
     }

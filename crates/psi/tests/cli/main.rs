@@ -4,3 +4,4 @@
 mod hub;
 mod program;
 mod pull;
+mod train;
