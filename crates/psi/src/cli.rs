@@ -94,10 +94,10 @@ pub(crate) struct Generate {
     /// Continue the prompt as it is, without the model's chat template.
     #[arg(long)]
     pub(crate) raw: bool,
-    /// Most tokens to write.
-    #[arg(long, value_name = "N", default_value_t = 256)]
-    pub(crate) max_tokens: usize,
-    /// Context to reserve (default: prompt plus --max-tokens, at most what the model was made for).
+    /// Most tokens to write (default: 256, or what the context leaves).
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<usize>,
+    /// Context to reserve for prompt and answer (default: what they need).
     #[arg(long, value_name = "N")]
     pub(crate) context: Option<usize>,
     #[command(flatten)]
