@@ -296,7 +296,7 @@ pub(crate) struct Bench {
     /// Keep the weights in this type (default: as stored).
     #[arg(long, value_name = "TYPE", requires = "model")]
     pub(crate) dtype: Option<Dtype>,
-    /// Only results whose name contains this (e.g. gemm, prefill, decode).
+    /// Only results whose name contains this (e.g. gemm, train, prefill, decode).
     #[arg(long, value_name = "NAME")]
     pub(crate) only: Option<String>,
     /// Prompt tokens of the prefill measurement.
