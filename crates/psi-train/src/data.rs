@@ -27,7 +27,7 @@ mod validation;
 
 pub use config::{DataConfig, Format, Overlong, Packing, SourceConfig, Turns};
 pub use error::{BadRow, DataError};
-pub use loader::{Loader, Position};
+pub use loader::{Loader, Position, inspect};
 pub use prepare::{Progress, Resources};
 pub use report::{Report, SourceReport};
 pub use rows::Rows;

@@ -6,7 +6,7 @@ use psi_store::Hasher;
 use psi_tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
 
-use super::config::{DataConfig, Packing, SourceConfig};
+use super::config::{DataConfig, Overlong, Packing, SourceConfig};
 use super::error::{DataError, Result};
 use super::mix::pick;
 use super::prepare::{Progress, Resources, prepare};
@@ -68,6 +68,18 @@ impl Loader {
         seed: u64,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Self> {
+        let loader = Self::prepare(config, with, seed, progress)?;
+        check_documents(config, &loader.sources)?;
+        Ok(loader)
+    }
+
+    /// A loader whose sources may be empty.
+    fn prepare(
+        config: &DataConfig,
+        with: &Resources<'_>,
+        seed: u64,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Self> {
         config.check()?;
         let mut open = |list: &[SourceConfig], held_out: &BTreeSet<u64>, config: &DataConfig| {
             let one = |(i, source): (u64, &SourceConfig)| {
@@ -83,7 +95,6 @@ impl Loader {
         let validation = open(&config.validation, &BTreeSet::new(), &all)?;
         let held_out = validation.iter().flat_map(Source::hashes).collect();
         let sources = open(&config.sources, &held_out, config)?;
-        check_documents(config, &sources)?;
         let weights = weights(config, &sources);
         let state = Position {
             data: fingerprint(config, &sources, seed),
@@ -189,12 +200,22 @@ impl Loader {
         self.sources[d.0 as usize].entry(d.1)
     }
 
-    /// Draws a document: from the source that is furthest behind its share, in its epoch's order.
-    fn draw(&mut self) -> Drawn {
+    /// The source that is next: the one furthest behind its share.
+    fn pick(&self) -> usize {
         let drawn: Vec<u64> = self.state.sources.iter().map(|s| s.drawn).collect();
-        let i = pick(&self.weights, &drawn);
+        pick(&self.weights, &drawn)
+    }
+
+    /// Whether source `i` is at the end of an epoch.
+    fn is_spent(&self, i: usize) -> bool {
+        self.state.sources[i].next == self.sources[i].train.len() as u64
+    }
+
+    /// Draws the next document of source `i`.
+    fn draw(&mut self, i: usize) -> Drawn {
+        let spent = self.is_spent(i);
         let (source, at) = (&mut self.sources[i], &mut self.state.sources[i]);
-        if at.next == source.train.len() as u64 {
+        if spent {
             (at.epoch, at.next) = (at.epoch + 1, 0);
         }
         let document = source.document(at.epoch, at.next);
@@ -211,7 +232,7 @@ impl Loader {
         while tokens.len() < need {
             let (document, at) = match self.state.current {
                 Some((d, at)) if at < self.entry(d).len() => (d, at),
-                Some(_) | None => (self.draw(), 0),
+                Some(_) | None => (self.draw(self.pick()), 0),
             };
             let all = self.entry(document).tokens;
             let n = (all.len() - at).min(need - tokens.len());
@@ -232,7 +253,12 @@ impl Loader {
     /// Fills a row with whole documents: the one that waits longest, then what fits best.
     fn packed_row(&mut self, rows: &mut Rows) -> Result<()> {
         while self.state.pending.len() < POOL {
-            let drawn = self.draw();
+            let i = self.pick();
+            let waits = self.state.pending.iter().any(|d| d.0 as usize == i);
+            if waits && self.is_spent(i) {
+                break; // an epoch's documents are placed before those of the next
+            }
+            let drawn = self.draw(i);
             self.state.pending.push(drawn);
         }
         let lens: Vec<usize> =
@@ -254,6 +280,23 @@ impl Loader {
     }
 }
 
+/// What the sources hold, whatever it is, and the first rows if there are any: for looking at data
+/// before training on them.
+///
+/// # Errors
+/// Files that cannot be read.
+pub fn inspect(
+    config: &DataConfig,
+    with: &Resources<'_>,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<(Report, Option<Rows>)> {
+    let lenient = DataConfig { max_bad_rows: u64::MAX, overlong: Overlong::Drop, ..config.clone() };
+    let mut loader = Loader::prepare(&lenient, with, 0, progress)?;
+    let any = loader.epoch_tokens() > 0;
+    let rows = any.then(|| loader.next_rows()).transpose()?;
+    Ok((loader.report(), rows))
+}
+
 /// Refuses sources that leave nothing to train on or nothing to evaluate.
 fn check_documents(config: &DataConfig, sources: &[Source]) -> Result<()> {
     for (source, made) in config.sources.iter().zip(sources) {
@@ -273,7 +316,8 @@ fn check_documents(config: &DataConfig, sources: &[Source]) -> Result<()> {
     Ok(())
 }
 
-/// The weights as configured, or such that all sources end their epochs together.
+/// The weights as configured, or such that all sources end their epochs together. An empty source has
+/// none and is never picked.
 fn weights(config: &DataConfig, sources: &[Source]) -> Vec<f64> {
     let one = |(c, s): (&SourceConfig, &Source)| c.weight.unwrap_or(s.train_tokens as f64);
     config.sources.iter().zip(sources).map(one).collect()

@@ -15,8 +15,10 @@ pub(crate) fn shuffled(documents: &[u32], seed: u64, epoch: u64) -> Vec<u32> {
 }
 
 /// The source that is furthest behind its share: the least `drawn / weight`, the first of equals.
+/// A weight of 0 is never picked while there is another.
 pub(crate) fn pick(weights: &[f64], drawn: &[u64]) -> usize {
-    let lag = |i: usize| drawn[i] as f64 / weights[i];
+    let lag =
+        |i: usize| if weights[i] > 0.0 { drawn[i] as f64 / weights[i] } else { f64::INFINITY };
     (0..weights.len()).min_by(|&a, &b| lag(a).total_cmp(&lag(b))).unwrap_or(0)
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use psi_store::write_atomic;
 use psi_tokenizer::{ChatTemplate, Tokenizer, TrainOptions, train_bpe};
-use psi_train::data::{DataConfig, DataError, Loader, Resources, SourceConfig};
+use psi_train::data::{DataConfig, DataError, Loader, Resources, Rows, SourceConfig};
 
 pub(crate) const CHATML: &str = "\
 {%- for m in messages %}<|im_start|>{{ m.role }}\n\
@@ -74,4 +74,23 @@ impl Workshop {
 /// A configuration with one source and rows of 16.
 pub(crate) fn config(path: &str) -> DataConfig {
     DataConfig { sources: vec![SourceConfig::at(path)], seq_len: 16, ..DataConfig::default() }
+}
+
+/// A conversation of the user and the assistant in turn, as a line of JSON.
+pub(crate) fn chat(turns: &[&str]) -> String {
+    let role = |i: usize| if i.is_multiple_of(2) { "user" } else { "assistant" };
+    let messages: Vec<_> = (0..turns.len())
+        .map(|i| serde_json::json!({"role": role(i), "content": turns[i]}))
+        .collect();
+    format!("{}\n", serde_json::json!({ "messages": messages }))
+}
+
+/// The tokens of each segment of some rows, with the targets.
+pub(crate) fn segments(rows: &Rows) -> Vec<(&[u32], &[u32])> {
+    let mut start = 0;
+    let cut = |&n: &usize| {
+        start += n;
+        (&rows.tokens[start - n..start], &rows.targets[start - n..start])
+    };
+    rows.segments.iter().map(cut).collect()
 }

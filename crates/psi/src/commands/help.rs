@@ -1,8 +1,8 @@
 //! `psi help`: a command's help, a topic, or (hidden) the whole reference as Markdown.
 
-use std::fmt::Write;
+use std::{fmt::Write, io::IsTerminal};
 
-use clap::CommandFactory;
+use clap::{CommandFactory, builder::StyledStr};
 
 use crate::{
     cli::{Cli, Help},
@@ -18,7 +18,7 @@ pub(crate) fn run(args: &Help) -> Outcome {
     }
     let mut root = Cli::command();
     match args.topic.as_deref() {
-        None => out!("{}", root.render_help().ansi()),
+        None => show(&root.render_help()),
         Some("environment") => out!("{}", environment()),
         Some(topic) => {
             root.build();
@@ -31,10 +31,18 @@ pub(crate) fn run(args: &Help) -> Outcome {
                 );
                 return Err(Failure::input(format!("no help on '{topic}'")).hint(hint));
             };
-            out!("{}", command.render_long_help().ansi());
+            show(&command.render_help());
         }
     }
     Ok(())
+}
+
+/// Bold and underlined for a terminal, plain for a file or a pipe.
+fn show(help: &StyledStr) {
+    match std::io::stdout().is_terminal() {
+        true => out!("{}", help.ansi()),
+        false => out!("{help}"),
+    }
 }
 
 fn environment() -> String {

@@ -1,7 +1,13 @@
 //! The built program from the outside: what it prints where, its exit codes, the files it leaves.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops with the cause")]
 
+mod checkpoint;
+mod convert;
+mod generate;
 mod hub;
+mod machine;
 mod program;
 mod pull;
 mod train;
+mod score;
+mod tokenize;
