@@ -5,11 +5,7 @@ use std::{error::Error, fmt};
 use psi_model::ModelError;
 use psi_store::StoreError;
 use psi_tokenizer::TokenizerError;
-<<<<<<< HEAD
-use psi_train::TrainError;
-=======
-use psi_train::data::DataError;
->>>>>>> main
+use psi_train::{TrainError, data::DataError};
 
 /// Why a command did not succeed.
 #[derive(Debug)]

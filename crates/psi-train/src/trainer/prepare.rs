@@ -122,16 +122,20 @@ fn open_text(
         return Text::open(&kept);
     }
     let template = settings.text("tokenizer.chat_template").map(PathBuf::from);
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path).map_err(|e| TrainError::io(path, "reading", e))
+    };
+    let source = template.as_ref().map(read).transpose()?;
     let mut text = match Text::origin(settings) {
         Some(path) => Text::open(&path)?,
         None => {
             let vocab_size = settings.count("tokenizer.vocab_size");
             on_event(Event::Note(format!("training a tokenizer of {vocab_size} tokens")));
-            Text::train(data, vocab_size, settings.count("tokenizer.sample_mb") as u64)?
+            Text::train(settings, data, source.as_deref())?
         }
     };
-    if let Some(path) = template {
-        text = text.with_template(&path)?;
+    if let (Some(path), Some(source)) = (&template, &source) {
+        text = text.with_template(path, source)?;
     }
     text.files.write(&kept)?;
     // As a resumed run will read it.

@@ -25,14 +25,8 @@ const FILES: &[&str] = &[
     "generation_config.json",
 ];
 
-/// Special tokens of a tokenizer trained by psi: the end of a text, and ChatML's turns.
-const SPECIAL_TOKENS: [&str; 3] = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
-
-/// ChatML, for tokenizers without a template of their own.
-const CHATML: &str = "{%- for message in messages %}\
-{{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}\
-{%- endfor %}\
-{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}";
+/// The template of psi-nano, for tokenizers that psi trains: ChatML with tools and thoughts.
+const TEMPLATE: &str = include_str!("../../../../recipes/nano/chat_template.jinja");
 
 /// The files' names and bytes.
 #[derive(Clone, Debug, Default)]
@@ -112,31 +106,41 @@ impl Text {
         Ok(Self { tokenizer, template, files })
     }
 
-    /// Trains a tokenizer on the data, with ChatML's turns.
-    pub(crate) fn train(data: &DataConfig, vocab_size: usize, sample_mb: u64) -> Result<Self> {
-        let template = ChatTemplate::new(CHATML, "", SPECIAL_TOKENS[0])
-            .map_err(|e| TrainError::run(Path::new("ChatML"), e.to_string()))?;
-        let special_tokens = SPECIAL_TOKENS.map(str::to_owned).to_vec();
+    /// Trains a tokenizer on the data; `source` is the chat template's.
+    pub(crate) fn train(
+        settings: &Settings,
+        data: &DataConfig,
+        source: Option<&str>,
+    ) -> Result<Self> {
+        let source = source.unwrap_or(TEMPLATE);
+        let special_tokens = settings.texts("tokenizer.special_tokens");
+        let Some(end) = special_tokens.first().cloned() else {
+            let why = "a tokenizer needs at least the token that ends a text";
+            return Err(settings.refuse("tokenizer.special_tokens", why));
+        };
+        let template = ChatTemplate::new(source, "", &end)
+            .map_err(|e| settings.refuse("tokenizer.chat_template", e.to_string()))?;
+        let vocab_size = settings.count("tokenizer.vocab_size");
         let options = TrainOptions { vocab_size, special_tokens, ..TrainOptions::default() };
+        let sample_mb = settings.count("tokenizer.sample_mb") as u64;
         let tokenizer = train_tokenizer(data, Some(&template), &options, sample_mb)?;
         let config = json!({
             "tokenizer_class": "PreTrainedTokenizerFast",
-            "eos_token": SPECIAL_TOKENS[0],
-            "pad_token": SPECIAL_TOKENS[0],
+            "eos_token": end,
+            "pad_token": end,
             "clean_up_tokenization_spaces": false,
         });
         let mut files = TextFiles::default();
         files.put("tokenizer.json", tokenizer.to_json().into_bytes());
         files.put("tokenizer_config.json", format!("{config:#}\n").into_bytes());
-        files.put("chat_template.jinja", CHATML.as_bytes().to_vec());
+        files.put("chat_template.jinja", source.as_bytes().to_vec());
         Ok(Self { tokenizer, template: Some(template), files })
     }
 
-    /// Replaces the chat template by the file that `tokenizer.chat_template` names.
-    pub(crate) fn with_template(mut self, path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|e| TrainError::io(path, "reading", e))?;
-        self.template = Some(compile(&text, &self.tokenizer, path)?);
-        self.files.put("chat_template.jinja", text.into_bytes());
+    /// Replaces the chat template by the one of `path`.
+    pub(crate) fn with_template(mut self, path: &Path, source: &str) -> Result<Self> {
+        self.template = Some(compile(source, &self.tokenizer, path)?);
+        self.files.put("chat_template.jinja", source.as_bytes().to_vec());
         Ok(self)
     }
 

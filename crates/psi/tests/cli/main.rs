@@ -8,6 +8,6 @@ mod hub;
 mod machine;
 mod program;
 mod pull;
-mod train;
 mod score;
 mod tokenize;
+mod train;

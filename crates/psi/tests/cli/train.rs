@@ -252,3 +252,20 @@ fn runs_are_listed_shown_and_compared() {
     assert!(dry.contains("parameters") && dry.contains("# derived: "), "{dry}");
     shop.program.run(&["runs", "show", "none"]).failed(2, &["none", "is no run"]);
 }
+
+#[test]
+fn weights_do_not_depend_on_threads_or_on_what_is_recomputed() {
+    let shop = Workshop::new();
+    let trained = |dir: &str, sets: &[&str], threads: &str| {
+        let sets = [&["train.steps=6", "train.z_loss=1e-4", "optim.cautious=true"], sets].concat();
+        let mut args = shop.args("base", dir, &sets);
+        let at = args.iter().position(|a| a == "--threads").unwrap();
+        args[at + 1] = threads.to_owned();
+        shop.program.run(&args).ok();
+        weights(&shop.path(dir).join("model"))
+    };
+    let plain = trained("plain", &[], "1");
+    assert!(plain == trained("threads", &[], "3"), "one thread and three");
+    assert!(plain == trained("recompute", &["train.recompute=true"], "1"), "recomputed layers");
+    assert!(plain != trained("seed", &["run.seed=1"], "1"), "the seed matters");
+}
