@@ -6,6 +6,7 @@ mod commands;
 mod cpu;
 mod env;
 mod error;
+mod memory;
 mod model;
 mod out;
 mod progress;
