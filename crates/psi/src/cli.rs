@@ -28,6 +28,9 @@ pub(crate) enum Command {
     Pull(Pull),
     /// The models in PSI_HOME.
     Models(Models),
+    /// Training data: look at what files hold.
+    #[command(subcommand)]
+    Data(Data),
     /// This machine's roof, then kernels, prefill and decode as a share of it.
     Bench(Bench),
     /// What this machine can do: instruction sets, threads, memory, which models fit.
@@ -251,6 +254,40 @@ pub(crate) struct Models {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum Data {
+    /// What files hold as training data: documents, tokens, rows that cannot be used.
+    Inspect(DataInspect),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DataInspect {
+    /// Files, folders or patterns: text, Markdown, JSON lines, CSV, Parquet.
+    #[arg(value_name = "FILES", required = true)]
+    pub(crate) files: Vec<String>,
+    /// A model or a `tokenizer.json` (default: count bytes, show conversations as ChatML).
+    #[arg(long, value_name = "PATH")]
+    pub(crate) tokenizer: Option<PathBuf>,
+    /// The key or column that holds the text (default: text).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) column: Option<String>,
+    /// Text files: the line that separates documents, '' for an empty line (default: one per file).
+    #[arg(long, value_name = "LINE")]
+    pub(crate) split_at: Option<String>,
+    /// Tokens of a row.
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) seq_len: u32,
+    /// Learn each turn of a conversation by itself.
+    #[arg(long)]
+    pub(crate) each_turn: bool,
+    /// Do not show the first packed row.
+    #[arg(long)]
+    pub(crate) no_sample: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct Bench {
     /// Measure prefill and decode of this model too.
@@ -259,7 +296,7 @@ pub(crate) struct Bench {
     /// Keep the weights in this type (default: as stored).
     #[arg(long, value_name = "TYPE", requires = "model")]
     pub(crate) dtype: Option<Dtype>,
-    /// Only results whose name contains this (e.g. gemm, prefill, decode).
+    /// Only results whose name contains this (e.g. gemm, train, prefill, decode).
     #[arg(long, value_name = "NAME")]
     pub(crate) only: Option<String>,
     /// Prompt tokens of the prefill measurement.

@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod convert;
+pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod generate;
 pub(crate) mod help;
