@@ -237,7 +237,7 @@ fn a_mapped_file_needs_its_own_size_and_that_of_its_panels() {
     let (large, large_file) = peak("large", 1024, 3072);
     let (more, file) = (large - small, large_file - small_file);
     assert!(file > 20 << 20, "{file} bytes are too few to tell");
-    // Panels of Q8_0 are a seventeenth larger than its blocks, and buffers hold a tensor or two; keeping the weights
-    // as f32 would take more than four times the file.
+    // Panels are as large as the file's blocks, buffers take a part of what is left; keeping the weights as f32 would
+    // take more than four times the file.
     assert!(5 * more <= 12 * file, "{more} bytes more for a file that is {file} larger");
 }
