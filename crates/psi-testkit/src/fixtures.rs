@@ -21,7 +21,6 @@ pub fn golden_dir() -> PathBuf {
 /// # Panics
 /// When there is none and `PSI_REQUIRE_SHARED` is 1 (CI, so that nothing is skipped unnoticed).
 #[track_caller]
-#[expect(clippy::disallowed_methods, reason = "the one home of the tests' variables")]
 pub fn shared_data() -> Option<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let named = std::env::var_os("PSI_SHARED").map(PathBuf::from);
