@@ -24,6 +24,10 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Hugging Face folder to GGUF and back, quantising on the way.
     Convert(Convert),
+    /// Train a model: pre-training, fine-tuning, adapters, as a recipe says.
+    Train(Train),
+    /// Training runs: list them, look at one, compare several.
+    Runs(Runs),
     /// Download a model from the Hugging Face Hub.
     Pull(Pull),
     /// The models in PSI_HOME.
@@ -226,6 +230,65 @@ pub(crate) struct Convert {
     /// Replace OUT if it exists.
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Train {
+    /// The recipe, a TOML file (`psi help recipe` lists its keys); may be left out with --resume.
+    #[arg(value_name = "RECIPE", required_unless_present = "resume")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// Set a key of the recipe (may be given several times).
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Go on with the run in DIR, or start it there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) resume: Option<PathBuf>,
+    /// Print what the run would be, and stop.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Number of threads (default: PSI_THREADS, else the number of cores).
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Runs {
+    #[command(subcommand)]
+    pub(crate) command: RunsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// The runs in PSI_HOME, or in a folder.
+    List {
+        /// The folder that holds them.
+        #[arg(value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// One run: how it stands, its settings with their origins.
+    Show {
+        /// A run folder, or the name of a run in PSI_HOME.
+        #[arg(value_name = "RUN")]
+        run: PathBuf,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Several runs side by side: results, and the settings in which they differ.
+    Compare {
+        /// Run folders, or names of runs in PSI_HOME.
+        #[arg(value_name = "RUN", num_args = 2..)]
+        runs: Vec<PathBuf>,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Args, Debug)]

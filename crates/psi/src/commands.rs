@@ -9,6 +9,8 @@ pub(crate) mod help;
 pub(crate) mod inspect;
 pub(crate) mod models;
 pub(crate) mod pull;
+pub(crate) mod runs;
 pub(crate) mod score;
 pub(crate) mod tokenize;
+pub(crate) mod train;
 pub(crate) mod welcome;
