@@ -1,0 +1,11 @@
+//! `psi data`: making and looking at training data.
+
+mod synth;
+
+use crate::{cli::Data, error::Outcome};
+
+pub(crate) fn run(args: &Data) -> Outcome {
+    match args {
+        Data::Synth(args) => synth::run(args),
+    }
+}
