@@ -5,6 +5,7 @@
 //! whatever the batch, the split of the work or the number of threads.
 
 pub mod activation;
+pub mod adamw;
 mod amx;
 pub mod attention;
 mod buffer;

@@ -80,6 +80,23 @@ impl Matrix {
         Self::from_f32(cpu, format, n, k, &weights)
     }
 
+    /// Changes the row-major f32 values this matrix was packed from by `change`, which gets
+    /// consecutive whole rows and where they begin, and packs them anew into the same memory.
+    ///
+    /// # Panics
+    /// When `weights` is not (n, k), or the matrix is quantised.
+    pub(crate) fn update(
+        &mut self,
+        cpu: &Cpu,
+        weights: &mut [f32],
+        change: &(dyn Fn(usize, &mut [f32]) + Sync),
+    ) {
+        match &mut self.panels {
+            Panels::Dense(p) => p.update(cpu, weights, change),
+            Panels::Quant(_) => panic!("a quantised matrix is packed anew as a whole"),
+        }
+    }
+
     /// Output features (rows of W).
     pub fn n(&self) -> usize {
         self.n

@@ -12,6 +12,7 @@ mod buffers;
 mod gradients;
 mod graph;
 mod ops;
+pub mod optim;
 mod rows;
 mod var;
 mod weight;

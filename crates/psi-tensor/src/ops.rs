@@ -13,6 +13,7 @@ mod rope;
 mod scale;
 mod softcap;
 mod sum;
+mod z_loss;
 
 pub use moe::{ExpertPart, Routing};
 pub use rope::RopeTables;

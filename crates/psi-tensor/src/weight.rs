@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use psi_kernels::{Cpu, Format, Matrix};
+use psi_kernels::{
+    Cpu, Format, Matrix,
+    adamw::{Step, adamw},
+};
 
 use crate::{ParamId, rows};
 
@@ -100,6 +103,20 @@ impl Weight {
         self.matrix = Arc::new(Matrix::from_f32(cpu, self.matrix.format(), n, k, values));
     }
 
+    /// One step of AdamW on the master, from which the panels are packed on the way.
+    pub(crate) fn adamw(
+        &mut self,
+        cpu: &Cpu,
+        step: &Step,
+        g: &[f32],
+        m: &mut [f32],
+        v: &mut [f32],
+    ) {
+        let master = self.master.as_mut().expect("a step of a frozen weight");
+        let values = Arc::make_mut(&mut master.values);
+        adamw(cpu, step, Some(Arc::make_mut(&mut self.matrix)), values, g, m, v);
+    }
+
     /// The values gradients flow through: the master's, else a widened copy of the panels.
     pub(crate) fn for_backward(&self, cpu: &Cpu) -> Arc<Vec<f32>> {
         match &self.master {
@@ -194,6 +211,24 @@ impl Parameter<'_> {
         match self {
             Self::Weight(w) => w.train(cpu, id),
             Self::Vector(v) => v.train(id),
+        }
+    }
+
+    /// One step of AdamW with gradient g and moments m and v.
+    pub(crate) fn adamw(
+        &mut self,
+        cpu: &Cpu,
+        step: &Step,
+        g: &[f32],
+        m: &mut [f32],
+        v: &mut [f32],
+    ) {
+        match self {
+            Self::Weight(w) => w.adamw(cpu, step, g, m, v),
+            Self::Vector(w) => {
+                let values: &mut Vec<f32> = Arc::make_mut(&mut w.values);
+                adamw(cpu, step, None, values, g, m, v);
+            }
         }
     }
 

@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Hugging Face folder to GGUF and back, quantising on the way.
     Convert(Convert),
+    /// Train a model: pre-training, fine-tuning, adapters, as a recipe says.
+    Train(Train),
     /// Download a model from the Hugging Face Hub.
     Pull(Pull),
     /// The models in PSI_HOME.
@@ -232,6 +234,28 @@ pub(crate) struct Convert {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct Train {
+    /// The recipe, a TOML file (`psi help recipe` lists its keys); may be left out with --resume.
+    #[arg(value_name = "RECIPE", required_unless_present = "resume")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// Set a key of the recipe (may be given several times).
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Go on with the run in DIR, or start it there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) resume: Option<PathBuf>,
+    /// Print what the run would be, and stop.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Number of threads (default: PSI_THREADS, else the number of cores).
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Pull {
     /// ORG/NAME or ORG/NAME@revision.
     #[arg(value_name = "MODEL")]
@@ -327,7 +351,7 @@ pub(crate) struct Bench {
     /// Keep the weights in this type (default: as stored).
     #[arg(long, value_name = "TYPE", requires = "model")]
     pub(crate) dtype: Option<Dtype>,
-    /// Only results whose name contains this (e.g. gemm, prefill, decode).
+    /// Only results whose name contains this (e.g. gemm, train, prefill, decode).
     #[arg(long, value_name = "NAME")]
     pub(crate) only: Option<String>,
     /// Prompt tokens of the prefill measurement.

@@ -12,4 +12,5 @@ pub(crate) mod models;
 pub(crate) mod pull;
 pub(crate) mod score;
 pub(crate) mod tokenize;
+pub(crate) mod train;
 pub(crate) mod welcome;

@@ -44,6 +44,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Tokenize(args) => commands::tokenize::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Convert(args) => commands::convert::run(&args),
+        Command::Train(args) => commands::train::run(&args),
         Command::Pull(args) => commands::pull::run(&args),
         Command::Models(args) => commands::models::run(&args),
         Command::Data(args) => commands::data::run(&args),

@@ -5,7 +5,10 @@ use super::{
     NR,
     pack::{Dest, Elements, Rounding, Source, Words, pack_groups},
 };
-use crate::{AlignedBuf, Cpu, Format, simd};
+use crate::{
+    AlignedBuf, Cpu, Format,
+    simd::{self, Parts},
+};
 
 /// Source bytes per packing task.
 const TASK_BYTES: usize = 256 << 10;
@@ -51,6 +54,44 @@ impl DensePanels {
         Self { n, k, format, data }
     }
 
+    /// Changes row-major `weights` (n, k) by `change`, which gets consecutive whole rows and where they
+    /// begin, and packs each part as soon as it is changed, while it is in the cache.
+    ///
+    /// # Panics
+    /// When `weights` is not (n, k).
+    pub(crate) fn update(
+        &mut self,
+        cpu: &Cpu,
+        weights: &mut [f32],
+        change: &(dyn Fn(usize, &mut [f32]) + Sync),
+    ) {
+        let (n, k, format) = (self.n, self.k, self.format);
+        assert_eq!(weights.len(), n * k, "weights of a ({n}, {k}) matrix");
+        let words = match format {
+            Format::F32 => Words::Copy,
+            _ => Words::Along(Rounding::Exact),
+        };
+        let panel = panel_bytes(format, k);
+        let per_task = panels_per_task(cpu, n, panel);
+        let (weights, panels) = (Parts::new(weights), Parts::new(self.data.bytes_mut()));
+        cpu.pool().run(n.div_ceil(per_task * NR), &|i| {
+            let first = i * per_task;
+            let rows = first * NR..n.min((first + per_task) * NR);
+            let n_panels = rows.len().div_ceil(NR);
+            // SAFETY: every task has its own rows and their panels.
+            unsafe {
+                let rows_of = weights.take(rows.start * k..rows.end * k);
+                change(rows.start * k, rows_of);
+                let to = panels.take(first * panel..(first + n_panels) * panel).as_mut_ptr();
+                let elements = Elements::F32(rows_of);
+                let source = Source { elements, n: rows.len(), k, ld: k, k_inner: true };
+                let dest = Dest { at: to, line: 64, slab: 1024, group: panel, by_vector: false };
+                let exact_k = format == Format::F32;
+                pack_groups(cpu.isa(), &source, words, &dest, 0..n_panels, exact_k);
+            }
+        });
+    }
+
     pub(crate) fn format(&self) -> Format {
         self.format
     }
@@ -85,6 +126,12 @@ impl DensePanels {
             }
         }
     }
+}
+
+/// Panels of `panel` bytes that one task packs, of the panels of `n` rows.
+fn panels_per_task(cpu: &Cpu, n: usize, panel: usize) -> usize {
+    let wanted = n.div_ceil(NR).div_ceil(4 * cpu.n_threads());
+    (TASK_BYTES / panel.max(1)).min(wanted).max(1)
 }
 
 /// Bytes of one panel.
@@ -130,8 +177,7 @@ impl<'a> Packing<'a> {
         assert!(to.len() >= source.n.div_ceil(NR) * panel, "room for panels");
         let dest =
             Dest { at: to.as_mut_ptr(), line: 64, slab: 1024, group: panel, by_vector: false };
-        let wanted = source.n.div_ceil(NR).div_ceil(4 * cpu.n_threads());
-        let groups_per_task = (TASK_BYTES / panel.max(1)).min(wanted).max(1);
+        let groups_per_task = panels_per_task(cpu, source.n, panel);
         Self { cpu, source, words, dest, exact_k: format == Format::F32, groups_per_task }
     }
 

@@ -58,6 +58,8 @@ pub(crate) trait Lanes: Copy {
     fn min(self, other: Self) -> Self;
     /// |self|.
     fn abs(self) -> Self;
+    /// The square root, correctly rounded.
+    fn sqrt(self) -> Self;
     /// Rounded to the nearest integer, ties to even.
     fn round(self) -> Self;
     /// self * 2^n, rounded once, for integral n in -300 ..= 250.
@@ -246,6 +248,11 @@ impl Lanes for Portable {
     #[inline(always)]
     fn abs(self) -> Self {
         self.map(f32::abs)
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        self.map(f32::sqrt)
     }
 
     #[inline(always)]

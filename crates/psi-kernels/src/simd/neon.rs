@@ -125,6 +125,11 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        each!(i => vsqrtq_f32(self.0[i]))
+    }
+
+    #[inline(always)]
     fn round(self) -> Self {
         each!(i => vrndnq_f32(self.0[i]))
     }

@@ -117,6 +117,11 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(simd!(_mm512_sqrt_ps(self.0)))
+    }
+
+    #[inline(always)]
     fn round(self) -> Self {
         Self(simd!(_mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(
             self.0
@@ -264,6 +269,11 @@ impl Lanes for Avx2 {
             let bit = _mm256_set1_ps(-0.0);
             Self(_mm256_andnot_ps(bit, self.0), _mm256_andnot_ps(bit, self.1))
         })
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        simd!(Self(_mm256_sqrt_ps(self.0), _mm256_sqrt_ps(self.1)))
     }
 
     #[inline(always)]

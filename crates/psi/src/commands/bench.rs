@@ -1,7 +1,8 @@
-//! `psi bench`: this machine's roof, then kernels, prefill and decode as a share of it.
+//! `psi bench`: this machine's roof, then kernels, a training step, prefill and decode as a share of it.
 
 mod kernels;
 mod model;
+mod train;
 
 use std::{sync::Arc, time::Instant};
 
@@ -43,13 +44,14 @@ pub(crate) fn run(args: &Bench) -> Outcome {
     let roof = roof::measure(&cpu);
     let mut bencher = Bencher { args, cpu, roof, results: Vec::new() };
     kernels::run(&mut bencher);
+    train::run(&mut bencher);
     if let Some(path) = &args.model {
         model::run(&mut bencher, path)?;
     }
     if bencher.results.is_empty() {
         let only = args.only.as_deref().unwrap_or_default();
         return Err(Failure::input(format!("--only {only}: nothing is called so"))
-            .hint("names begin with gemm, gemv, quant, prefill, decode or load; the last three need --model"));
+            .hint("names begin with gemm, matmul, gemv, train, prefill, decode or load; the last three need --model"));
     }
     bencher.print();
     Ok(())

@@ -47,7 +47,7 @@ pub(super) fn run(bencher: &mut Bencher<'_>) {
 }
 
 /// Numbers in -0.5..0.5 without any pattern a product could exploit.
-fn noise(n: usize) -> Vec<f32> {
+pub(super) fn noise(n: usize) -> Vec<f32> {
     let hash = |i: usize| (i as u32).wrapping_mul(2_654_435_761) >> 8;
     (0..n).map(|i| hash(i) as f32 / (1 << 24) as f32 - 0.5).collect()
 }
