@@ -32,9 +32,12 @@ pub(crate) enum Command {
     Pull(Pull),
     /// The models in PSI_HOME.
     Models(Models),
-    /// Training data: look at what files hold.
+    /// Training data: look at what files hold, or make conversations.
     #[command(subcommand)]
     Data(Data),
+    /// How good a model is.
+    #[command(subcommand)]
+    Eval(Eval),
     /// This machine's roof, then kernels, prefill and decode as a share of it.
     Bench(Bench),
     /// What this machine can do: instruction sets, threads, memory, which models fit.
@@ -321,6 +324,8 @@ pub(crate) struct Models {
 pub(crate) enum Data {
     /// What files hold as training data: documents, tokens, rows that cannot be used.
     Inspect(DataInspect),
+    /// Generate conversations that teach a small model to use tools, remember, read and reason.
+    Synth(DataSynth),
 }
 
 #[derive(Args, Debug)]
@@ -346,6 +351,59 @@ pub(crate) struct DataInspect {
     /// Do not show the first packed row.
     #[arg(long)]
     pub(crate) no_sample: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DataSynth {
+    /// The file to write: one conversation per line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Number of conversations.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) n: u64,
+    /// Seed: the same seed gives the same conversations.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Which names, numbers and wordings to use; the two splits share none.
+    #[arg(long, value_name = "SPLIT", default_value = "train")]
+    pub(crate) split: SplitName,
+    /// Weight of a kind of exchange, e.g. reading=30 (may be given several times).
+    #[arg(long, value_name = "KIND=WEIGHT")]
+    pub(crate) mix: Vec<String>,
+    /// Replace FILE if it exists.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// The halves of generated data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SplitName {
+    Train,
+    Eval,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Eval {
+    /// Tool calls, memory, reading, reasoning and small talk on held-out conversations.
+    Skills(EvalSkills),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EvalSkills {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Conversations of each kind (four times as many problems).
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) n: u32,
+    /// Seed of the held-out conversations.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Conversations at a time.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) batch: u32,
+    /// Show the first N wrong answers of each skill.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) show_wrong: usize,
     /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     cli::{Generate, Sampling},
     error::{Failure, Outcome},
+    memory,
     model::{Runner, Text},
     out::{out, outln},
 };
@@ -266,6 +267,7 @@ fn document(prompt: &[u32], generated: &Generated, speed: &Speed, steps: Vec<Val
             "decode_s": speed.decode_s,
             "decode_tokens_per_s": speed.decode_rate(),
         },
+        "peak_memory_bytes": memory::peak(),
     });
     if let Finish::StopString(stop) = &generated.finish {
         document["stop"] = json!(stop);

@@ -61,9 +61,14 @@ const TEMPLATE: &str = "{% for m in messages %}{% if m.content == 'refuse me' %}
 /// Context of [`random`]'s model.
 pub(crate) const CONTEXT: usize = 64;
 
-/// Makes a Llama of random weights, wide enough for blocks of 256, with a byte-level tokenizer and a chat
+/// Makes a small Llama of random weights, wide enough for blocks of 256, with a byte-level tokenizer and a chat
 /// template; returns its folder.
 pub(crate) fn random(program: &Program, name: &str) -> String {
+    llama(program, name, 256, 512)
+}
+
+/// [`random`] of another width and feed-forward width.
+pub(crate) fn llama(program: &Program, name: &str, d_model: usize, d_ff: usize) -> String {
     let folder = program.path(name);
     fs::create_dir(&folder).unwrap();
     let options = TrainOptions {
@@ -79,47 +84,52 @@ pub(crate) fn random(program: &Program, name: &str) -> String {
     let vocab_size = tokenizer.vocab_size();
     let config = json!({
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu",
-        "hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 2,
+        "hidden_size": d_model, "intermediate_size": d_ff, "num_hidden_layers": 2,
         "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": vocab_size,
         "max_position_embeddings": CONTEXT, "rms_norm_eps": 1e-5, "rope_theta": 1e4,
         "tie_word_embeddings": true, "bos_token_id": 0, "eos_token_id": 1,
     });
     write(&folder.join("config.json"), config.to_string().as_bytes());
-    weights(&folder, vocab_size);
+    weights(&folder, &shapes(vocab_size, d_model, d_ff));
     folder.to_str().unwrap().to_owned()
 }
 
-fn weights(folder: &Path, vocab_size: usize) {
-    let mut shapes = vec![("model.embed_tokens".to_owned(), vec![vocab_size, 256])];
-    shapes.push(("model.norm".to_owned(), vec![256]));
+/// Names and shapes of the tensors.
+fn shapes(vocab_size: usize, d_model: usize, d_ff: usize) -> Vec<(String, Vec<usize>)> {
+    let mut shapes = vec![
+        ("model.embed_tokens.weight".to_owned(), vec![vocab_size, d_model]),
+        ("model.norm.weight".to_owned(), vec![d_model]),
+    ];
     for layer in 0..2 {
-        let parts: [(&str, &[usize]); 9] = [
-            ("input_layernorm", &[256]),
-            ("post_attention_layernorm", &[256]),
-            ("self_attn.q_proj", &[256, 256]),
-            ("self_attn.k_proj", &[128, 256]),
-            ("self_attn.v_proj", &[128, 256]),
-            ("self_attn.o_proj", &[256, 256]),
-            ("mlp.gate_proj", &[512, 256]),
-            ("mlp.up_proj", &[512, 256]),
-            ("mlp.down_proj", &[256, 512]),
+        let parts = [
+            ("input_layernorm", vec![d_model]),
+            ("post_attention_layernorm", vec![d_model]),
+            ("self_attn.q_proj", vec![d_model, d_model]),
+            ("self_attn.k_proj", vec![d_model / 2, d_model]),
+            ("self_attn.v_proj", vec![d_model / 2, d_model]),
+            ("self_attn.o_proj", vec![d_model, d_model]),
+            ("mlp.gate_proj", vec![d_ff, d_model]),
+            ("mlp.up_proj", vec![d_ff, d_model]),
+            ("mlp.down_proj", vec![d_model, d_ff]),
         ];
-        let named = |(name, shape): (&str, &[usize])| {
-            (format!("model.layers.{layer}.{name}"), shape.to_vec())
-        };
-        shapes.extend(parts.map(named));
+        let name = |part: &str| format!("model.layers.{layer}.{part}.weight");
+        shapes.extend(parts.map(|(part, shape)| (name(part), shape)));
     }
+    shapes
+}
+
+fn weights(folder: &Path, shapes: &[(String, Vec<usize>)]) {
     let mut writer = Writer::new();
-    for (name, shape) in &shapes {
-        writer.add(TensorSpec::new(&format!("{name}.weight"), DType::F32, shape));
+    for (name, shape) in shapes {
+        writer.add(TensorSpec::new(name, DType::F32, shape));
     }
     let mut sink = writer.create(&folder.join("model.safetensors")).unwrap();
     let mut rng = Rng::new(7);
-    for (name, shape) in &shapes {
+    for (name, shape) in shapes {
         let n = shape.iter().product();
         let values = if shape.len() == 1 { vec![1.0; n] } else { rng.normals(n, 0.1) };
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        sink.write(&format!("{name}.weight"), &bytes).unwrap();
+        sink.write(name, &bytes).unwrap();
     }
     sink.finish().unwrap();
 }

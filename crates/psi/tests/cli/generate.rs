@@ -219,3 +219,25 @@ fn a_full_disk_is_a_failure_and_a_reader_that_leaves_is_not() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_mapped_file_needs_its_own_size_and_that_of_its_panels() {
+    let program = Program::new();
+    let peak = |name: &str, d_model: usize, d_ff: usize| {
+        let model = checkpoint::llama(&program, name, d_model, d_ff);
+        let file = program.path(&format!("{name}.gguf"));
+        let path = file.to_str().unwrap();
+        program.run(&["convert", &model, path, "--dtype", "q8_0"]).ok();
+        let document = greedy(&program, path, "the", &["--max-tokens", "2", "--json"]).ok().json();
+        (document["peak_memory_bytes"].as_u64().unwrap(), fs::metadata(&file).unwrap().len())
+    };
+    // The small model stands for what the program needs without weights.
+    let (small, small_file) = peak("small", 256, 512);
+    let (large, large_file) = peak("large", 1024, 3072);
+    let (more, file) = (large - small, large_file - small_file);
+    assert!(file > 20 << 20, "{file} bytes are too few to tell");
+    // Panels are as large as the file's blocks, buffers take a part of what is left; keeping the weights as f32 would
+    // take more than four times the file.
+    assert!(5 * more <= 12 * file, "{more} bytes more for a file that is {file} larger");
+}
