@@ -351,6 +351,9 @@ pub(crate) struct DataInspect {
     /// Do not show the first packed row.
     #[arg(long)]
     pub(crate) no_sample: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]
