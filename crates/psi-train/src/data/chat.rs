@@ -160,7 +160,7 @@ pub(crate) fn render(
                  (data.template_vars may change that: enable_thinking, often)"
             ));
         }
-        Ok(Rendered { spans: vec![start.len()..end.len()], text: end })
+        Ok(Rendered { spans: Vec::from([start.len()..end.len()]), text: end })
     };
     let assistant = (0..messages.len()).filter(|&i| is_assistant(&messages[i]));
     let each = assistant.map(turn).collect::<Result<Vec<_>, String>>()?;
