@@ -126,6 +126,7 @@ impl Draws {
     ///
     /// # Panics
     /// After a million tries: the pool has nothing for this split, which is a mistake in the pool.
+    #[track_caller]
     pub(crate) fn until<T>(&mut self, mut attempt: impl FnMut(&mut Self) -> Option<T>) -> T {
         for _ in 0..1_000_000 {
             if let Some(found) = attempt(self) {

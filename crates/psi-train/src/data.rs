@@ -25,6 +25,7 @@ mod source;
 mod tokenizer;
 mod validation;
 
+pub use chat::CHATML;
 pub use config::{DataConfig, Format, Overlong, Packing, SourceConfig, Turns};
 pub use error::{BadRow, DataError};
 pub use loader::{Loader, Position, inspect};

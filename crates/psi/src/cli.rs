@@ -24,13 +24,20 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Hugging Face folder to GGUF and back, quantising on the way.
     Convert(Convert),
+    /// Train a model: pre-training, fine-tuning, adapters, as a recipe says.
+    Train(Train),
+    /// Training runs: list them, look at one, compare several.
+    Runs(Runs),
     /// Download a model from the Hugging Face Hub.
     Pull(Pull),
     /// The models in PSI_HOME.
     Models(Models),
-    /// Training data: look at what files hold.
+    /// Training data: look at what files hold, or make conversations.
     #[command(subcommand)]
     Data(Data),
+    /// How good a model is.
+    #[command(subcommand)]
+    Eval(Eval),
     /// This machine's roof, then kernels, prefill and decode as a share of it.
     Bench(Bench),
     /// What this machine can do: instruction sets, threads, memory, which models fit.
@@ -229,6 +236,65 @@ pub(crate) struct Convert {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct Train {
+    /// The recipe, a TOML file (`psi help recipe` lists its keys); may be left out with --resume.
+    #[arg(value_name = "RECIPE", required_unless_present = "resume")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// Set a key of the recipe (may be given several times).
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Go on with the run in DIR, or start it there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) resume: Option<PathBuf>,
+    /// Print what the run would be, and stop.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Number of threads (default: PSI_THREADS, else the number of cores).
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Runs {
+    #[command(subcommand)]
+    pub(crate) command: RunsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// The runs in PSI_HOME, or in a folder.
+    List {
+        /// The folder that holds them.
+        #[arg(value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// One run: how it stands, its settings with their origins.
+    Show {
+        /// A run folder, or the name of a run in PSI_HOME.
+        #[arg(value_name = "RUN")]
+        run: PathBuf,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Several runs side by side: results, and the settings in which they differ.
+    Compare {
+        /// Run folders, or names of runs in PSI_HOME.
+        #[arg(value_name = "RUN", num_args = 2..)]
+        runs: Vec<PathBuf>,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Pull {
     /// ORG/NAME or ORG/NAME@revision.
     #[arg(value_name = "MODEL")]
@@ -258,6 +324,8 @@ pub(crate) struct Models {
 pub(crate) enum Data {
     /// What files hold as training data: documents, tokens, rows that cannot be used.
     Inspect(DataInspect),
+    /// Generate conversations that teach a small model to use tools, remember, read and reason.
+    Synth(DataSynth),
 }
 
 #[derive(Args, Debug)]
@@ -283,6 +351,62 @@ pub(crate) struct DataInspect {
     /// Do not show the first packed row.
     #[arg(long)]
     pub(crate) no_sample: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DataSynth {
+    /// The file to write: one conversation per line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Number of conversations.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) n: u64,
+    /// Seed: the same seed gives the same conversations.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Which names, numbers and wordings to use; the two splits share none.
+    #[arg(long, value_name = "SPLIT", default_value = "train")]
+    pub(crate) split: SplitName,
+    /// Weight of a kind of exchange, e.g. reading=30 (may be given several times).
+    #[arg(long, value_name = "KIND=WEIGHT")]
+    pub(crate) mix: Vec<String>,
+    /// Replace FILE if it exists.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// The halves of generated data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SplitName {
+    Train,
+    Eval,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Eval {
+    /// Tool calls, memory, reading, reasoning and small talk on held-out conversations.
+    Skills(EvalSkills),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EvalSkills {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Conversations of each kind (four times as many problems).
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) n: u32,
+    /// Seed of the held-out conversations.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Conversations at a time.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) batch: u32,
+    /// Show the first N wrong answers of each skill.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) show_wrong: usize,
     /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,

@@ -5,7 +5,7 @@ use std::{error::Error, fmt};
 use psi_model::ModelError;
 use psi_store::StoreError;
 use psi_tokenizer::TokenizerError;
-use psi_train::data::DataError;
+use psi_train::{TrainError, data::DataError};
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -85,6 +85,7 @@ fn hint_of(error: &(dyn Error + 'static)) -> Option<String> {
     let own = own.or_else(|| error.downcast_ref().and_then(data));
     let own = own.or_else(|| error.downcast_ref().and_then(model));
     let own = own.or_else(|| error.downcast_ref().and_then(tokenizer));
+    let own = own.or_else(|| error.downcast_ref().and_then(TrainError::hint));
     own.or_else(|| error.source().and_then(hint_of))
 }
 

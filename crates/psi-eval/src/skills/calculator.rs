@@ -28,8 +28,12 @@ impl fmt::Display for CalculatorError {
 
 impl std::error::Error for CalculatorError {}
 
-/// Decimal places of a result that does not end sooner.
-const DECIMALS: usize = 4;
+/// Decimal places of a result that does not end sooner; a smaller number than 1 gets as many more as it has
+/// zeros after the point.
+const DECIMALS: u32 = 4;
+
+/// Most decimal places.
+const MAX_DECIMALS: u32 = 16;
 
 /// A fraction in lowest terms, the denominator positive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,9 +84,19 @@ impl Fraction {
         (reader.at == digits.len()).then_some(value)
     }
 
-    /// Whether its decimal form ends within [`DECIMALS`] places.
+    /// Whether what [`fmt::Display`] writes is the whole number, not a rounded one.
     pub fn is_short(self) -> bool {
-        10_i128.pow(DECIMALS as u32) % self.below == 0
+        10_i128.pow(self.decimals()) % self.below == 0
+    }
+
+    fn decimals(self) -> u32 {
+        let (mut above, below) = (self.above.unsigned_abs(), self.below.unsigned_abs());
+        let mut n = DECIMALS;
+        while n < MAX_DECIMALS && above > 0 && above.saturating_mul(10) < below {
+            above = above.saturating_mul(10);
+            n += 1;
+        }
+        n
     }
 
     /// Sum, or `None` when it is too large.
@@ -102,18 +116,16 @@ impl Fraction {
 }
 
 impl fmt::Display for Fraction {
-    /// Decimal, rounded half away from zero to four places, without zeros at the end.
+    /// Decimal, rounded half away from zero, without zeros at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scale = 10_u128.pow(DECIMALS as u32);
+        let decimals = self.decimals();
+        let scale = 10_u128.pow(decimals);
         let (above, below) = (self.above.unsigned_abs(), self.below.unsigned_abs());
         let (mut whole, rest) = (above / below, above % below);
-        // A remainder is below the denominator; past 2^100 the last places no longer matter.
-        let shift = 100_u32.saturating_sub(rest.leading_zeros().min(100)).min(28);
-        let (rest, below) = if rest > u128::MAX / (2 * scale) {
-            (rest >> shift, (below >> shift).max(1))
-        } else {
-            (rest, below)
-        };
+        // Numbers too large for the multiplication lose their last bits, which no longer matter.
+        let spare = (2 * scale).ilog2() + 1;
+        let shift = (128 - below.leading_zeros() + spare).saturating_sub(127);
+        let (rest, below) = (rest >> shift, below >> shift);
         let mut places = (2 * rest * scale + below) / (2 * below);
         if places >= scale {
             whole += 1;
@@ -124,7 +136,7 @@ impl fmt::Display for Fraction {
         }
         write!(f, "{whole}")?;
         if places > 0 {
-            let digits = format!("{places:0width$}", width = DECIMALS);
+            let digits = format!("{places:0width$}", width = decimals as usize);
             write!(f, ".{}", digits.trim_end_matches('0'))?;
         }
         Ok(())
@@ -321,6 +333,9 @@ mod tests {
         check("2 ^ -2", "0.25");
         check("sqrt(144) + 1", "13");
         check("1 / 3 + 2 / 3", "1");
+        check("1 / 8000", "0.000125");
+        check("2 / 300000", "0.000006667");
+        check("1 / 10 ^ 30", "0");
         check("99999.99995", "100000");
         check(
             "170141183460469231731687303715884105727 / 3",

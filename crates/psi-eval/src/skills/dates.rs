@@ -8,7 +8,10 @@ use super::{
     scene::{Outcome, Scene, day},
     sums::repeat,
 };
-use crate::wording::{Wordings, capitalised};
+use crate::{
+    draws::Draws,
+    wording::{Wordings, capitalised},
+};
 
 const TIME: Wordings = Wordings {
     train: &[
@@ -173,17 +176,11 @@ pub(crate) fn calendar(scene: &mut Scene) -> Outcome {
     let kind = scene.draws.weighted(&[2.0, 2.0, 1.0, 2.0, 2.0, 1.0, 1.0, 0.5, 1.5]);
     let today = scene.world.now.date;
     let date = match kind {
-        8 => scene.draws.until(|draws| {
-            let date = today.plus(draws.between(2, 700))?;
-            draws.split().owns(&date.to_string()).then_some(date)
-        }),
+        8 => later(&mut scene.draws, today, 700),
         _ => day(&mut scene.draws),
     };
-    let later = scene.draws.until(|draws| {
-        let other = day(draws);
-        (date < other && date.days_until(other) < 1500).then_some(other)
-    });
-    let (d, e) = (written(scene, date), written(scene, later));
+    let end = later(&mut scene.draws, date, 1500);
+    let (d, e) = (written(scene, date), written(scene, end));
     let high = scene.draws.pick(&[15, 60, 400]);
     let days = scene.draws.number(2, high);
     let n = days.to_string();
@@ -203,13 +200,21 @@ pub(crate) fn calendar(scene: &mut Scene) -> Outcome {
     let answer = match kind {
         0 => scene.call("weekday", &[("date", json!(date.to_string()))]),
         1 | 2 => add(scene, date, days),
-        3 => diff(scene, date, later),
+        3 => diff(scene, date, end),
         _ => {
             scene.call("now", &[]);
             if kind == 8 { diff(scene, today, date) } else { add(scene, today, days) }
         }
     };
     scene.reply(Skill::Dates, vec![capitalised(&repeat(&answer))])
+}
+
+/// A day of the split, up to `most` days after `date`.
+fn later(draws: &mut Draws, date: Date, most: i64) -> Date {
+    draws.until(|draws| {
+        let later = date.plus(draws.between(2, most))?;
+        draws.split().owns(&later.to_string()).then_some(later)
+    })
 }
 
 fn add(scene: &mut Scene, date: Date, days: i64) -> String {

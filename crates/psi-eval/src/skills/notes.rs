@@ -507,23 +507,32 @@ impl Note {
 
     /// A question with its answer, or with `None` when the note does not say.
     fn question(&self, draws: &mut Draws) -> (String, Option<String>) {
-        if draws.chance(0.6) {
+        let unanswered = self.unanswered();
+        if unanswered.is_empty() || draws.chance(0.6) {
             let statement = &self.statements[draws.below(self.statements.len())];
             let attribute = &TOPICS[statement.topic].attributes[statement.attribute];
             let pattern = attribute.asked.draw(draws);
             let question = fill(pattern, &[("it", &statement.subject)], draws);
             return (question, Some(statement.value.clone()));
         }
-        draws.until(|draws| {
-            let (topic, subject) = self.subjects[draws.below(self.subjects.len())].clone();
-            let attribute = draws.below(TOPICS[topic].attributes.len());
-            let asked = &TOPICS[topic].attributes[attribute].asked;
-            let is_told = |s: &Statement| s.subject == subject && may_answer(s, topic, attribute);
-            if self.statements.iter().any(is_told) {
-                return None;
+        let (topic, attribute, subject) = draws.pick(&unanswered);
+        let pattern = TOPICS[topic].attributes[attribute].asked.draw(draws);
+        (fill(pattern, &[("it", subject)], draws), None)
+    }
+
+    /// What could be asked about its subjects and is not told: topic, attribute, subject.
+    fn unanswered(&self) -> Vec<(usize, usize, &str)> {
+        let mut open = Vec::new();
+        for (topic, subject) in &self.subjects {
+            for attribute in 0..TOPICS[*topic].attributes.len() {
+                let told =
+                    |s: &Statement| s.subject == *subject && may_answer(s, *topic, attribute);
+                if !self.statements.iter().any(told) {
+                    open.push((*topic, attribute, subject.as_str()));
+                }
             }
-            Some((fill(asked.draw(draws), &[("it", &subject)], draws), None))
-        })
+        }
+        open
     }
 }
 

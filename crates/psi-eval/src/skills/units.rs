@@ -161,6 +161,7 @@ mod tests {
         check("2", "stone", "pounds", "28");
         check("1", "pound", "oz", "16");
         check("36", "km/h", "m/s", "10");
+        check("4934", "bytes", "GB", "0.000004934");
         check("1", "acre", "square feet", "43560");
         check("3", "weeks", "hours", "504");
         check("1", "nautical miles", "miles", "1.1508");

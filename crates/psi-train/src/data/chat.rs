@@ -19,6 +19,12 @@ pub(crate) struct Conversation {
     tools: Option<Value>,
 }
 
+/// How conversations look where no model says otherwise.
+pub const CHATML: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n\
+    {% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}\
+    {% for c in m.tool_calls or [] %}<tool_call>{{ c.function | tojson }}</tool_call>{% endfor %}\
+    <|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
 /// A rendered conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rendered {
@@ -149,7 +155,10 @@ pub(crate) fn render(
         let continues = i > 0 && is_assistant(&messages[i - 1]);
         let (start, end) = (part(i, !continues)?, part(i + 1, false)?);
         if !end.starts_with(&start) {
-            return Err(format!("the chat template does not put its prompt before messages[{i}]"));
+            return Err(format!(
+                "the chat template prompts for messages[{i}] otherwise than it renders it \
+                 (data.template_vars may change that: enable_thinking, often)"
+            ));
         }
         Ok(Rendered { spans: vec![start.len()..end.len()], text: end })
     };

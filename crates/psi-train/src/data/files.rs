@@ -85,7 +85,8 @@ fn folder(dir: &Path, source: &SourceConfig, files: &mut Files) -> Result<()> {
 
 fn pattern(source: &SourceConfig, files: &mut Files) -> Result<()> {
     let bad = |why: String| DataError::config("sources.path", format!("'{}': {why}", source.path));
-    let found = glob::glob(&source.path).map_err(|e| bad(e.to_string()))?;
+    let options = glob::MatchOptions { require_literal_leading_dot: true, ..Default::default() };
+    let found = glob::glob_with(&source.path, options).map_err(|e| bad(e.to_string()))?;
     for path in found {
         let path = path.map_err(|e| DataError::file(e.path(), "cannot be listed").because(e))?;
         if !path.is_dir() {

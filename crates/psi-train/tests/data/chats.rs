@@ -299,5 +299,5 @@ fn published_templates_mark_the_assistants_words() {
     println!("{outcomes:#?}");
     let count = |how: &str| outcomes.get(how).map_or(0, Vec::len);
     assert!(count("together") >= 15, "{outcomes:#?}");
-    assert!(count("no") <= 3, "{outcomes:#?}");
+    assert!(count("no") <= 4, "{outcomes:#?}");
 }

@@ -147,17 +147,18 @@ fn a_damaged_parquet_file_is_an_error_or_other_text_but_never_a_panic() {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {})); // the library's own panics are caught and reported
     let mut refused = 0;
-    for at in 0..good.len() {
+    let places = (0..good.len()).step_by(3);
+    for at in places.clone() {
         let mut bad = good.clone();
         bad[at] ^= 1 << (at % 8);
         let path = shop.file("bad.parquet", bad);
         refused += usize::from(shop.open(&config(&path), 0).is_err());
     }
-    for cut in (0..good.len()).step_by(7) {
+    for cut in (0..good.len()).step_by(17) {
         assert!(shop.open(&config(&shop.file("bad.parquet", &good[..cut])), 0).is_err());
     }
     std::panic::set_hook(hook);
-    assert!(refused > good.len() / 4, "{refused} of {} noticed", good.len());
+    assert!(refused > places.len() / 4, "{refused} of {} noticed", places.len());
 }
 
 #[test]

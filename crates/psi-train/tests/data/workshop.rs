@@ -5,14 +5,7 @@ use std::path::PathBuf;
 
 use psi_store::write_atomic;
 use psi_tokenizer::{ChatTemplate, Tokenizer, TrainOptions, train_bpe};
-use psi_train::data::{DataConfig, DataError, Loader, Resources, Rows, SourceConfig};
-
-pub(crate) const CHATML: &str = "\
-{%- for m in messages %}<|im_start|>{{ m.role }}\n\
-{%- if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}\
-{%- for c in m.tool_calls or [] %}<tool_call>{{ c.function | tojson }}</tool_call>{% endfor -%}\
-<|im_end|>\n{% endfor %}\
-{%- if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+use psi_train::data::{CHATML, DataConfig, DataError, Loader, Resources, Rows, SourceConfig};
 
 /// A folder that is deleted at the end of the test.
 pub(crate) struct Workshop {

@@ -10,3 +10,4 @@ mod program;
 mod pull;
 mod score;
 mod tokenize;
+mod train;

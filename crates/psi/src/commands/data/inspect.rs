@@ -5,8 +5,8 @@ use std::io::IsTerminal;
 use psi_store::Home;
 use psi_tokenizer::{ChatTemplate, Tokenizer, TrainOptions, train_bpe};
 use psi_train::data::{
-    DataConfig, NO_TARGET, Packing, Progress, Report, Resources, Rows, SourceConfig, SourceReport,
-    Turns, inspect,
+    CHATML, DataConfig, NO_TARGET, Packing, Progress, Report, Resources, Rows, SourceConfig,
+    SourceReport, Turns, inspect,
 };
 use serde_json::{Value, json};
 
@@ -72,12 +72,6 @@ struct Kit {
     _scratch: Option<tempfile::TempDir>,
     n_threads: usize,
 }
-
-/// Conversations look like this when no model says otherwise.
-const CHATML: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n\
-    {% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}\
-    {% for c in m.tool_calls or [] %}<tool_call>{{ c.function | tojson }}</tool_call>{% endfor %}\
-    <|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
 impl Kit {
     fn open(args: &DataInspect) -> Outcome<Self> {
