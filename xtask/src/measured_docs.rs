@@ -32,6 +32,9 @@ const KERNELS_PORTABLE: &[&str] = &[
 const MODEL: &[&str] = &["load", "prefill", "decode"];
 const USAGE: &str = "usage: cargo xtask bench [--model FILE]... [--list | --part N | --pages]";
 
+/// Where the description of the machine is kept.
+const DOCTOR: &str = "target/bench/doctor.json";
+
 /// What one run measures.
 #[derive(Debug)]
 struct Part<'a> {
@@ -70,7 +73,10 @@ pub(crate) fn bench(root: &Path, args: &[String]) -> Outcome {
             return Ok(());
         }
     }
-    run(&mut cargo(root, &["build", "--release", "--quiet", "--package", "psi"]))?;
+    if !wanted.is_empty() {
+        run(&mut cargo(root, &["build", "--release", "--quiet", "--package", "psi"]))?;
+        write(root, DOCTOR, &stdout_of(&mut psi(root, &["doctor", "--json"]))?)?;
+    }
     for part in wanted {
         measure(root, part)?;
     }
@@ -78,15 +84,13 @@ pub(crate) fn bench(root: &Path, args: &[String]) -> Outcome {
         println!("{} is not measured yet: the pages are written when it is", missing.name);
         return Ok(());
     }
-    let document = |part: &Part| -> Result<String, String> {
-        let path = file(root, part);
-        std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))
+    let document = |relative: &str| -> Result<String, String> {
+        std::fs::read_to_string(root.join(relative)).map_err(|e| format!("{relative}: {e}"))
     };
-    let mut measured =
-        pages::Measurements::new(&stdout_of(&mut psi(root, &["doctor", "--json"]))?)?;
+    let mut measured = pages::Measurements::new(&document(DOCTOR)?)?;
     for part in &parts {
         let model = part.args.iter().skip_while(|a| **a != "--model").nth(1);
-        measured.add(model.map(|m| file_name(m)), part.portable, &document(part)?)?;
+        measured.add(model.map(|m| file_name(m)), part.portable, &document(&relative(part))?)?;
     }
     write(root, "docs/kernels.md", &measured.kernels_page())?;
     write(root, "docs/benchmarks.md", &measured.benchmarks_page())
