@@ -113,6 +113,7 @@ impl Renderer<'_> {
         let marked = self.run(&self.marking, messages, tools, false)?;
         let (mut text, mut spans) = (String::with_capacity(marked.len()), Vec::new());
         let mut open = None;
+        let mut paired = true;
         for c in marked.chars() {
             match (open, MARKS.iter().position(|&m| m == c)) {
                 (_, None) => text.push(c),
@@ -121,12 +122,12 @@ impl Renderer<'_> {
                     spans.push(start..text.len());
                     open = None;
                 }
-                _ => {
-                    let message = "generation blocks within each other, or U+FDD0 in a message";
-                    let kind = TemplateErrorKind::Runtime;
-                    return Err(TemplateError { kind, message: message.to_owned(), line: None });
-                }
+                _ => paired = false,
             }
+        }
+        if !paired || open.is_some() {
+            let message = "generation blocks within each other, or U+FDD0 in a message".to_owned();
+            return Err(TemplateError { kind: TemplateErrorKind::Runtime, message, line: None });
         }
         Ok((text, spans))
     }
@@ -241,10 +242,10 @@ U:{{ m.content }}{{ said }}
         ]);
         let plain = renderer.render(&messages, None, false).unwrap();
         let (text, spans) = renderer.render_marked(&messages, None).unwrap();
-        assert_eq!(plain, "U:oneA:two.\nU:threeA:four.\n");
+        assert_eq!(plain, "U:oneA:  two.\nU:threeA:  four.\n");
         assert_eq!(text, plain);
         let found: Vec<&str> = spans.into_iter().map(|span| &text[span]).collect();
-        assert_eq!(found, ["two.\n", "four.\n"]);
+        assert_eq!(found, ["  two.\n", "  four.\n"]);
     }
 
     #[test]

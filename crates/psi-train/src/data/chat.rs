@@ -204,7 +204,8 @@ impl Parts<'_> {
                  (data.template_vars may change that: enable_thinking, often)"
             ));
         }
-        Ok(Rendered { spans: Vec::from([start.len()..text.len()]), text })
+        let span = start.len()..text.len();
+        Ok(Rendered { spans: std::iter::once(span).collect(), text })
     }
 
     /// The whole conversation with all of the assistant's turns.

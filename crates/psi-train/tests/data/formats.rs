@@ -123,13 +123,16 @@ fn parquet_holds_conversations() {
     let schema = Arc::new(parse_message_type(schema).unwrap());
     let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
     let mut group = writer.next_row_group().unwrap();
-    let repeated = [0, 1, 0, 1];
-    let columns: [(&[&str], Option<&[i16]>, Option<&[i16]>); 3] = [
-        (&["web", "web"], None, None),
-        (&["user", "assistant", "user", "assistant"], Some(&[1; 4]), Some(&repeated)),
+    let repeated = [0_i16, 1, 0, 1];
+    for (values, definition, repetition) in [
+        (["web", "web"].as_slice(), None, None),
+        (
+            &["user", "assistant", "user", "assistant"],
+            Some([1_i16; 4].as_slice()),
+            Some(repeated.as_slice()),
+        ),
         (&["cat?", "dog", "mat?", "sat"], Some(&[2; 4]), Some(&repeated)),
-    ];
-    for (values, definition, repetition) in columns {
+    ] {
         let mut column = group.next_column().unwrap().unwrap();
         let values: Vec<ByteArray> = values.iter().map(|&v| v.into()).collect();
         column.typed::<ByteArrayType>().write_batch(&values, definition, repetition).unwrap();
