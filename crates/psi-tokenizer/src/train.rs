@@ -27,8 +27,7 @@ pub struct TrainOptions {
     /// Number of tokens in all: special tokens, 256 bytes, merges. Training ends earlier if no pair
     /// reaches `min_frequency`.
     pub vocab_size: usize,
-    /// The split pattern; merges never cross its matches (default: words, and digits one by one, which
-    /// small models calculate better with).
+    /// The split pattern; merges never cross its matches.
     pub pattern: String,
     /// Texts of special tokens; they get the first ids, in order.
     pub special_tokens: Vec<String>,
@@ -42,12 +41,18 @@ impl Default for TrainOptions {
     fn default() -> Self {
         Self {
             vocab_size: 32_768,
-            pattern: scanner::source::QWEN2.to_owned(),
+            pattern: scanner::source::LLAMA3.to_owned(),
             special_tokens: vec!["<|endoftext|>".to_owned()],
             min_frequency: 2,
             max_token_bytes: None,
         }
     }
+}
+
+impl TrainOptions {
+    /// The split pattern of words as in the default, with every digit a piece of its own: a small model
+    /// copies and compares numbers digit by digit.
+    pub const SINGLE_DIGITS: &str = scanner::source::QWEN2;
 }
 
 /// Trains on `documents`. The result depends on the multiset of documents only, not on their order.
