@@ -9,5 +9,6 @@ mod machine;
 mod program;
 mod pull;
 mod score;
+mod skills;
 mod tokenize;
 mod train;
