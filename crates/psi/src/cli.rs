@@ -395,7 +395,7 @@ pub(crate) enum Eval {
 pub(crate) struct EvalSkills {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// Conversations of each kind (four times as many problems).
+    /// Conversations of each kind (twice as many notes, four times as many problems).
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) n: u32,
     /// Seed of the held-out conversations.

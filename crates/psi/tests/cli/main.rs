@@ -10,5 +10,6 @@ mod machine;
 mod program;
 mod pull;
 mod score;
+mod skills;
 mod tokenize;
 mod train;
