@@ -175,7 +175,7 @@ impl Trainer {
                 false => None,
             },
             writer: Writer::new(run.checkpoints(), files, config.save.keep),
-            ops_per_token: estimate::ops_per_token(&model, config.seq_len),
+            ops_per_token: estimate::ops_per_token(&model, config.seq_len, &config.method),
             roof: config.log_roof.then(|| estimate::roof(cpu, config.format)),
             config,
             run,

@@ -90,7 +90,7 @@ pub(crate) fn data_config(settings: &mut Settings) -> Result<DataConfig> {
         }
     }
     Value::Table(table).try_into().map_err(|e: toml::de::Error| {
-        let error = settings.refuse("data", e.message().trim().to_owned());
+        let error = settings.refuse("data.sources", e.message().trim().to_owned());
         error.with_hint(
             "a source has path, and may have name, weight, format, column, split_at, keep_cr",
         )
@@ -259,4 +259,26 @@ fn schedule(s: &Settings, steps: u64) -> Schedule {
     };
     let warmup = s.count("schedule.warmup") as u64;
     Schedule { course, warmup, steps, floor: s.number("schedule.floor") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keys_of_data_are_those_of_its_configuration_with_the_same_defaults() {
+        let path = std::path::Path::new("r.toml");
+        let mut settings = Settings::parse("", path, &[]).unwrap();
+        let config = data_config(&mut settings).unwrap();
+        let json = |config: &DataConfig| serde_json::to_value(config).unwrap();
+        let default = DataConfig { batch_rows: config.batch_rows, ..DataConfig::default() };
+        assert_eq!(json(&config), json(&default));
+        let own = KEYS.iter().filter_map(|k| k.name.strip_prefix("data."));
+        let mut own: Vec<&str> = own.collect();
+        let all = json(&config);
+        let mut fields: Vec<&str> = all.as_object().unwrap().keys().map(String::as_str).collect();
+        own.sort_unstable();
+        fields.sort_unstable();
+        assert_eq!(own, fields);
+    }
 }

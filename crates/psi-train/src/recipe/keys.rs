@@ -95,6 +95,7 @@ pub const KEYS: &[Key] = &[
     key("data.packing", Kind::Choice(&["stream", "whole"]), Is("\"stream\""), "stream: documents one after another; whole: each document (conversation) by itself, several to a row."),
     key("data.attend_across_documents", Kind::Flag, Is("true"), "stream: a token sees the documents before its own in the row."),
     key("data.overlong", Kind::Choice(&["refuse", "drop"]), Is("\"refuse\""), "whole: what becomes of a document longer than a row."),
+    key("data.turns", Kind::Choice(&["together", "each"]), Is("\"together\""), "together: a conversation is one document; each: one per turn, for templates that drop earlier reasoning."),
     key("data.end_token", Kind::Text, Absent, "Special token after each text document; else <|endoftext|>, else the tokenizer's end of text."),
     key("data.template_vars", Kind::Table, Is("{}"), "Variables for the chat template besides the conversation."),
     key("data.max_bad_rows", Kind::Count, Is("0"), "A run stops when more rows than this cannot be used."),

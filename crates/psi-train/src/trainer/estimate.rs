@@ -5,7 +5,10 @@ use std::sync::Arc;
 use psi_kernels::{Cpu, Format, roof};
 use psi_model::Config;
 
-use super::prepare::{self, Environment, Plan};
+use super::{
+    Method,
+    prepare::{self, Environment, Plan},
+};
 use crate::{
     Result,
     recipe::{RunConfig, Settings},
@@ -48,7 +51,7 @@ pub fn dry_run(settings: Settings, environment: &Environment<'_>) -> Result<Esti
     let n_trained = trained(&config, &model);
     let seq_len = settings.count("data.seq_len");
     let tokens = config.steps * settings.count("train.batch_tokens") as u64;
-    let operations = ops_per_token(&model, seq_len) * tokens as f64;
+    let operations = ops_per_token(&model, seq_len, &config.method) * tokens as f64;
     let peak = roof(environment.cpu, config.format);
     Ok(Estimate {
         n_params,
@@ -64,7 +67,7 @@ pub fn dry_run(settings: Settings, environment: &Environment<'_>) -> Result<Esti
 }
 
 fn trained(config: &RunConfig, model: &Config) -> u64 {
-    let super::Method::Lora(lora) = &config.method else { return model.n_params() };
+    let Method::Lora(lora) = &config.method else { return model.n_params() };
     let tensors = model.tensors();
     let adapted = tensors.iter().filter(|t| lora.targets.contains(&t.id.role));
     adapted.map(|t| (lora.rank * (t.n + t.k)) as u64).sum()
@@ -87,11 +90,13 @@ fn activation_bytes(c: &Config, tokens: u64) -> u64 {
     4 * tokens * per_token as u64
 }
 
-/// Operations of forward and backward per position: 6 per weight of a matrix it is multiplied with, and
-/// 12 per layer, query width and position attended to, of which there are seq_len / 2 on average.
-/// Chowdhery et al. 2022 (PaLM), appendix B, halved for causal attention.
-pub(crate) fn ops_per_token(c: &Config, seq_len: usize) -> f64 {
-    6.0 * c.n_matrix_params() as f64 + 6.0 * (c.n_layers * c.d_q() * seq_len) as f64
+/// Operations of forward and backward per position: 6 per weight of a matrix it is multiplied with (4 where
+/// the weights are frozen, beside adapters), and 12 per layer, query width and position attended to, of
+/// which there are seq_len / 2 on average. Chowdhery et al. 2022 (PaLM), appendix B, halved for causal
+/// attention.
+pub(crate) fn ops_per_token(c: &Config, seq_len: usize, method: &Method) -> f64 {
+    let per_weight = if method.is_full() { 6.0 } else { 4.0 };
+    per_weight * c.n_matrix_params() as f64 + 6.0 * (c.n_layers * c.d_q() * seq_len) as f64
 }
 
 /// The processor's peak for `format`, in operations per second.

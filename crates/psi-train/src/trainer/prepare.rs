@@ -102,7 +102,12 @@ pub(crate) fn plan(mut settings: Settings, environment: &Environment<'_>) -> Res
     let seed = settings.count("run.seed") as u64;
     let mut epoch = || {
         // Asked for only where model.from names a model, and with it a tokenizer.
-        let (Some(text), Some(cache)) = (&text, &environment.datasets) else { return Ok(0) };
+        let (Some(text), Some(cache)) = (&text, &environment.datasets) else {
+            let error = TrainError::key("--dry-run", "train.steps", "follows from the data");
+            return Err(
+                error.with_hint("set train.steps or train.tokens, or PSI_HOME for the data")
+            );
+        };
         let loader = open_loader(&data, text, seed, (cache, environment.cpu), &mut |_| {})?;
         Ok(loader.epoch_tokens())
     };

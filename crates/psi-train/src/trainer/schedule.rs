@@ -19,7 +19,7 @@ pub(crate) struct Schedule {
     pub(crate) course: Course,
     pub(crate) warmup: u64,
     pub(crate) steps: u64,
-    /// The last factor.
+    /// The factor one step after the last.
     pub(crate) floor: f64,
 }
 
@@ -29,9 +29,10 @@ impl Schedule {
         if step <= self.warmup {
             return step as f64 / self.warmup as f64;
         }
-        // From 0 after the warm-up to 1 at the last step.
-        let after =
-            |first: u64| (step - first) as f64 / (self.steps.saturating_sub(first)).max(1) as f64;
+        // From 0 at step `first` to 1 one step after the last: no step is spent at a rate of 0.
+        let after = |first: u64| {
+            (step - first) as f64 / (self.steps + 1).saturating_sub(first).max(1) as f64
+        };
         let down = match self.course {
             Course::Constant => 0.0,
             Course::Linear => after(self.warmup),

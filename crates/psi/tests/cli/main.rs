@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod convert;
+mod data;
 mod generate;
 mod hub;
 mod machine;

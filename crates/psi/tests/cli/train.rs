@@ -148,7 +148,9 @@ fn a_run_killed_at_random_moments_ends_with_the_same_bits() {
         assert!(weights(&whole.join("model")) == weights(&broken.join("model")), "{recipe}");
         let losses = shop.losses(recipe);
         assert_eq!(losses, shop.losses(&other), "{recipe}");
-        assert!(losses[losses.len() - 1].1 < 0.9 * losses[0].1, "{recipe} learns: {losses:?}");
+        let mean = |part: &[(u64, f64, Option<f64>)]| part.iter().map(|l| l.1).sum::<f64>() / 5.0;
+        let (first, last) = (mean(&losses[..5]), mean(&losses[losses.len() - 5..]));
+        assert!(last < 0.95 * first, "{recipe} learns: {first} {last}");
     }
     assert!(killed > 12, "only {killed} kills came before the end");
 }
