@@ -343,3 +343,31 @@ impl Conversation {
         Value::Object(line)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    /// Words of the language itself are everybody's: "aunt" is also the answer of a problem.
+    #[test]
+    fn held_out_names_never_occur_in_training() {
+        let mut seen: HashSet<String> = HashSet::new();
+        for index in 0..8_000 {
+            for message in generate(Split::Train, 2, index, &Mix::default()).messages {
+                let text = message.to_json().to_string();
+                let words = text.split(|c: char| !c.is_alphanumeric());
+                seen.extend(words.map(str::to_owned));
+            }
+        }
+        let pools =
+            [pools::NAMES, pools::CITIES, pools::JOBS, pools::GATHERINGS, pools::CODE_NAMES];
+        let all = pools.concat();
+        let one_word = |w: &&&str| !w.contains([' ', '-']);
+        let held_out: Vec<_> =
+            all.iter().filter(|w| Split::Eval.owns(w)).filter(one_word).collect();
+        assert!(held_out.len() > 40, "{held_out:?}");
+        let leaked: Vec<_> = held_out.into_iter().filter(|w| seen.contains(**w)).collect();
+        assert!(leaked.is_empty(), "{leaked:?}");
+    }
+}

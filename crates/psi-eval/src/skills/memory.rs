@@ -32,7 +32,7 @@ impl Memory {
     }
 
     /// The facts that fit best, at most three, the best first (of equals the newer); all for
-    /// [`EVERYTHING`].
+    /// `everything`.
     pub fn recall(&self, query: &str) -> Vec<&str> {
         if query.eq_ignore_ascii_case(EVERYTHING) {
             return self.facts.iter().map(String::as_str).collect();
