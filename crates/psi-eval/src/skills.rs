@@ -240,7 +240,11 @@ fn converse(draws: Draws, kinds: Vec<Kind>) -> Conversation {
     scene.messages.push(Message::System(line.to_owned()));
     let mut note = None;
     let mut last = None;
-    for kind in kinds {
+    let n_exchanges = kinds.len();
+    for (i, kind) in kinds.into_iter().enumerate() {
+        if i + 1 < n_exchanges && written(&scene.messages) > LONG {
+            continue;
+        }
         let start = scene.messages.len();
         let world = scene.world.clone();
         let outcome = exchange(&mut scene, kind, &mut facts, &mut note);
@@ -252,6 +256,14 @@ fn converse(draws: Draws, kinds: Vec<Kind>) -> Conversation {
     }
     let (scored_from, world, Outcome { skill, check }) = last.expect("at least one exchange");
     Conversation { messages: scene.messages, scored_from, world, skill, check }
+}
+
+/// Bytes of messages after which only the last exchange is still added, so that no conversation outgrows
+/// a context of 1,024 tokens.
+const LONG: usize = 900;
+
+fn written(messages: &[Message]) -> usize {
+    messages.iter().map(|m| m.to_json().to_string().len()).sum()
 }
 
 /// The world after these messages' calls.

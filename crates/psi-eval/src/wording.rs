@@ -78,7 +78,23 @@ pub(crate) fn fill(pattern: &str, slots: &[(&str, &str)], draws: &mut Draws) -> 
         Piece::Text(words) => words.clone(),
         Piece::Slot(name) => slot(slots, name).to_owned(),
     };
-    pieces.iter().map(text).collect()
+    with_articles(&pieces.iter().map(text).collect::<String>())
+}
+
+/// "an" before a vowel, where a slot has made it wrong.
+pub(crate) fn with_articles(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 4);
+    let mut rest = text;
+    while let Some(at) = rest.find(" a ") {
+        let (before, after) = rest.split_at(at + 3);
+        let is_vowel = after.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']);
+        // "a ukulele" begins with a consonant to the ear.
+        let needs_n = is_vowel && !after.starts_with("uk");
+        out.push_str(if needs_n { &before[..before.len() - 1] } else { before });
+        out.push_str(if needs_n { "n " } else { "" });
+        rest = after;
+    }
+    out + rest
 }
 
 /// The text with a capital first letter.
@@ -197,6 +213,13 @@ mod tests {
         }
         let seen: Vec<&str> = seen.iter().map(String::as_str).collect();
         assert_eq!(seen, ["a 7", "b 7", "bc 7"]);
+    }
+
+    #[test]
+    fn articles_go_with_the_next_word() {
+        assert_eq!(with_articles("I have a exam"), "I have an exam");
+        assert_eq!(with_articles("is a a b"), "is an a b");
+        assert_eq!(with_articles("has a ukulele, a cat"), "has a ukulele, a cat");
     }
 
     #[test]

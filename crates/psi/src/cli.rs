@@ -249,6 +249,12 @@ pub(crate) struct Train {
     /// Print what the run would be, and stop.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Show the run in the browser while it goes: curves, speed, samples.
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Port of that page on this machine; 0: a free one.
+    #[arg(long, value_name = "N", default_value_t = 7070, requires = "watch")]
+    pub(crate) port: u16,
     /// Number of threads (default: PSI_THREADS, else the number of cores).
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
@@ -282,6 +288,15 @@ pub(crate) enum RunsCommand {
         /// Print one JSON document.
         #[arg(long)]
         json: bool,
+    },
+    /// The runs in the browser, while they go.
+    Watch {
+        /// The folder that holds them.
+        #[arg(value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// Port of the page on this machine; 0: a free one.
+        #[arg(long, value_name = "N", default_value_t = 7070)]
+        port: u16,
     },
     /// Several runs side by side: results, and the settings in which they differ.
     Compare {
@@ -395,7 +410,7 @@ pub(crate) enum Eval {
 pub(crate) struct EvalSkills {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// Conversations of each kind (four times as many problems).
+    /// Conversations of each kind (twice as many notes, four times as many problems).
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) n: u32,
     /// Seed of the held-out conversations.

@@ -1,7 +1,11 @@
 //! Problems about what follows: order, kinship, sets, sentences.
 
 use super::{Draft, listed};
-use crate::{draws::Draws, skills::pools, wording::Wordings};
+use crate::{
+    draws::Draws,
+    skills::pools,
+    wording::{Wordings, with_articles},
+};
 
 /// Who is tallest (or shortest) in a chain of comparisons.
 pub(super) fn taller(draws: &mut Draws, level: usize) -> Draft {
@@ -215,15 +219,19 @@ pub(super) fn syllogism(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
-                "{facts} is {name} a {k}? (yes, no or not known)",
-                "{facts} so is {name} a {k}? answer yes, no or not known.",
+                "{facts} is {name} {k}? (yes, no or not known)",
+                "{facts} so is {name} {k}? answer yes, no or not known.",
             ],
             eval: &[
-                "{facts} can we say that {name} is a {k}: yes, no or not known?",
-                "{facts} would {name} be a {k}? say yes, no or not known.",
+                "{facts} can we say that {name} is {k}: yes, no or not known?",
+                "{facts} would {name} be {k}? say yes, no or not known.",
             ],
         },
-        slots: vec![("facts", facts.join(" ")), ("name", name.to_owned()), ("k", asked.clone())],
+        slots: vec![
+            ("facts", with_articles(&facts.join(" "))),
+            ("name", name.to_owned()),
+            ("k", with_articles(&format!(" a {asked}")).trim().to_owned()),
+        ],
         reasoning,
         answer: answer.to_owned(),
     }

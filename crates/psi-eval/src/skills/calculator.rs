@@ -100,17 +100,17 @@ impl Fraction {
     }
 
     /// Sum, or `None` when it is too large.
-    pub fn add(self, other: Self) -> Option<Self> {
+    pub fn plus(self, other: Self) -> Option<Self> {
         plus(self, other).ok()
     }
 
     /// Product, or `None` when it is too large.
-    pub fn mul(self, other: Self) -> Option<Self> {
+    pub fn times(self, other: Self) -> Option<Self> {
         times(self, other).ok()
     }
 
     /// Quotient, or `None` when it is too large or divided by zero.
-    pub fn div(self, other: Self) -> Option<Self> {
+    pub fn over(self, other: Self) -> Option<Self> {
         over(self, other).ok()
     }
 }

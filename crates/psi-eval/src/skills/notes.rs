@@ -50,6 +50,14 @@ fn prices(d: &mut Draws) -> String {
     format!("{} {coin}", d.number(2, 400))
 }
 
+/// A dish whose name is not a plural.
+fn one_food(d: &mut Draws) -> String {
+    d.until(|d| {
+        let food = d.word(pools::FOODS);
+        (!food.ends_with('s')).then(|| format!("the {food}"))
+    })
+}
+
 fn colours(d: &mut Draws) -> String {
     d.word(pools::COLOURS).to_owned()
 }
@@ -386,7 +394,7 @@ const TOPICS: &[Topic] = &[
         ],
     },
     Topic {
-        subject: |d| format!("the {}", d.word(pools::FOODS)),
+        subject: one_food,
         attributes: &[
             attribute!(
                 |d| format!("{} minutes", d.number(5, 90)),

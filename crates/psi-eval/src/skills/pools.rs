@@ -54,7 +54,8 @@ pub(crate) const FOODS: &[&str] = &[
     "noodles", "potato salad", "fish and chips", "ramen", "falafel", "mushroom risotto", "tacos",
     "dumplings", "cheesecake", "porridge", "goulash", "paella", "ratatouille", "plum cake",
     "tomato soup", "waffles", "roast chicken", "bean stew", "rice pudding", "onion tart",
-    "carrot cake", "couscous", "gnocchi",
+    "carrot cake", "couscous", "gnocchi", "quiche", "omelette", "borscht", "moussaka", "pilaf",
+    "polenta", "beef stew", "chowder", "fondue", "fruit salad",
 ];
 
 #[rustfmt::skip]
@@ -82,7 +83,7 @@ pub(crate) const THINGS: &[&str] = &[
     "bike pump", "suitcase", "old map", "garden hose", "chess set", "drill", "birth certificate",
     "sleeping bag", "red scarf", "winter coat", "picnic basket", "rain coat", "tape measure",
     "insurance letter", "wedding album", "screwdriver", "cake tin", "paint brush", "spare battery",
-    "violin", "kite", "hiking boots",
+    "violin", "kite", "rucksack",
 ];
 
 #[rustfmt::skip]

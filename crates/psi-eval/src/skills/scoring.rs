@@ -109,8 +109,8 @@ pub struct Table {
     pub mistakes: Vec<Mistake>,
 }
 
-/// Scores `n` held-out exchanges of every kind (and four times as many problems). `progress` is told how
-/// many of how many turns have been played.
+/// Scores `n` held-out exchanges of every kind (twice as many notes, four times as many problems).
+/// `progress` is told how many of how many exchanges have been played.
 ///
 /// # Errors
 /// [`ScoreError`].
@@ -125,11 +125,15 @@ pub fn score(
     Ok(Table::new(&items, &answers))
 }
 
+/// Kinds that are scored more often than the others: with and without an answer in the note; many
+/// families of problems.
+const COUNTS: &[(&str, usize)] = &[("reading", 2), ("reasoning", 4)];
+
 /// The scored conversations: for every kind of exchange those that end in one.
 fn held_out(n: usize, seed: u64) -> Vec<Conversation> {
     let mut items = Vec::new();
     for kind in super::Mix::names() {
-        let n = if kind == "reasoning" { 4 * n } else { n };
+        let n = n * COUNTS.iter().find(|c| c.0 == kind).map_or(1, |c| c.1);
         for index in 0..n as u64 {
             items.extend(generate_ending_in(kind, Split::Eval, seed, index));
         }
@@ -344,5 +348,75 @@ impl Mistake {
         });
         let (expected, written) = (expected.join(" => "), answer.written.join(" => "));
         Self { skill: item.skill, user, expected, written }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A turn as a model writes it.
+    fn written(turn: &Turn) -> String {
+        let mut text = String::new();
+        if let Some(reasoning) = &turn.reasoning {
+            text.push_str(&format!("<think>{reasoning}</think>\n"));
+        }
+        text.push_str(&turn.content);
+        for call in &turn.calls {
+            let call = json!({"name": call.name, "arguments": call.arguments});
+            text.push_str(&format!("<tool_call>{call}</tool_call>"));
+        }
+        text
+    }
+
+    /// Plays the right answers, each changed by `change`.
+    fn play(item: &Conversation, change: impl Fn(String) -> String) -> Answer {
+        let mut play = Play::new(item);
+        for message in &item.messages[item.scored_from..] {
+            if let Message::Assistant(turn) = message
+                && !play.done
+            {
+                play.take(change(written(turn)));
+            }
+        }
+        play.judge(item)
+    }
+
+    #[test]
+    fn right_answers_score_full_marks() {
+        for item in held_out(25, 4) {
+            let answer = play(&item, |text| text);
+            assert!(answer.calls_right && answer.reply_right, "{item:?} {answer:?}");
+        }
+    }
+
+    #[test]
+    fn altered_answers_score_nothing() {
+        for item in held_out(25, 4) {
+            let changes: [fn(String) -> String; 4] = [
+                |text| format!("{text} and more"),
+                |text| text.replacen("\": \"", "\": \"x", 2),
+                |text| text.replacen("</tool_call>", "", 1),
+                |_| String::new(),
+            ];
+            for change in changes {
+                let whole = play(&item, |text| text);
+                let answer = play(&item, change);
+                let is_same = answer.written == whole.written;
+                assert!(is_same || !(answer.calls_right && answer.reply_right), "{answer:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_table_counts_what_is_right() {
+        let items = held_out(4, 1);
+        let answers: Vec<Answer> = items.iter().map(|item| play(item, |text| text)).collect();
+        let table = Table::new(&items, &answers);
+        assert!(table.mistakes.is_empty());
+        for row in &table.rows {
+            assert_eq!(row.share.right, row.share.total, "{}", row.name);
+        }
+        assert!(table.rows[..BARS.len()].iter().all(|row| row.share.total > 0));
     }
 }

@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(name: &str, arguments: Value, expected: &str) {
+    fn check(name: &str, arguments: &Value, expected: &str) {
         let arguments = arguments.as_object().unwrap().clone();
         let call = Call { name: name.to_owned(), arguments };
         assert_eq!(world().run(&call), expected);
@@ -313,28 +313,32 @@ mod tests {
 
     #[test]
     fn tools_answer_in_whole_statements() {
-        check("calculate", json!({"expression": "10 / 3"}), "10 / 3 = 3.3333 (rounded)");
-        check("convert", json!({"value": 12, "from": "km", "to": "miles"}), "12 km = 7.4565 miles");
-        check("convert", json!({"value": 2.5, "from": "kg", "to": "g"}), "2.5 kg = 2500 g");
-        check("now", json!({}), "Sunday 2026-11-22 09:05");
+        check("calculate", &json!({"expression": "10 / 3"}), "10 / 3 = 3.3333 (rounded)");
+        check(
+            "convert",
+            &json!({"value": 12, "from": "km", "to": "miles"}),
+            "12 km = 7.4565 miles",
+        );
+        check("convert", &json!({"value": 2.5, "from": "kg", "to": "g"}), "2.5 kg = 2500 g");
+        check("now", &json!({}), "Sunday 2026-11-22 09:05");
         let arguments = json!({"date": "2026-11-22", "days": 10});
-        check("date_add", arguments, "10 days after 2026-11-22 is Wednesday 2026-12-02");
+        check("date_add", &arguments, "10 days after 2026-11-22 is Wednesday 2026-12-02");
         let arguments = json!({"date": "2026-11-22", "days": -1});
-        check("date_add", arguments, "1 day before 2026-11-22 is Saturday 2026-11-21");
+        check("date_add", &arguments, "1 day before 2026-11-22 is Saturday 2026-11-21");
         let arguments = json!({"from": "2026-11-22", "to": "2026-12-25"});
-        check("date_diff", arguments, "from 2026-11-22 to 2026-12-25 is 33 days");
-        check("weekday", json!({"date": "2024-02-29"}), "2024-02-29 is a Thursday");
-        check("recall", json!({"query": "dog"}), "nothing found");
+        check("date_diff", &arguments, "from 2026-11-22 to 2026-12-25 is 33 days");
+        check("weekday", &json!({"date": "2024-02-29"}), "2024-02-29 is a Thursday");
+        check("recall", &json!({"query": "dog"}), "nothing found");
     }
 
     #[test]
     fn a_call_that_cannot_run_says_why() {
-        check("fly", json!({}), "error: there is no tool called fly");
-        check("weekday", json!({}), "error: weekday needs date");
-        check("weekday", json!({"date": 7}), "error: date must be a string, not 7");
-        check("now", json!({"zone": "UTC"}), "error: now has no argument zone");
-        check("weekday", json!({"date": "2026-02-30"}), "error: 2026-02-30 is not a date");
-        check("calculate", json!({"expression": "1/0"}), "error: division by zero");
+        check("fly", &json!({}), "error: there is no tool called fly");
+        check("weekday", &json!({}), "error: weekday needs date");
+        check("weekday", &json!({"date": 7}), "error: date must be a string, not 7");
+        check("now", &json!({"zone": "UTC"}), "error: now has no argument zone");
+        check("weekday", &json!({"date": "2026-02-30"}), "error: 2026-02-30 is not a date");
+        check("calculate", &json!({"expression": "1/0"}), "error: division by zero");
     }
 
     #[test]

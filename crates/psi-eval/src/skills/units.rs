@@ -52,7 +52,7 @@ const UNITS: &[Unit] = &[
     unit(Mass, 635_029_318, 100_000, &["stone"]),
     unit(Volume, 1, 1, &["ml", "millilitres", "milliliters"]),
     unit(Volume, 1000, 1, &["l", "litres", "liters", "litre", "liter"]),
-    unit(Volume, 4_928_921_593_75, 100_000_000_000, &["teaspoons", "teaspoon", "tsp"]),
+    unit(Volume, 492_892_159_375, 100_000_000_000, &["teaspoons", "teaspoon", "tsp"]),
     unit(Volume, 1_478_676_478_125, 100_000_000_000, &["tablespoons", "tablespoon", "tbsp"]),
     unit(Volume, 2_365_882_365, 10_000_000, &["cups", "cup"]),
     unit(Volume, 473_176_473, 1_000_000, &["pints", "pint"]),
@@ -119,13 +119,13 @@ pub fn convert(value: Fraction, from: &str, to: &str) -> Result<Fraction, String
         return Err(format!("{from} cannot be converted to {to}"));
     }
     let fraction = |(above, below): (i64, i64)| {
-        Fraction::whole(above).div(Fraction::whole(below)).expect("no factor has a zero below")
+        Fraction::whole(above).over(Fraction::whole(below)).expect("no factor has a zero below")
     };
-    let minus = |x: Fraction, y: Fraction| x.add(y.mul(Fraction::whole(-1))?);
-    let base = value.mul(fraction(source.factor)).and_then(|x| x.add(fraction(source.offset)));
+    let minus = |x: Fraction, y: Fraction| x.plus(y.times(Fraction::whole(-1))?);
+    let base = value.times(fraction(source.factor)).and_then(|x| x.plus(fraction(source.offset)));
     let result = base
         .and_then(|x| minus(x, fraction(target.offset)))
-        .and_then(|x| x.div(fraction(target.factor)));
+        .and_then(|x| x.over(fraction(target.factor)));
     result.ok_or_else(|| "the number is too large".to_owned())
 }
 

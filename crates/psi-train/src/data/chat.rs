@@ -2,12 +2,13 @@
 //!
 //! Where the assistant's part lies is found by rendering: the conversation up to a turn, with the
 //! generation prompt, must be a prefix of the conversation with it; what follows is the turn. So any
-//! template works that lets turns stay as they were written, and one that does not is named.
+//! template works that lets turns stay as they were written, and one that does not says so. A template
+//! with `generation` blocks says itself what the assistant wrote.
 
 use std::ops::Range;
 
-use psi_tokenizer::{ChatTemplate, Tokenizer};
-use serde_json::{Map, Value, json};
+use psi_tokenizer::{Renderer, Tokenizer};
+use serde_json::{Value, json};
 
 use super::config::Turns;
 use super::encode::TRAINED;
@@ -141,45 +142,89 @@ fn check_calls(calls: &Value) -> Result<Vec<Value>, String> {
 /// up to each turn in a text of its own.
 pub(crate) fn render(
     conversation: &Conversation,
-    template: &ChatTemplate,
-    vars: &Map<String, Value>,
+    template: &Renderer<'_>,
     turns: Turns,
 ) -> Result<Vec<Rendered>, String> {
-    let Conversation { messages, tools } = conversation;
-    let part = |n: usize, prompt: bool| {
+    let n = conversation.messages.len();
+    let parts = Parts { conversation, template };
+    let assistant = (0..n).filter(|&i| is_assistant(&conversation.messages[i]));
+    match (turns, template.marks_generation()) {
+        (Turns::Together, true) => Ok(vec![parts.marked(n)?]),
+        (Turns::Each, true) => assistant.map(|i| parts.marked_turn(i)).collect(),
+        (Turns::Together, false) => {
+            let each = assistant.map(|i| parts.turn(i)).collect::<Result<_, String>>()?;
+            Ok(vec![parts.together(each)?])
+        }
+        (Turns::Each, false) => assistant.map(|i| parts.turn(i)).collect(),
+    }
+}
+
+/// The beginnings of a conversation, rendered.
+struct Parts<'a> {
+    conversation: &'a Conversation,
+    template: &'a Renderer<'a>,
+}
+
+impl Parts<'_> {
+    /// The first `n` messages, and the prompt for the next if asked for.
+    fn plain(&self, n: usize, prompt: bool) -> Result<String, String> {
+        let Conversation { messages, tools } = self.conversation;
         let messages = Value::Array(messages[..n].to_vec());
-        template.render(&messages, tools.as_ref(), prompt, vars).map_err(|e| e.to_string())
-    };
-    let turn = |i: usize| {
+        self.template.render(&messages, tools.as_ref(), prompt).map_err(|e| e.to_string())
+    }
+
+    /// The first `n` messages, with what the template itself marks.
+    fn marked(&self, n: usize) -> Result<Rendered, String> {
+        let Conversation { messages, tools } = self.conversation;
+        let messages = Value::Array(messages[..n].to_vec());
+        let rendered = self.template.render_marked(&messages, tools.as_ref());
+        let (text, spans) = rendered.map_err(|e| e.to_string())?;
+        if spans.iter().all(Range::is_empty) {
+            return Err("the chat template marks nothing of it as generated".to_owned());
+        }
+        Ok(Rendered { text, spans })
+    }
+
+    /// The conversation up to message `i`, with what the template marks in that message.
+    fn marked_turn(&self, i: usize) -> Result<Rendered, String> {
+        let mut turn = self.marked(i + 1)?;
+        let before = self.plain(i, false)?.len();
+        turn.spans.retain(|span| span.start >= before);
+        Ok(turn)
+    }
+
+    /// The conversation up to message `i`, of the assistant: what follows the prompt for it is its turn.
+    fn turn(&self, i: usize) -> Result<Rendered, String> {
         // A turn that goes on after another of the assistant's has no prompt of its own.
-        let continues = i > 0 && is_assistant(&messages[i - 1]);
-        let (start, end) = (part(i, !continues)?, part(i + 1, false)?);
-        if !end.starts_with(&start) {
+        let continues = i > 0 && is_assistant(&self.conversation.messages[i - 1]);
+        let (start, text) = (self.plain(i, !continues)?, self.plain(i + 1, false)?);
+        if !text.starts_with(&start) {
             return Err(format!(
                 "the chat template prompts for messages[{i}] otherwise than it renders it \
                  (data.template_vars may change that: enable_thinking, often)"
             ));
         }
-        Ok(Rendered { spans: vec![start.len()..end.len()], text: end })
-    };
-    let assistant = (0..messages.len()).filter(|&i| is_assistant(&messages[i]));
-    let each = assistant.map(turn).collect::<Result<Vec<_>, String>>()?;
-    if turns == Turns::Each {
-        return Ok(each);
+        let span = start.len()..text.len();
+        Ok(Rendered { spans: std::iter::once(span).collect(), text })
     }
-    let text = match each.last() {
-        Some(last) if messages.last().is_some_and(is_assistant) => last.text.clone(),
-        _ => part(messages.len(), false)?,
-    };
-    if let Some(i) = each.iter().position(|one| !text.starts_with(&one.text)) {
-        return Err(format!(
-            "the chat template renders turn {} of the assistant otherwise when more follows \
-             (data.turns = \"each\" learns each turn by itself)",
-            i + 1
-        ));
+
+    /// The whole conversation with all of the assistant's turns.
+    fn together(&self, each: Vec<Rendered>) -> Result<Rendered, String> {
+        let messages = &self.conversation.messages;
+        let text = match each.last() {
+            Some(last) if messages.last().is_some_and(is_assistant) => last.text.clone(),
+            _ => self.plain(messages.len(), false)?,
+        };
+        if let Some(i) = each.iter().position(|one| !text.starts_with(&one.text)) {
+            return Err(format!(
+                "the chat template renders turn {} of the assistant otherwise when more follows \
+                 (data.turns = \"each\" learns each turn by itself)",
+                i + 1
+            ));
+        }
+        let spans = each.into_iter().flat_map(|one| one.spans).collect();
+        Ok(Rendered { text, spans })
     }
-    let spans = each.into_iter().flat_map(|one| one.spans).collect();
-    Ok(vec![Rendered { text, spans }])
 }
 
 /// The tokens of a rendered conversation, [`TRAINED`] on the assistant's up to the token that ends its

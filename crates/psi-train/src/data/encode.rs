@@ -1,11 +1,11 @@
 //! Rows to documents: parsed, checked, tokenised, each token marked as trained on or not.
 
 use psi_store::ContentHash;
-use psi_tokenizer::{ChatTemplate, TokenId, Tokenizer};
+use psi_tokenizer::{ChatTemplate, Renderer, TokenId, Tokenizer};
 use serde_json::Value;
 
 use super::chat::{self, Conversation, Rendered};
-use super::config::DataConfig;
+use super::config::{DataConfig, SourceConfig, Turns};
 use super::error::{DataError, Result};
 use super::read::{Body, Row};
 
@@ -36,15 +36,26 @@ pub(crate) enum Content {
     },
 }
 
-/// What reads the content of rows; shared by threads.
-#[derive(Clone, Copy, Debug)]
+/// What reads the content of rows; each thread has its own.
+#[derive(Debug)]
 pub(crate) struct Contents<'a> {
-    pub(crate) column: &'a str,
-    pub(crate) template: Option<&'a ChatTemplate>,
-    pub(crate) config: &'a DataConfig,
+    column: &'a str,
+    renderer: Option<Renderer<'a>>,
+    turns: Turns,
 }
 
-impl Contents<'_> {
+impl<'a> Contents<'a> {
+    /// For the rows of `source`.
+    pub(crate) fn new(
+        source: &'a SourceConfig,
+        template: Option<&'a ChatTemplate>,
+        config: &DataConfig,
+    ) -> Result<Self> {
+        let renderer = template.map(|t| t.renderer(&config.template_vars)).transpose();
+        let renderer = renderer.map_err(|e| DataError::config("template_vars", e.to_string()))?;
+        Ok(Self { column: source.column(), renderer, turns: config.turns })
+    }
+
     /// The content of a row, or why it has none.
     pub(crate) fn of(&self, row: Row) -> std::result::Result<Content, String> {
         match row.body {
@@ -82,12 +93,11 @@ impl Contents<'_> {
         messages: &Value,
         tools: Option<&Value>,
     ) -> std::result::Result<Content, String> {
-        let Some(template) = self.template else {
+        let Some(renderer) = &self.renderer else {
             return Err("a conversation, but the tokenizer has no chat template".to_owned());
         };
         let conversation = Conversation::check(messages, tools)?;
-        let vars = &self.config.template_vars;
-        let rendered = chat::render(&conversation, template, vars, self.config.turns)?;
+        let rendered = chat::render(&conversation, renderer, self.turns)?;
         Ok(Content::Chat { rendered, canonical: conversation.canonical() })
     }
 }
@@ -101,7 +111,7 @@ fn text(text: String) -> std::result::Result<Content, String> {
     }
 }
 
-/// What turns rows into documents; shared by threads.
+/// What turns rows into documents; each thread has its own.
 #[derive(Debug)]
 pub(crate) struct Encoder<'a> {
     pub(crate) contents: Contents<'a>,

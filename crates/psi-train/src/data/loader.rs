@@ -300,7 +300,7 @@ pub fn inspect(
 /// Refuses sources that leave nothing to train on or nothing to evaluate.
 fn check_documents(config: &DataConfig, sources: &[Source]) -> Result<()> {
     for (source, made) in config.sources.iter().zip(sources) {
-        if made.train.len() == 0 {
+        if made.train.is_empty() {
             let why = format!("{}: no documents to train on", source.name());
             return Err(DataError::config("sources", why)
                 .with_hint("`psi data inspect` shows what the files hold"));

@@ -70,16 +70,13 @@ pub(crate) fn prepare(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Prepared> {
     let found = files::find(source)?;
-    let contents = Contents { column: source.column(), template: with.template, config };
-    let end = end_token(config, with.tokenizer)?;
-    let encoder = Encoder { contents, tokenizer: with.tokenizer, end };
-    let key = key(source, config, &found.read, &encoder)?;
+    let key = key(source, config, &found.read, with)?;
     fs::create_dir_all(with.cache).map_err(|e| DataError::io(with.cache, "creating", e))?;
     let path = with.cache.join(format!("{key}.tokens"));
     let vocab_size = with.tokenizer.vocab_size();
     let from_cache = path.exists();
     if !from_cache {
-        let job = Job { source, config, files: &found.read, encoder, n_threads: with.n_threads };
+        let job = Job { source, config, files: &found.read, with };
         job.write(ShardWriter::create(&path, vocab_size)?, progress)?;
     }
     let shard = Shard::open(&path, vocab_size)?;
@@ -93,7 +90,7 @@ fn key(
     source: &SourceConfig,
     config: &DataConfig,
     files: &[DataFile],
-    encoder: &Encoder<'_>,
+    with: &Resources<'_>,
 ) -> Result<ContentHash> {
     let mut hasher = Hasher::new();
     let mut add = |part: &str| {
@@ -101,10 +98,10 @@ fn key(
         hasher.update(part.as_bytes());
     };
     add("psi token shard 1");
-    add(&encoder.tokenizer.to_json());
-    add(&format!("{:?} {:?}", encoder.tokenizer.prefix_ids(), encoder.tokenizer.special_tokens()));
-    add(&encoder.end.to_string());
-    add(encoder.contents.template.map_or("", ChatTemplate::source));
+    add(&with.tokenizer.to_json());
+    add(&format!("{:?} {:?}", with.tokenizer.prefix_ids(), with.tokenizer.special_tokens()));
+    add(&end_token(config, with.tokenizer)?.to_string());
+    add(with.template.map_or("", ChatTemplate::source));
     add(&serde_json::Value::Object(config.template_vars.clone()).to_string());
     add(&format!("{:?} {}", config.turns, config.max_document_mb));
     add(&format!("{:?} {:?} {}", source.column, source.split_at, source.keep_cr));
@@ -146,8 +143,7 @@ struct Job<'a> {
     source: &'a SourceConfig,
     config: &'a DataConfig,
     files: &'a [DataFile],
-    encoder: Encoder<'a>,
-    n_threads: usize,
+    with: &'a Resources<'a>,
 }
 
 type Encoded = std::result::Result<Vec<Document>, String>;
@@ -201,7 +197,7 @@ impl Job<'_> {
         let rows = std::mem::take(&mut batch.rows);
         batch.bytes = 0;
         let places: Vec<(u32, u64)> = rows.iter().map(|(file, row)| (*file, row.line)).collect();
-        let encoded = self.encode(rows.into_iter().map(|(_, row)| row).collect());
+        let encoded = self.encode(rows.into_iter().map(|(_, row)| row).collect())?;
         for ((file, line), documents) in places.into_iter().zip(encoded) {
             match documents {
                 Ok(documents) => {
@@ -226,31 +222,38 @@ impl Job<'_> {
         check_bad_rows(self.source, self.config, summary, &files)
     }
 
+    fn encoder(&self) -> Result<Encoder<'_>> {
+        let Resources { tokenizer, template, .. } = *self.with;
+        let contents = Contents::new(self.source, template, self.config)?;
+        Ok(Encoder { contents, tokenizer, end: end_token(self.config, tokenizer)? })
+    }
+
     /// The documents of `rows`, in their order, made by several threads.
-    fn encode(&self, rows: Vec<Row>) -> Vec<Encoded> {
+    fn encode(&self, rows: Vec<Row>) -> Result<Vec<Encoded>> {
         let rows: Vec<Mutex<Option<Row>>> = rows.into_iter().map(|r| Mutex::new(Some(r))).collect();
         let next = AtomicUsize::new(0);
-        let work = || {
+        let work = || -> Result<Vec<(usize, Encoded)>> {
+            let encoder = self.encoder()?;
             let mut made: Vec<(usize, Encoded)> = Vec::new();
             loop {
                 let i = next.fetch_add(1, Ordering::Relaxed);
-                let Some(slot) = rows.get(i) else { return made };
+                let Some(slot) = rows.get(i) else { return Ok(made) };
                 let row = slot.lock().ok().and_then(|mut row| row.take());
-                made.extend(row.map(|row| (i, self.encoder.encode(row))));
+                made.extend(row.map(|row| (i, encoder.encode(row))));
             }
         };
-        let mut made = std::thread::scope(|scope| {
-            let others: Vec<_> = (1..self.n_threads).map(|_| scope.spawn(work)).collect();
-            let mut made = work();
+        let mut made = std::thread::scope(|scope| -> Result<_> {
+            let others: Vec<_> = (1..self.with.n_threads).map(|_| scope.spawn(work)).collect();
+            let mut made = work()?;
             for other in others {
                 match other.join() {
-                    Ok(more) => made.extend(more),
+                    Ok(more) => made.extend(more?),
                     Err(panic) => std::panic::resume_unwind(panic),
                 }
             }
-            made
-        });
+            Ok(made)
+        })?;
         made.sort_unstable_by_key(|(i, _)| *i);
-        made.into_iter().map(|(_, document)| document).collect()
+        Ok(made.into_iter().map(|(_, documents)| documents).collect())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use psi_tokenizer::{ChatTemplate, Tokenizer, TrainOptions, train_bpe};
 
-use super::config::{DataConfig, SourceConfig};
+use super::config::DataConfig;
 use super::encode::{Content, Contents};
 use super::error::{DataError, Result};
 use super::files;
@@ -33,9 +33,14 @@ pub fn train_tokenizer(
     let mut sample = Vec::new();
     for (i, source) in config.sources.iter().enumerate() {
         let share = (sample_mb as f64 * 1e6 * weight(i) / all) as u64;
-        let contents = Contents { column: source.column(), template, config };
+        let contents = Contents::new(source, template, config)?;
         let stride = Stride { take: share, of: sizes[i], ..Stride::default() };
-        take(&found[i].read, source, contents, stride, &mut sample)?;
+        let options = ReadOptions {
+            source,
+            max_bytes: config.max_document_bytes(),
+            progress: Arc::default(),
+        };
+        take(&found[i].read, &options, &contents, stride, &mut sample)?;
     }
     if sample.is_empty() {
         return Err(DataError::config("sources", "no text to train a tokenizer on")
@@ -71,15 +76,13 @@ impl Stride {
 /// Adds the texts that `stride` takes.
 fn take(
     found: &[files::DataFile],
-    source: &SourceConfig,
-    contents: Contents<'_>,
+    options: &ReadOptions<'_>,
+    contents: &Contents<'_>,
     mut stride: Stride,
     sample: &mut Vec<String>,
 ) -> Result<()> {
-    let max_bytes = contents.config.max_document_bytes();
-    let options = ReadOptions { source, max_bytes, progress: Arc::default() };
     for file in found {
-        for row in read::rows(file, &options)? {
+        for row in read::rows(file, options)? {
             let row: Row = row?;
             if !stride.takes(row.size() as u64) {
                 continue;

@@ -83,6 +83,7 @@ pub const KEYS: &[Key] = &[
     key("tokenizer.from", Kind::Text, Absent, "tokenizer.json or model folder; else that of model.from, else one is trained on the data."),
     key("tokenizer.vocab_size", Kind::Count, Is("4096"), "Tokens of a trained tokenizer."),
     key("tokenizer.special_tokens", Kind::Texts, Is("[\"<|endoftext|>\", \"<|im_start|>\", \"<|im_end|>\"]"), "Special tokens of a trained tokenizer; the first ends a text."),
+    key("tokenizer.digits", Kind::Choice(&["single", "groups"]), Is("\"single\""), "single: a trained tokenizer makes every digit a token; groups: up to three digits may share one."),
     key("tokenizer.sample_mb", Kind::Count, Is("32"), "Megabytes of text that a tokenizer is trained on."),
     key("tokenizer.chat_template", Kind::Text, Absent, "File with the chat template; else the tokenizer's own; a trained one gets psi-nano's (ChatML with tools and thoughts)."),
 

@@ -121,7 +121,10 @@ impl Text {
         let template = ChatTemplate::new(source, "", &end)
             .map_err(|e| settings.refuse("tokenizer.chat_template", e.to_string()))?;
         let vocab_size = settings.count("tokenizer.vocab_size");
-        let options = TrainOptions { vocab_size, special_tokens, ..TrainOptions::default() };
+        let mut options = TrainOptions { vocab_size, special_tokens, ..TrainOptions::default() };
+        if settings.text("tokenizer.digits") == Some("single") {
+            options.pattern = TrainOptions::SINGLE_DIGITS.to_owned();
+        }
         let sample_mb = settings.count("tokenizer.sample_mb") as u64;
         let tokenizer = train_tokenizer(data, Some(&template), &options, sample_mb)?;
         let config = json!({

@@ -301,3 +301,25 @@ fn published_templates_mark_the_assistants_words() {
     assert!(count("together") >= 15, "{outcomes:#?}");
     assert!(count("no") <= 4, "{outcomes:#?}");
 }
+
+/// Marks what it generates itself; the colon before it belongs to no turn.
+const TAGGED: &str = "{% for m in messages %}<|im_start|>{{ m.role }}: \
+{% generation %}{% if m.role == 'assistant' %}{{ m.content }}<|im_end|>{% endif %}{% endgeneration %}\
+{% if m.role != 'assistant' %}{{ m.content }}<|im_end|>{% endif %}{% endfor %}";
+
+#[test]
+fn generation_blocks_of_a_template_are_honoured() {
+    let template = Some(ChatTemplate::new(TAGGED, "", "").unwrap());
+    let shop = Workshop { template, ..Workshop::new() };
+    let path = shop.file("a.jsonl", chat(&["cat", "one", "dog", "two"]));
+    for turns in [Turns::Together, Turns::Each] {
+        let config = DataConfig { turns, ..whole(&path, 200) };
+        let rows = shop.open(&config, 0).unwrap().next_rows().unwrap();
+        let mut parts: Vec<_> = segments(&rows)
+            .iter()
+            .flat_map(|(_, targets)| learned(&shop.tokenizer, targets))
+            .collect();
+        parts.sort();
+        assert_eq!(parts, ["one<|im_end|>", "two<|im_end|>"], "{turns:?}");
+    }
+}

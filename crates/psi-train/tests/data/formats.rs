@@ -8,7 +8,7 @@ use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
-use psi_train::data::{DataConfig, Format, Loader, SourceConfig};
+use psi_train::data::{DataConfig, Format, Loader, Packing, SourceConfig};
 
 use crate::workshop::{Workshop, config};
 
@@ -112,6 +112,41 @@ fn json_lines_csv_and_parquet_hold_the_same_documents() {
     ] {
         holds(&shop, at(&format!("{name}.parquet"), &parquet_file(compression)), &TEXTS);
     }
+}
+
+/// Conversations as data sets on the Hub store them: a list of structures.
+#[test]
+fn parquet_holds_conversations() {
+    let schema = "message m { required binary source (UTF8); required group messages (LIST) { \
+        repeated group list { required group element { \
+        required binary role (UTF8); optional binary content (UTF8); } } } }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let repeated = [0_i16, 1, 0, 1];
+    for (values, definition, repetition) in [
+        (["web", "web"].as_slice(), None, None),
+        (
+            &["user", "assistant", "user", "assistant"],
+            Some([1_i16; 4].as_slice()),
+            Some(repeated.as_slice()),
+        ),
+        (&["cat?", "dog", "mat?", "sat"], Some(&[2; 4]), Some(&repeated)),
+    ] {
+        let mut column = group.next_column().unwrap().unwrap();
+        let values: Vec<ByteArray> = values.iter().map(|&v| v.into()).collect();
+        column.typed::<ByteArrayType>().write_batch(&values, definition, repetition).unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    let shop = Workshop::new();
+    let path = shop.file("chats.parquet", writer.into_inner().unwrap());
+    let config = DataConfig { packing: Packing::Whole, seq_len: 100, ..config(&path) };
+    let mut loader = shop.open(&config, 0).unwrap();
+    assert_eq!(loader.report().sources[0].conversations, 2);
+    let text = shop.tokenizer.decode(&loader.next_rows().unwrap().tokens, false);
+    assert!(text.contains("cat?<|im_end|>\n<|im_start|>assistant\ndog"), "{text}");
+    assert!(text.contains("mat?<|im_end|>\n<|im_start|>assistant\nsat"), "{text}");
 }
 
 #[test]

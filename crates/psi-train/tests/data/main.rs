@@ -8,4 +8,5 @@ mod loading;
 mod resuming;
 mod shards;
 mod splitting;
+mod training_tokenizers;
 mod workshop;

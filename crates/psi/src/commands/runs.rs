@@ -1,5 +1,7 @@
 //! `psi runs`: training runs on disk, in tables.
 
+pub(crate) mod watch;
+
 use std::path::{Path, PathBuf};
 
 use psi_store::Home;
@@ -19,15 +21,12 @@ pub(crate) fn run(args: &Runs) -> Outcome {
         RunsCommand::List { dir, json } => list(dir.as_deref(), *json),
         RunsCommand::Show { run, json } => show(run, *json),
         RunsCommand::Compare { runs, json } => compare(runs, *json),
+        RunsCommand::Watch { dir, port } => watch::watch(root(dir.as_deref())?, *port),
     }
 }
 
 fn list(dir: Option<&Path>, json: bool) -> Outcome {
-    let root = match dir {
-        Some(dir) => dir.to_owned(),
-        None => runs_dir()
-            .ok_or_else(|| Failure::input("no folder to list").hint("give one, or set PSI_HOME"))?,
-    };
+    let root = root(dir)?;
     let runs = run::list(&root).map_err(unusable)?;
     if json {
         outln!("{:#}", json!({ "dir": root.display().to_string(), "runs": runs }));
@@ -37,6 +36,12 @@ fn list(dir: Option<&Path>, json: bool) -> Outcome {
         out!("{}", table::columns(&rows(&runs)));
     }
     Ok(())
+}
+
+/// The folder that holds the runs: the one given, else that of PSI_HOME.
+fn root(dir: Option<&Path>) -> Outcome<PathBuf> {
+    let none = || Failure::input("no folder to list").hint("give one, or set PSI_HOME");
+    dir.map(Path::to_owned).or_else(runs_dir).ok_or_else(none)
 }
 
 fn show(run: &Path, json: bool) -> Outcome {

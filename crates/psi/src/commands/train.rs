@@ -2,7 +2,10 @@
 
 mod progress;
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use psi_store::Home;
 use psi_train::{
@@ -16,6 +19,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use self::progress::Display;
 use crate::{
     cli::Train,
+    commands::runs::watch,
     cpu, env,
     error::{Failure, Outcome, unusable},
     out::{out, outln},
@@ -32,6 +36,8 @@ pub(crate) fn run(args: &Train) -> Outcome {
         print_estimate(&estimate, args.json);
         return Ok(());
     }
+    let dir = settings.text("run.dir").map(PathBuf::from).filter(|_| args.watch);
+    let _page = dir.map(|dir| watch::watch_one(&dir, args.port)).transpose()?;
     let stop = stop_on_signals()?;
     let mut display = Display::new();
     let finished = trainer::train(settings, &environment, args.resume.is_some(), &stop, &mut |e| {

@@ -3,11 +3,13 @@
 
 mod checkpoint;
 mod convert;
+mod data;
 mod generate;
 mod hub;
 mod machine;
 mod program;
 mod pull;
 mod score;
+mod skills;
 mod tokenize;
 mod train;

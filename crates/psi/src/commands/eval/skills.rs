@@ -97,6 +97,13 @@ fn mistake_json(mistake: &Mistake) -> Value {
     })
 }
 
+/// Longest part of an answer that is shown.
+const SHOWN: usize = 400;
+
 fn indented(text: &str) -> String {
-    text.replace('\n', "\n            ")
+    let mut shown: String = text.trim_end().chars().take(SHOWN).collect();
+    if shown.len() < text.trim_end().len() {
+        shown.push_str(" ...");
+    }
+    shown.replace('\n', "\n            ")
 }
