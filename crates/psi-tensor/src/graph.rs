@@ -182,7 +182,7 @@ impl Graph {
                     back.backward(i as ValueId, d_y, &mut tape);
                 }
                 (Some(d_y), None) if leaf.is_some_and(|v| v.id as usize == i) => {
-                    of_leaf = Some(d_y)
+                    of_leaf = Some(d_y);
                 }
                 (Some(d_y), None) => buffers.put(d_y),
                 (None, _) => {}

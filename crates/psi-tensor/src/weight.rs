@@ -254,7 +254,7 @@ pub struct Linear {
     /// A, B and s.
     pub adapter: Option<Lora>,
     /// The lengths of the adapted rows; see `ops/dora.rs`.
-    pub magnitude: Option<Magnitude>,
+    pub magnitude: Option<Box<Magnitude>>,
 }
 
 impl Linear {

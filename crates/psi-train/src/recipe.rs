@@ -281,9 +281,10 @@ fn fitting(key: &Key, value: Value, place: &str) -> Result<Value> {
         (Kind::Number, Value::Integer(n)) => Ok(Value::Float(n as f64)),
         (Kind::Number, Value::Float(x)) if x.is_finite() => Ok(Value::Float(x)),
         (Kind::Number, other) => refuse(format!("{other} is not a finite number")),
-        (Kind::Flag, value @ Value::Boolean(_)) => Ok(value),
+        (Kind::Flag, value @ Value::Boolean(_))
+        | (Kind::Text, value @ Value::String(_))
+        | (Kind::Table, value @ Value::Table(_)) => Ok(value),
         (Kind::Flag, other) => refuse(format!("{other} is neither true nor false")),
-        (Kind::Text, value @ Value::String(_)) => Ok(value),
         (Kind::Text, other) => refuse(format!("{other} is not a text in quotes")),
         (Kind::Choice(all), Value::String(text)) => {
             if all.contains(&text.as_str()) {
@@ -298,7 +299,6 @@ fn fitting(key: &Key, value: Value, place: &str) -> Result<Value> {
         }
         (Kind::Texts, Value::String(one)) => Ok(Value::Array(vec![Value::String(one)])),
         (Kind::Texts, other) => refuse(format!("{other} is not a list of texts")),
-        (Kind::Table, value @ Value::Table(_)) => Ok(value),
         (Kind::Table, other) => refuse(format!("{other} is not a table")),
         (Kind::Tables, Value::Array(list)) if list.iter().all(Value::is_table) => {
             Ok(Value::Array(list))

@@ -50,7 +50,7 @@ impl Linear {
         let norms = self.row_norms(cpu);
         let mut m = Vector::new(norms.clone());
         m.train(id);
-        self.magnitude = Some(Magnitude { m, norms: Arc::new(norms) });
+        self.magnitude = Some(Box::new(Magnitude { m, norms: Arc::new(norms) }));
     }
 
     /// Computes c anew, after A or B has changed.
@@ -112,7 +112,7 @@ impl<'g> Var<'g> {
 
 struct DoraBack {
     x: ValueId,
-    magnitude: Magnitude,
+    magnitude: Box<Magnitude>,
     bias: Option<Vector>,
 }
 
@@ -164,7 +164,7 @@ mod tests {
         let norms = Arc::new(vec![0.9, 1.7, 0.4]);
         check_params(&[(4, 6)], &[(2, 6), (3, 2), (1, 3), (1, 3)], |x, p| {
             let adapter = Some(Lora { a: p.weight(0), b: p.weight(1), scale: 0.5 });
-            let magnitude = Some(Magnitude { m: p.vector(2), norms: Arc::clone(&norms) });
+            let magnitude = Some(Box::new(Magnitude { m: p.vector(2), norms: Arc::clone(&norms) }));
             let bias = Some(p.vector(3));
             x[0].linear(&Linear { adapter, magnitude, bias, ..Linear::new(frozen(&cpu)) })
         });

@@ -85,6 +85,7 @@ impl Workshop {
         self.program.path(name)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a test's own files")]
     fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).unwrap();
     }
