@@ -31,4 +31,3 @@ pub(crate) fn for_parts(
         f(start..start + part.len(), &mut part);
     });
 }
-

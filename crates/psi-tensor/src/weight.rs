@@ -122,7 +122,14 @@ impl Weight {
     }
 
     /// One step of AdamW on the master, from which the panels are packed on the way.
-    pub(crate) fn adamw(&mut self, cpu: &Cpu, step: &Step, g: &[f32], m: &mut [f32], v: &mut [f32]) {
+    pub(crate) fn adamw(
+        &mut self,
+        cpu: &Cpu,
+        step: &Step,
+        g: &[f32],
+        m: &mut [f32],
+        v: &mut [f32],
+    ) {
         let master = self.master.as_mut().expect("a step of a frozen weight");
         let Some(transposed) = &mut master.transposed else {
             return self.update(cpu, |values| adamw(cpu, step, None, values, g, m, v));

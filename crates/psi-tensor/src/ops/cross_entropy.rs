@@ -208,15 +208,61 @@ impl Backward for LogProbsBack {
 
 #[cfg(test)]
 mod tests {
+    use psi_kernels::Format;
+    use psi_testkit::{Rng, assert_close};
+
     use crate::{
-        Graph,
-        gradcheck::{check, cpu},
+        Gradients, Graph, Linear, ParamId, Weight,
+        gradcheck::{check, check_params, cpu},
     };
 
     #[test]
     fn the_gradient_of_log_probabilities_matches_finite_differences() {
         check(&[(3, 6)], |x| x[0].log_probs(&[Some(5), None, Some(0)]));
         check(&[(3, 6)], |x| x[0].cross_entropy(&[Some(2), Some(2), None]).0);
+    }
+
+    #[test]
+    fn the_gradient_through_an_output_head_matches_finite_differences() {
+        let targets = [Some(5), None, Some(0)];
+        check_params(&[(3, 4)], &[(6, 4)], |x, p| {
+            x[0].weighted_log_probs(&p.weight(0), &targets, &[0.5, 1.0, -2.0]).0
+        });
+    }
+
+    #[test]
+    fn a_head_in_chunks_gives_the_log_probabilities_and_gradients_of_whole_logits() {
+        // More rows than two chunks of this vocabulary.
+        let (rows, d, v) = (150, 32, 32_768);
+        let cpu = cpu();
+        let mut rng = Rng::new(7);
+        let (x, e) = (rng.normals(rows * d, 1.0), rng.normals(v * d, 0.2));
+        let target = |i: usize| (i % 5 != 0).then_some((i * 977 % v) as u32);
+        let targets: Vec<Option<u32>> = (0..rows).map(target).collect();
+        let weights: Vec<f32> = (0..rows).map(|i| 0.01 * (i % 3) as f32 - 0.02).collect();
+        let ids: Vec<u32> = (0..rows as u32).collect();
+        let run = |whole: bool| {
+            let graph = Graph::train(&cpu);
+            let table = Weight::trainable(&cpu, ParamId(0), Format::F32, (rows, d), x.clone());
+            let head = Weight::trainable(&cpu, ParamId(1), Format::Bf16, (v, d), e.clone());
+            let x = graph.embed(&table, &ids);
+            let (loss, log_probs) = if whole {
+                let y = x.linear(&Linear::new(head)).log_probs(&targets);
+                (y.weighted_sum(&weights), y.to_vec())
+            } else {
+                x.weighted_log_probs(&head, &targets, &weights)
+            };
+            let mut gradients = Gradients::new();
+            let item = loss.item();
+            graph.backward(loss.scale(2.0), &mut gradients);
+            let of = |i| gradients.get(ParamId(i)).expect("a gradient").to_vec();
+            (item, log_probs, of(0), of(1))
+        };
+        let (whole, parts) = (run(true), run(false));
+        assert_eq!((whole.0, &whole.1), (parts.0, &parts.1));
+        // Another factor inside the rounding to bf16, and another order of the sums.
+        assert_close("d_x", &parts.2, &whole.2, 1e-2);
+        assert_close("d_head", &parts.3, &whole.3, 1e-2);
     }
 
     #[test]
