@@ -15,7 +15,7 @@ use crate::{ParamId, rows};
 #[derive(Clone, Debug)]
 pub struct Weight {
     matrix: Arc<Matrix>,
-    master: Option<Master>,
+    master: Option<Box<Master>>,
 }
 
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ impl Weight {
         values: Vec<f32>,
     ) -> Self {
         let matrix = Matrix::from_f32(cpu, format, n, k, &values);
-        let master = Some(Master::new(cpu, id, &matrix, values));
+        let master = Some(Box::new(Master::new(cpu, id, &matrix, values)));
         Self { matrix: Arc::new(matrix), master }
     }
 
@@ -99,7 +99,10 @@ impl Weight {
     pub fn train(&mut self, cpu: &Cpu, id: ParamId) {
         match &mut self.master {
             Some(master) => master.id = id,
-            None => self.master = Some(Master::new(cpu, id, &self.matrix, self.unpack(cpu))),
+            None => {
+                let master = Master::new(cpu, id, &self.matrix, self.unpack(cpu));
+                self.master = Some(Box::new(master));
+            }
         }
     }
 

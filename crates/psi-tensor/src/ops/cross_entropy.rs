@@ -237,7 +237,7 @@ mod tests {
         let cpu = cpu();
         let mut rng = Rng::new(7);
         let (x, e) = (rng.normals(rows * d, 1.0), rng.normals(v * d, 0.2));
-        let target = |i: usize| (i % 5 != 0).then_some((i * 977 % v) as u32);
+        let target = |i: usize| (!i.is_multiple_of(5)).then_some((i * 977 % v) as u32);
         let targets: Vec<Option<u32>> = (0..rows).map(target).collect();
         let weights: Vec<f32> = (0..rows).map(|i| 0.01 * (i % 3) as f32 - 0.02).collect();
         let ids: Vec<u32> = (0..rows as u32).collect();
