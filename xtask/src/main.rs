@@ -16,7 +16,9 @@ cargo xtask COMMAND
 
   check                       formatting, lints, tidy, tests: what continuous integration runs first
   tidy [FOLDER]               the style rules alone, in a second, with the unsafe count of each crate
-  bench [--model FILE]...     run psi bench and write docs/benchmarks.md and docs/kernels.md
+  bench [--model FILE]... [--list | --part N | --pages]
+                              run psi bench in parts, kept in target/bench/, and write docs/benchmarks.md and
+                              docs/kernels.md when all are there; --part N measures one, --pages none
   golden [--python PROGRAM] [--check]
                               make the golden files again with the scripts in golden/, or compare
   docs [--check]              write docs/reference/cli.md from the program's own help, or compare

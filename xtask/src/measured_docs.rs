@@ -1,54 +1,162 @@
-//! `cargo xtask bench`: measure this machine and write the tables that documents quote.
+//! `cargo xtask bench`: measure this machine, part by part, and write the tables that documents quote.
+//!
+//! Every part is one run of `psi bench --json` of well under a minute; its document is kept in `target/bench/`, so
+//! that a busy machine can be measured in its quiet minutes. The pages are written once every part is there.
 
-use std::fmt::Write as _;
-use std::path::Path;
+mod pages;
+
+use std::path::{Path, PathBuf};
 use std::process::Command;
-
-use serde_json::Value;
 
 use crate::{Outcome, cargo, run, stdout_of, write};
 
-/// Results about a whole model; every other result is a kernel.
-const MODEL_RESULTS: &[&str] = &["train", "prefill", "decode", "load"];
+/// Kinds of kernel results, by the beginning of their name.
+const KERNELS: &[&str] = &["gemm", "matmul", "gemv"];
+/// The same on the portable tier, which takes its time: in smaller pieces, each measured once.
+const KERNELS_PORTABLE: &[&str] = &[
+    "gemm",
+    "matmul f32",
+    "matmul bf16",
+    "matmul q8",
+    "matmul q4",
+    "matmul q5",
+    "matmul q6",
+    "gemv f32",
+    "gemv bf16",
+    "gemv q8",
+    "gemv q4",
+    "gemv q5",
+    "gemv q6",
+];
+/// Kinds of results about a whole model.
+const MODEL: &[&str] = &["load", "prefill", "decode"];
+const USAGE: &str = "usage: cargo xtask bench [--model FILE]... [--list | --part N | --pages]";
 
-/// One measurement of `psi bench --json`.
-struct Measured {
+/// Where the description of the machine is kept.
+const DOCTOR: &str = "target/bench/doctor.json";
+
+/// What one run measures.
+#[derive(Debug)]
+struct Part<'a> {
+    /// Names the file of its document.
     name: String,
-    value: f64,
-    unit: String,
-    share_of_roof: Option<f64>,
+    /// Arguments of `psi bench` beside `--json`.
+    args: Vec<&'a str>,
+    portable: bool,
 }
 
-/// The document `psi bench --json` prints.
-struct Report {
-    roof: Vec<(String, f64)>,
-    results: Vec<Measured>,
+/// What the command line asked for.
+enum Ask {
+    Everything,
+    List,
+    One(usize),
+    Pages,
 }
 
-/// Build psi, measure the kernels on the best tier and on the portable one, measure each model, and write both pages.
+/// Measures every part, or the one asked for, and writes both pages if all parts are there.
 pub(crate) fn bench(root: &Path, args: &[String]) -> Outcome {
-    let models = models(args)?;
-    run(&mut cargo(root, &["build", "--release", "--package", "psi"]))?;
-    let doctor = stdout_of(psi(root, &["doctor"]).current_dir(root))?;
-    let best = measure(&mut psi(root, &["bench", "--json"]))?;
-    let portable = measure(psi(root, &["bench", "--json"]).env("PSI_ISA", "portable"))?;
-    let mut pages = vec![("psi's own shapes".to_owned(), best)];
-    for model in models {
-        let report = measure(&mut psi(root, &["bench", "--json", "--model", model]))?;
-        let name = Path::new(model).file_name().unwrap_or_default().to_string_lossy();
-        pages.push((name.into_owned(), report));
+    let (models, ask) = parse(args)?;
+    let parts = parts(&models);
+    let mut wanted: Vec<&Part> = parts.iter().collect();
+    match ask {
+        Ask::Everything => {}
+        Ask::One(n) => {
+            let there_are = || format!("--part {n}: there are parts 1 to {}", parts.len());
+            wanted = vec![n.checked_sub(1).and_then(|i| parts.get(i)).ok_or_else(there_are)?];
+        }
+        Ask::Pages => wanted.clear(),
+        Ask::List => {
+            for (part, n) in parts.iter().zip(1..) {
+                let state = if file(root, part).exists() { "measured" } else { "-" };
+                println!("{n:>3}  {state:<9} {}", part.name);
+            }
+            return Ok(());
+        }
     }
-    write(root, "docs/kernels.md", &kernels_page(&doctor, &pages[0].1, &portable))?;
-    write(root, "docs/benchmarks.md", &benchmarks_page(&doctor, &pages))
+    if !wanted.is_empty() {
+        run(&mut cargo(root, &["build", "--release", "--quiet", "--package", "psi"]))?;
+        write(root, DOCTOR, &stdout_of(&mut psi(root, &["doctor", "--json"]))?)?;
+    }
+    for part in wanted {
+        measure(root, part)?;
+    }
+    if let Some(missing) = parts.iter().find(|part| !file(root, part).exists()) {
+        println!("{} is not measured yet: the pages are written when it is", missing.name);
+        return Ok(());
+    }
+    let document = |relative: &str| -> Result<String, String> {
+        std::fs::read_to_string(root.join(relative)).map_err(|e| format!("{relative}: {e}"))
+    };
+    let mut measured = pages::Measurements::new(&document(DOCTOR)?)?;
+    for part in &parts {
+        let model = part.args.iter().skip_while(|a| **a != "--model").nth(1);
+        measured.add(model.map(|m| file_name(m)), part.portable, &document(&relative(part))?)?;
+    }
+    write(root, "docs/kernels.md", &measured.kernels_page())?;
+    write(root, "docs/benchmarks.md", &measured.benchmarks_page())
 }
 
-fn models(args: &[String]) -> Result<Vec<&str>, String> {
-    let usage = || "usage: cargo xtask bench [--model FILE]...".to_owned();
-    let pairs = args.chunks(2).map(|pair| match pair {
-        [flag, model] if flag == "--model" => Ok(model.as_str()),
-        _ => Err(usage()),
-    });
-    pairs.collect()
+fn parse(args: &[String]) -> Result<(Vec<&str>, Ask), String> {
+    let mut models = Vec::new();
+    let mut ask = Ask::Everything;
+    let mut words = args.iter().map(String::as_str);
+    while let Some(word) = words.next() {
+        match word {
+            "--model" => models.push(words.next().ok_or(USAGE)?),
+            "--list" => ask = Ask::List,
+            "--pages" => ask = Ask::Pages,
+            "--part" => ask = Ask::One(words.next().and_then(|n| n.parse().ok()).ok_or(USAGE)?),
+            _ => return Err(USAGE.to_owned()),
+        }
+    }
+    Ok((models, ask))
+}
+
+fn parts<'a>(models: &[&'a str]) -> Vec<Part<'a>> {
+    let mut parts = Vec::new();
+    for kind in KERNELS {
+        let name = (*kind).to_owned();
+        parts.push(Part { name, args: vec!["--only", kind], portable: false });
+    }
+    for kind in KERNELS_PORTABLE {
+        let name = format!("{}-portable", kind.replace(' ', "-"));
+        parts.push(Part { name, args: vec!["--repeat", "1", "--only", kind], portable: true });
+    }
+    for &model in models {
+        for kind in MODEL {
+            let name = format!("{}-{kind}", file_name(model));
+            parts.push(Part {
+                name,
+                args: vec!["--model", model, "--only", kind],
+                portable: false,
+            });
+        }
+    }
+    parts
+}
+
+fn file_name(path: &str) -> String {
+    Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Where a part's document is kept.
+fn file(root: &Path, part: &Part) -> PathBuf {
+    root.join(relative(part))
+}
+
+fn relative(part: &Part) -> String {
+    format!("target/bench/{}.json", part.name)
+}
+
+fn measure(root: &Path, part: &Part) -> Outcome {
+    let mut args = vec!["bench", "--json"];
+    args.extend(&part.args);
+    let mut command = psi(root, &args);
+    if part.portable {
+        command.env("PSI_ISA", "portable");
+    }
+    let document = stdout_of(&mut command)?;
+    write(root, &relative(part), &document)
 }
 
 /// The release binary cargo has just built, wherever the target folder is.
@@ -58,112 +166,22 @@ fn psi(root: &Path, args: &[&str]) -> Command {
     cargo(root, &all)
 }
 
-fn measure(command: &mut Command) -> Result<Report, String> {
-    parse(&stdout_of(command)?)
-}
-
-fn parse(json: &str) -> Result<Report, String> {
-    let document: Value = serde_json::from_str(json).map_err(|e| format!("psi bench: {e}"))?;
-    let roof = document["roof"].as_object().ok_or("psi bench: no `roof`")?;
-    let results = document["results"].as_array().ok_or("psi bench: no `results`")?;
-    let measured = |r: &Value| {
-        Some(Measured {
-            name: r["name"].as_str()?.to_owned(),
-            value: r["value"].as_f64()?,
-            unit: r["unit"].as_str()?.to_owned(),
-            share_of_roof: r["share_of_roof"].as_f64(),
-        })
-    };
-    Ok(Report {
-        roof: roof.iter().filter_map(|(k, v)| Some((k.clone(), v.as_f64()?))).collect(),
-        results: results
-            .iter()
-            .map(|r| measured(r).ok_or_else(|| format!("psi bench: not a result: {r}")))
-            .collect::<Result<_, _>>()?,
-    })
-}
-
-fn is_model_result(m: &Measured) -> bool {
-    MODEL_RESULTS.iter().any(|kind| m.name.contains(kind))
-}
-
-fn page_head(title: &str, doctor: &str, roof: &[(String, f64)]) -> String {
-    let mut page =
-        format!("<!-- Generated by `cargo xtask bench`; do not edit. -->\n\n# {title}\n\n");
-    let _ = writeln!(page, "The machine, as `psi doctor` describes it:\n\n```text");
-    let _ = writeln!(page, "{}\n```\n\nIts roof, measured in the same run:\n", doctor.trim_end());
-    page.push_str("| limit | value |\n|---|--:|\n");
-    for (name, value) in roof {
-        let _ = writeln!(page, "| {name} | {value:.1} |");
-    }
-    page
-}
-
-fn share(m: &Measured) -> String {
-    m.share_of_roof.map_or(String::new(), |s| format!("{:.0} %", 100.0 * s))
-}
-
-fn kernels_page(doctor: &str, best: &Report, portable: &Report) -> String {
-    let mut page = page_head("Kernels", doctor, &best.roof);
-    page.push_str(
-        "\n| kernel | unit | portable | this tier | share of roof |\n|---|---|--:|--:|--:|\n",
-    );
-    for m in best.results.iter().filter(|m| !is_model_result(m)) {
-        let slow = portable.results.iter().find(|p| p.name == m.name);
-        let slow = slow.map_or(String::new(), |p| format!("{:.1}", p.value));
-        let _ =
-            writeln!(page, "| {} | {} | {slow} | {:.1} | {} |", m.name, m.unit, m.value, share(m));
-    }
-    page
-}
-
-fn benchmarks_page(doctor: &str, pages: &[(String, Report)]) -> String {
-    let mut page = page_head("Benchmarks", doctor, &pages[0].1.roof);
-    page.push_str(
-        "\nThe comparison with llama.cpp is a run of its own: `bench/vs_llama_cpp.py`.\n",
-    );
-    for (model, report) in pages {
-        let rows: Vec<_> = report.results.iter().filter(|m| is_model_result(m)).collect();
-        if rows.is_empty() {
-            continue;
-        }
-        let _ = writeln!(
-            page,
-            "\n## {model}\n\n| result | value | unit | share of roof |\n|---|--:|---|--:|"
-        );
-        for m in rows {
-            let _ = writeln!(page, "| {} | {:.1} | {} | {} |", m.name, m.value, m.unit, share(m));
-        }
-    }
-    page
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const JSON: &str = r#"{"roof": {"bf16_gflops": 900.5}, "results": [
-        {"name": "gemm_bf16 64x64x64", "value": 700.0, "unit": "GFLOP/s", "share_of_roof": 0.777},
-        {"name": "decode", "value": 50.25, "unit": "tokens/s", "share_of_roof": null}]}"#;
-
     #[test]
-    fn kernels_and_models_go_to_their_own_page() {
-        let (best, portable) = (parse(JSON).unwrap(), parse(JSON).unwrap());
-        let kernels = kernels_page("a machine", &best, &portable);
-        assert!(kernels.contains("| gemm_bf16 64x64x64 | GFLOP/s | 700.0 | 700.0 | 78 % |"));
-        assert!(!kernels.contains("decode"));
-        let benchmarks = benchmarks_page("a machine", &[("m.gguf".into(), best)]);
-        assert!(
-            benchmarks.contains("## m.gguf")
-                && benchmarks.contains("| decode | 50.2 | tokens/s |  |")
-        );
-        assert!(!benchmarks.contains("gemm"));
-    }
-
-    #[test]
-    fn a_document_of_another_shape_is_refused_with_the_reason() {
-        assert_eq!(parse("{}").err().unwrap(), "psi bench: no `roof`");
-        let broken = r#"{"roof": {}, "results": [{"name": "x"}]}"#;
-        assert!(parse(broken).err().unwrap().starts_with("psi bench: not a result"));
+    fn parts_are_named_after_what_they_measure() {
+        let args = ["--model", "a/x.gguf", "--part", "7"].map(str::to_owned);
+        let (models, ask) = parse(&args).unwrap();
+        assert!(matches!(ask, Ask::One(7)));
+        let parts = parts(&models);
+        let load = parts.len() - MODEL.len();
+        assert_eq!(relative(&parts[load]), "target/bench/x.gguf-load.json");
+        assert_eq!(parts[load].args, ["--model", "a/x.gguf", "--only", "load"]);
+        let portable: Vec<_> = parts.iter().filter(|p| p.portable).collect();
+        assert_eq!(portable[1].name, "matmul-f32-portable");
+        assert_eq!(portable.len(), KERNELS_PORTABLE.len());
+        assert!(parse(&["--part".to_owned()]).is_err());
     }
 }

@@ -124,7 +124,8 @@ pub fn generate(
     }
     let vocab_size = engine.model().config().vocab_size;
     params.sampling.validate(vocab_size).map_err(GenerateError::Sampling)?;
-    let limit = (prompt.len() + params.max_tokens).min(engine.model().config().max_seq_len);
+    let wanted = prompt.len().saturating_add(params.max_tokens);
+    let limit = wanted.min(engine.model().config().max_seq_len);
     let mut sequence = Sequence::new(limit);
     let result = run(engine, &mut sequence, tokenizer, prompt, params, on_step);
     engine.release(sequence);
@@ -145,7 +146,7 @@ fn run(
     let mut text = String::new();
     let mut finish = Finish::MaxTokens;
     let mut from = 0;
-    while history.len() < prompt.len() + params.max_tokens {
+    while history.len() - prompt.len() < params.max_tokens {
         let work = Work { sequence, tokens: &history[from..], want: Want::Last };
         let mut logits = match engine.forward(&mut [work]) {
             Ok(logits) => logits,

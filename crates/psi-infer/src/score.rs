@@ -12,6 +12,10 @@ use crate::{Engine, EngineError, Sequence, Want, Work};
 pub fn log_probs(engine: &mut Engine, tokens: &[TokenId]) -> Result<Vec<f32>, EngineError> {
     /// Rows of logits held at a time: 128 rows of a vocabulary of 150,000 are 77 MB.
     const ROWS: usize = 128;
+    let vocab_size = engine.model().config().vocab_size;
+    if let Some(&token) = tokens.iter().find(|&&t| t as usize >= vocab_size) {
+        return Err(EngineError::UnknownToken { token, vocab_size });
+    }
     let mut sequence = Sequence::new(tokens.len());
     let mut out = Vec::with_capacity(tokens.len().saturating_sub(1));
     let inputs = &tokens[..tokens.len().saturating_sub(1)];
@@ -24,7 +28,6 @@ pub fn log_probs(engine: &mut Engine, tokens: &[TokenId]) -> Result<Vec<f32>, En
                 return Err(e);
             }
         };
-        let vocab_size = engine.model().config().vocab_size;
         let mut lse = vec![0.0; chunk.len()];
         log_sum_exp(engine.cpu(), logits.values(), vocab_size, &mut lse);
         let of_target = |(i, &t): (usize, &TokenId)| logits.row(i)[t as usize] - lse[i];

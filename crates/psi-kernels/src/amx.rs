@@ -3,7 +3,10 @@
 //! Eight tiles of up to 16 rows x 64 bytes; one `tdpbusd`/`tdpbf16ps` multiplies 16 x 64 bytes by
 //! 16 x 64 bytes in 16 cycles. Linux grants the state per process on request (`arch_prctl`,
 //! Documentation/arch/x86/xstate.rst). The intrinsics are unstable, so kernels use `asm!`.
-#![cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "CPUID, XGETBV and one syscall"))]
+#![cfg_attr(
+    all(target_arch = "x86_64", target_os = "linux"),
+    expect(unsafe_code, reason = "CPUID, XGETBV and one syscall")
+)]
 
 /// Whether AMX (tile, int8, bf16) exists here and the operating system lets this process use it.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

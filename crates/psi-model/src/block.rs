@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use psi_kernels::{activation::Activation, attention::AttentionParams, kv::KvArena, kv::Segment};
-use psi_tensor::{ExpertPart, LayerNorm, Linear, RmsNorm, RopeTables, Var};
+use psi_kernels::{
+    activation::Activation,
+    attention::AttentionParams,
+    kv::{KvArena, KvShape, Segment},
+};
+use psi_tensor::{ExpertPart, LayerNorm, Linear, Part, RmsNorm, RopeTables, Var};
 
 /// A norm of the residual stream.
 #[derive(Clone, Debug)]
@@ -78,6 +82,30 @@ impl Block {
         let x = x + normed(attn, self.post_attn_norm.as_ref());
         let mlp = self.mlp.forward(normed(x, self.mlp_norm.as_ref()));
         x + normed(mlp, self.post_mlp_norm.as_ref())
+    }
+}
+
+impl Block {
+    /// [`Block::forward`] as a function that can be run again, with a cache of its own.
+    pub(crate) fn part(&self, context: &Context<'_>) -> Part {
+        let (block, rope) = (self.clone(), context.rope.map(Arc::clone));
+        let segments: Vec<(usize, usize, usize, Vec<u32>)> = context
+            .segments
+            .iter()
+            .map(|s| (s.row0, s.n_rows, s.pos0, s.blocks.to_vec()))
+            .collect();
+        let (arena, _) = &context.cache;
+        let (shape, dtype, n_blocks) = (arena.shape(), arena.dtype(), arena.n_blocks());
+        Box::new(move |x| {
+            let shape = KvShape { n_layers: 1, ..shape };
+            let mut cache = KvArena::new(shape, dtype, n_blocks);
+            let segments: Vec<Segment<'_>> = segments
+                .iter()
+                .map(|&(row0, n_rows, pos0, ref blocks)| Segment { row0, n_rows, pos0, blocks })
+                .collect();
+            let cache = (&mut cache, 0);
+            block.forward(x, Context { cache, segments: &segments, rope: rope.as_ref() })
+        })
     }
 }
 

@@ -195,7 +195,10 @@ impl Decoder {
                     (true, true) => local_rope.as_ref(),
                 },
             };
-            x = graph.scope_from(x, |x| block.forward(x, context));
+            x = match graph.recompute() {
+                None => graph.scope_from(x, |x| block.forward(x, context)),
+                Some(recompute) => x.recomputed(recompute, block.part(&context)),
+            };
         }
         x
     }

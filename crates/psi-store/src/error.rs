@@ -178,7 +178,7 @@ impl StoreError {
         }
     }
 
-    pub(crate) fn io(path: &Path, doing: &'static str, source: io::Error) -> Self {
+    pub fn io(path: &Path, doing: &'static str, source: io::Error) -> Self {
         Self::Io { path: path.to_owned(), doing, source }
     }
 

@@ -27,6 +27,7 @@ pub use error::{At, Result, StoreError};
 pub use gguf::Gguf;
 pub use hash::{ContentHash, Hasher};
 pub use home::{Home, HomeVars};
+pub use mapped::MappedFile;
 pub use models::{ModelDir, ModelEntry, ModelForm, ModelName};
 pub use nearest::nearest;
 pub use safetensors::SafeTensors;

@@ -10,6 +10,22 @@ use memmap2::Mmap;
 
 use crate::error::{Result, StoreError};
 
+/// A regular file, mapped read-only: for formats that other crates define (token shards).
+#[derive(Debug)]
+pub struct MappedFile(Bytes);
+
+impl MappedFile {
+    /// Maps `path`.
+    pub fn open(path: &Path) -> Result<Self> {
+        Bytes::map(path).map(Self)
+    }
+
+    /// The whole file. Its content is not checked: read it as the file of a stranger.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// A whole file as one slice.
 ///
 /// psi replaces files by renaming a new one over them, which leaves a mapped file intact. Another
@@ -27,7 +43,7 @@ impl Bytes {
         if !meta.is_file() {
             let what =
                 if meta.is_dir() { "is a folder, not a file" } else { "is not a regular file" };
-            return Err(StoreError::unsupported(path, what, "give the path of a weights file"));
+            return Err(StoreError::unsupported(path, what, "give the path of a file"));
         }
         let file = File::open(path).map_err(|e| StoreError::io(path, "opening", e))?;
         if meta.len() == 0 {

@@ -1,6 +1,5 @@
 //! Round trips of both formats, and the same files seen by psi and by the reference packages.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
-#![expect(clippy::print_stderr, reason = "a skipped check says so")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,12 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 /// Runs reference.py with the `python3` on the path, if that has the packages.
 fn reference(args: &[&Path], mode: &str) -> Option<Vec<Json>> {
-    let python = "python3";
-    let probe = Command::new(python).args(["-c", "import gguf, safetensors, numpy"]).output();
-    if !probe.is_ok_and(|out| out.status.success()) {
-        eprintln!("skipped: no Python with gguf, safetensors and numpy on the path");
-        return None;
-    }
+    let python = psi_testkit::python(&["gguf", "safetensors", "numpy"])?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference.py");
     let out = Command::new(python).arg(script).arg(mode).args(args).output().unwrap();
     let stderr = String::from_utf8_lossy(&out.stderr);

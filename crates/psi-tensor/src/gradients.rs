@@ -32,6 +32,12 @@ impl Gradients {
         all.map(|(i, g)| (ParamId(i as u32), g.as_slice()))
     }
 
+    /// Gives `id` a gradient of `len` zeros if it has none: a parameter that no backward pass has reached yet
+    /// is then treated as one that it reached with nothing.
+    pub fn reserve(&mut self, id: ParamId, len: usize) {
+        self.slot(id, len);
+    }
+
     /// Sets every gradient to zero and keeps the memory.
     pub fn zero(&mut self) {
         self.by_param.iter_mut().for_each(|g| g.fill(0.0));

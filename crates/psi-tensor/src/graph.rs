@@ -8,7 +8,7 @@ use std::{
 
 use psi_kernels::Cpu;
 
-use crate::{Gradients, Var, buffers::Buffers, ops::Backward};
+use crate::{Gradients, Var, buffers::Buffers, ops::Backward, ops::Recompute};
 
 /// Index of a value in its graph.
 pub(crate) type ValueId = u32;
@@ -37,6 +37,7 @@ impl Shape {
 pub struct Graph {
     cpu: Arc<Cpu>,
     records: bool,
+    recompute: Option<Recompute>,
     state: RefCell<State>,
 }
 
@@ -58,12 +59,22 @@ pub(crate) struct Value {
 impl Graph {
     /// A graph that records, for [`Graph::backward`].
     pub fn train(cpu: &Arc<Cpu>) -> Self {
-        Self { cpu: Arc::clone(cpu), records: true, state: RefCell::default() }
+        Self { cpu: Arc::clone(cpu), records: true, recompute: None, state: RefCell::default() }
+    }
+
+    /// A graph that records, and in which a model's layers keep their inputs only ([`Var::recomputed`]).
+    pub fn train_recomputing(cpu: &Arc<Cpu>) -> Self {
+        Self { recompute: Some(Recompute::new(cpu)), ..Self::train(cpu) }
+    }
+
+    /// What layers are run again with, if they are to be.
+    pub fn recompute(&self) -> Option<&Recompute> {
+        self.recompute.as_ref()
     }
 
     /// A graph that only computes.
     pub fn infer(cpu: &Arc<Cpu>) -> Self {
-        Self { cpu: Arc::clone(cpu), records: false, state: RefCell::default() }
+        Self { cpu: Arc::clone(cpu), records: false, recompute: None, state: RefCell::default() }
     }
 
     /// Whether this graph records.
@@ -143,6 +154,18 @@ impl Graph {
     /// When the graph does not record, or `loss` is not a single value of this graph.
     #[track_caller]
     pub fn backward(&self, loss: Var<'_>, gradients: &mut Gradients) {
+        self.backward_to(loss, gradients, None);
+    }
+
+    /// [`Graph::backward`] that also returns d `loss` / d `leaf`, a value of [`Graph::leaf`].
+    #[track_caller]
+    pub(crate) fn backward_to(
+        &self,
+        loss: Var<'_>,
+        gradients: &mut Gradients,
+        leaf: Option<Var<'_>>,
+    ) -> Option<Vec<f32>> {
+        let mut of_leaf = None;
         assert!(self.records, "backward on a graph that does not record");
         assert!(std::ptr::eq(self, loss.graph), "{loss:?} belongs to another graph");
         assert_eq!(loss.shape.len(), 1, "a loss is one number, not {loss:?}");
@@ -158,6 +181,9 @@ impl Graph {
                     let mut tape = Tape { cpu, values, d: &mut d, buffers, gradients };
                     back.backward(i as ValueId, d_y, &mut tape);
                 }
+                (Some(d_y), None) if leaf.is_some_and(|v| v.id as usize == i) => {
+                    of_leaf = Some(d_y)
+                }
                 (Some(d_y), None) => buffers.put(d_y),
                 (None, _) => {}
             }
@@ -165,6 +191,14 @@ impl Graph {
             values[i].released = true;
             buffers.put(std::mem::take(&mut values[i].data));
         }
+        of_leaf
+    }
+
+    /// [`Graph::input`] whose gradient [`Graph::backward_to`] returns.
+    pub(crate) fn leaf(&self, rows: usize, data: &[f32]) -> Var<'_> {
+        let leaf = self.input(rows, data);
+        self.state.borrow_mut().values[leaf.id as usize].needs_grad = true;
+        leaf
     }
 
     pub(crate) fn cpu(&self) -> &Cpu {

@@ -4,17 +4,21 @@ mod activate;
 mod add;
 mod attention;
 mod cross_entropy;
+mod dora;
 mod embed;
 mod gather;
 mod linear;
 mod moe;
 mod norm;
+mod recompute;
 mod rope;
 mod scale;
 mod softcap;
 mod sum;
+mod z_loss;
 
 pub use moe::{ExpertPart, Routing};
+pub use recompute::{Part, Recompute};
 pub use rope::RopeTables;
 
 use crate::graph::{Tape, ValueId};

@@ -1,7 +1,10 @@
-//! Optimisers: AdamW over a model's parameters, and the global norm that gradients are clipped by.
+//! Optimisers: AdamW and Muon over a model's parameters, and the global norm that gradients are clipped by.
+
+mod muon;
 
 use psi_kernels::{Cpu, adamw};
 
+pub use self::muon::Muon;
 use crate::{Gradients, ParamId, Parameter};
 
 /// AdamW: Adam with decoupled weight decay. Loshchilov and Hutter 2019, algorithm 2.

@@ -284,17 +284,19 @@ pub struct Linear {
     pub bias: Option<Vector>,
     /// A, B and s.
     pub adapter: Option<Lora>,
+    /// The lengths of the adapted rows; see `ops/dora.rs`.
+    pub magnitude: Option<Magnitude>,
 }
 
 impl Linear {
     /// A layer without bias or adapter.
     pub fn new(weight: Weight) -> Self {
-        Self { weight, bias: None, adapter: None }
+        Self { weight, bias: None, adapter: None, magnitude: None }
     }
 
     /// A layer with a bias.
     pub fn with_bias(weight: Weight, bias: Option<Vector>) -> Self {
-        Self { weight, bias, adapter: None }
+        Self { weight, bias, adapter: None, magnitude: None }
     }
 }
 
@@ -307,6 +309,15 @@ pub struct Lora {
     pub b: Weight,
     /// s, usually alpha / r.
     pub scale: f32,
+}
+
+/// DoRA's part of an adapter. Liu et al. 2024, equation 5.
+#[derive(Clone, Debug)]
+pub struct Magnitude {
+    /// m (n).
+    pub m: Vector,
+    /// c (n): the norms of the rows of W + s B A, kept by [`Linear::refresh_norms`].
+    pub norms: Arc<Vec<f32>>,
 }
 
 /// RMSNorm's parameters; see `ops/norm.rs`.

@@ -1,6 +1,7 @@
-//! Where test data lies.
+//! Where test data lies, and the Python that some of it is compared with.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The repository's `golden/` folder: reference outputs that are committed, so always there.
 ///
@@ -20,17 +21,37 @@ pub fn golden_dir() -> PathBuf {
 /// # Panics
 /// When there is none and `PSI_REQUIRE_SHARED` is 1 (CI, so that nothing is skipped unnoticed).
 #[track_caller]
-#[expect(clippy::disallowed_methods, reason = "the one home of the tests' variables")]
-#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 pub fn shared_data() -> Option<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let named = std::env::var_os("PSI_SHARED").map(PathBuf::from);
     let beside = || here.ancestors().map(|dir| dir.join("shared/data")).find(|dir| dir.is_dir());
     let found = named.or_else(beside).filter(|dir| dir.is_dir());
     if found.is_none() {
-        let required = std::env::var("PSI_REQUIRE_SHARED").is_ok_and(|v| v == "1");
-        assert!(!required, "PSI_REQUIRE_SHARED is 1, but there is no shared data");
-        println!("skipped: no shared data (set PSI_SHARED to its folder)");
+        skipped("no shared data (set PSI_SHARED to its folder)");
     }
     found
+}
+
+/// The `python3` on the path, if it has the packages; else `None`, as for [`shared_data`].
+///
+/// # Panics
+/// When it has not and `PSI_REQUIRE_SHARED` is 1.
+#[track_caller]
+pub fn python(packages: &[&str]) -> Option<&'static str> {
+    let packages = packages.join(", ");
+    let import = Command::new("python3").args(["-c", &format!("import {packages}")]).output();
+    if !import.is_ok_and(|out| out.status.success()) {
+        skipped(&format!("no python3 with {packages} on the path"));
+        return None;
+    }
+    Some("python3")
+}
+
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "the one home of the tests' variables")]
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
+fn skipped(why: &str) {
+    let required = std::env::var("PSI_REQUIRE_SHARED").is_ok_and(|v| v == "1");
+    assert!(!required, "PSI_REQUIRE_SHARED is 1, but there is {why}");
+    println!("skipped: {why}");
 }

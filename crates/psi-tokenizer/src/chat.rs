@@ -10,19 +10,19 @@ mod filters;
 mod methods;
 mod operators;
 mod python;
+mod renderer;
 mod rewrite;
 mod time;
 
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::machinery::{self, CodeGenerator};
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, Value};
+use minijinja::{Error, ErrorKind};
 use serde_json::Map;
 
 use budget::Budget;
 pub use budget::TemplateLimits;
+pub use renderer::Renderer;
 
 /// A chat template, checked when it is made.
 #[derive(Debug, Clone)]
@@ -157,25 +157,6 @@ impl ChatTemplate {
         &self.source
     }
 
-    fn compile<'s>(
-        &'s self,
-        budget: &Arc<Budget>,
-    ) -> Result<machinery::CompiledTemplate<'s>, Error> {
-        let syntax = syntax()?;
-        let tree = machinery::parse(&self.source, TEMPLATE_NAME, syntax.clone())?;
-        let tree = rewrite::template(&tree, budget)?;
-        let mut generator = CodeGenerator::new(TEMPLATE_NAME, &self.source);
-        generator.compile_stmt(&tree);
-        let (instructions, blocks) = generator.finish();
-        Ok(machinery::CompiledTemplate {
-            instructions,
-            blocks,
-            buffer_size_hint: 0,
-            syntax_config: syntax,
-            initial_auto_escape: AutoEscape::None,
-        })
-    }
-
     /// The prompt of a conversation.
     ///
     /// `messages` is a list of objects (`role`, `content`, `tool_calls`, `reasoning_content`, ...) as in
@@ -191,81 +172,6 @@ impl ChatTemplate {
         add_generation_prompt: bool,
         extra: &Map<String, serde_json::Value>,
     ) -> Result<String, TemplateError> {
-        let budget = Arc::new(Budget::new(&self.limits));
-        let mut variables = vec![
-            ("messages".to_owned(), python::from_json(messages)),
-            ("tools".to_owned(), tools.map_or(Value::from(()), python::from_json)),
-            ("documents".to_owned(), Value::from(())),
-            ("add_generation_prompt".to_owned(), Value::from(add_generation_prompt)),
-            ("bos_token".to_owned(), Value::from(self.bos.as_str())),
-            ("eos_token".to_owned(), Value::from(self.eos.as_str())),
-        ];
-        let fields = extra.iter().filter(|(key, _)| *key != NOW);
-        variables.extend(fields.map(|(key, v)| (key.clone(), python::from_json(v))));
-        let now = extra.get(NOW).and_then(serde_json::Value::as_str);
-        let variables = Value::from_pairs(variables);
-        self.run(variables, now, &budget).map_err(|e| TemplateError::from_engine(&e))
+        self.renderer(extra)?.render(messages, tools, add_generation_prompt)
     }
-
-    fn run(
-        &self,
-        variables: Value,
-        now: Option<&str>,
-        budget: &Arc<Budget>,
-    ) -> Result<String, Error> {
-        let compiled = self.compile(budget)?;
-        let environment = environment(&self.limits, now, budget)?;
-        let mut text = String::new();
-        let mut output = machinery::make_string_output(&mut text);
-        machinery::eval(
-            &environment,
-            &compiled.instructions,
-            variables,
-            &compiled.blocks,
-            &mut output,
-            AutoEscape::None,
-        )?;
-        Ok(text)
-    }
-}
-
-const TEMPLATE_NAME: &str = "chat_template";
-
-/// `transformers` renders with `trim_blocks` and `lstrip_blocks`.
-fn syntax() -> Result<SyntaxConfig, Error> {
-    SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()
-}
-
-fn environment<'e>(
-    limits: &TemplateLimits,
-    now: Option<&str>,
-    budget: &Arc<Budget>,
-) -> Result<Environment<'e>, Error> {
-    let mut environment = Environment::empty();
-    environment.set_fuel(Some(limits.fuel));
-    environment.set_recursion_limit(limits.depth);
-    environment.set_auto_escape_callback(|_| AutoEscape::None);
-    let output_budget = budget.clone();
-    environment.set_formatter(move |out, _state, value| {
-        let text = python::to_text(value)?;
-        output_budget.charge(text.len())?;
-        out.write_str(&text).map_err(Error::from)
-    });
-    filters::register(&mut environment, budget);
-    environment.add_global("range", operators::range());
-    environment.add_function("namespace", minijinja::functions::namespace);
-    environment.add_function("dict", minijinja::functions::dict);
-    environment.add_function("raise_exception", |message: &Value| -> Result<Value, Error> {
-        let message = python::to_text(message)?;
-        Err(Error::new(ErrorKind::InvalidOperation, "raised by the template")
-            .with_source(Raised(message.into_owned())))
-    });
-    let now = now.map(time::DateTime::parse).transpose()?;
-    environment.add_function("strftime_now", move |format: String| match &now {
-        Some(now) => now.format(&format),
-        None => {
-            Err(Error::new(ErrorKind::InvalidOperation, "the caller did not say what time it is"))
-        }
-    });
-    Ok(environment)
 }

@@ -29,19 +29,20 @@ pub enum TokenizerErrorKind {
 
 impl TokenizerError {
     pub(crate) fn syntax(place: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::new(place, TokenizerErrorKind::Syntax(reason.into()))
+        Self::new(place, TokenizerErrorKind::Syntax(shortened(reason.into())))
     }
 
     pub(crate) fn invalid(place: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::new(place, TokenizerErrorKind::Invalid(reason.into()))
+        Self::new(place, TokenizerErrorKind::Invalid(shortened(reason.into())))
     }
 
     pub(crate) fn unsupported(place: impl Into<String>, what: impl Into<String>) -> Self {
-        Self::new(place, TokenizerErrorKind::Unsupported(what.into()))
+        Self::new(place, TokenizerErrorKind::Unsupported(shortened(what.into())))
     }
 
     fn new(place: impl Into<String>, kind: TokenizerErrorKind) -> Self {
-        Self { path: PathBuf::new(), place: place.into(), kind, hint: None, source: None }
+        let place = shortened(place.into());
+        Self { path: PathBuf::new(), place, kind, hint: None, source: None }
     }
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
@@ -49,11 +50,13 @@ impl TokenizerError {
         self
     }
 
+    /// Adds the cause, unless its text repeats too much of the file.
     pub(crate) fn with_source(
         mut self,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        self.source = Some(source.into());
+        let source = source.into();
+        self.source = (source.to_string().len() <= LONGEST).then_some(source);
         self
     }
 
@@ -109,6 +112,17 @@ impl std::error::Error for TokenizerError {
     }
 }
 
+/// Most bytes of a place, a reason or a cause: a parser's own message may repeat a key of any length.
+const LONGEST: usize = 400;
+
+fn shortened(mut text: String) -> String {
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
+    }
+    text
+}
+
 /// Shortens a token for a message, so that a hostile file cannot flood the terminal.
 pub(crate) fn quoted(text: &str) -> String {
     const LIMIT: usize = 40;
@@ -117,4 +131,20 @@ pub(crate) fn quoted(text: &str) -> String {
         short.push('…');
     }
     format!("{short:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tokenizer;
+
+    #[test]
+    fn a_message_does_not_repeat_a_file() {
+        let file = format!("{{\"{}\": 1}}", "é".repeat(5000));
+        let error = Tokenizer::from_json(file.as_bytes(), Path::new("x.json")).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("x.json: not a tokenizer.json: unknown field"), "{text}");
+        assert!(text.len() < 500 && text.ends_with('…'), "{text}");
+        assert!(std::error::Error::source(&error).is_none(), "the cause has the same text");
+    }
 }

@@ -34,7 +34,7 @@ mod vocab;
 mod word_cache;
 
 pub use added::AddedToken;
-pub use chat::{ChatTemplate, NOW, TemplateError, TemplateErrorKind, TemplateLimits};
+pub use chat::{ChatTemplate, NOW, Renderer, TemplateError, TemplateErrorKind, TemplateLimits};
 pub use config::TokenizerConfig;
 pub use decoder::Detokenizer;
 pub use error::{TokenizerError, TokenizerErrorKind};

@@ -49,6 +49,12 @@ impl Default for TrainOptions {
     }
 }
 
+impl TrainOptions {
+    /// The split pattern of words as in the default, with every digit a piece of its own: a small model
+    /// copies and compares numbers digit by digit.
+    pub const SINGLE_DIGITS: &str = scanner::source::QWEN2;
+}
+
 /// Trains on `documents`. The result depends on the multiset of documents only, not on their order.
 ///
 /// # Errors

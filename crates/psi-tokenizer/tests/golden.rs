@@ -2,6 +2,9 @@
 //! every kind (made by `golden/tokenizer_vectors.py`).
 #![expect(clippy::print_stdout, reason = "says what it compared")]
 
+#[path = "../../../fuzz/vocab_text.rs"]
+mod vocab_text;
+
 use std::path::{Path, PathBuf};
 
 use psi_tokenizer::{Detokenizer, GgufVocab, TokenId, Tokenizer};
@@ -168,5 +171,58 @@ fn detokenizing_a_stream_equals_decoding_the_whole() {
                 assert_eq!(pieces, tokenizer.decode(&ids, skip_special), "{name}: {text:?}");
             }
         }
+    }
+}
+
+/// A template that uses most of what templates use.
+const TEMPLATE: &str = r#"{%- set ns = namespace(system='') -%}
+{%- for m in messages %}{% if m.role == 'system' and loop.first %}{% set ns.system = m['content'] | trim %}{% endif %}{% endfor -%}
+{{ bos_token }}{% macro turn(role, text) %}<|{{ role }}|>{{ text }}{{ eos_token }}{% endmacro %}
+{% if tools %}{% for tool in tools %}{{ tool | tojson(indent=2) }}{% endfor %}{% endif %}
+{% for m in messages[1:] if m.content is string %}{{ turn(m.role, m.content.split('\n')[-1].strip() ~ ns.system) }}
+{% for call in m.tool_calls or [] %}{{ call.function.arguments.items() | list | length }}{{ '%s:%d' % (call.id, 1) }}{% endfor %}
+{% else %}{{ raise_exception('no turns') }}{% endfor %}
+{% if add_generation_prompt %}<|assistant|>{{ "x" * 3 + range(2) | join(',') }}{% endif %}"#;
+
+/// Seeds for `fuzz/fuzz_targets/tokenizer.rs`: every golden tokenizer in each form it can take, and templates.
+fn fuzz_seeds() -> Vec<(String, Vec<u8>)> {
+    let text = "\0Hello, w\u{f6}rld 123\n";
+    let as_gguf = |vocab: &GgufVocab| {
+        let lines = vocab_text::print(vocab);
+        assert_eq!(&vocab_text::parse(&lines), vocab, "the lines lose nothing");
+        format!("g{lines}{text}").into_bytes()
+    };
+    let mut seeds = Vec::new();
+    for name in names(".tokenizer.json") {
+        let json = std::fs::read(folder().join(format!("{name}.tokenizer.json"))).expect("a file");
+        assert_eq!(json.first(), Some(&b'{'), "{name}: the target knows it by its first byte");
+        seeds.push((format!("json-{name}"), [&json[..], text.as_bytes()].concat()));
+        if let Ok(vocab) = load(&name).to_gguf_vocab() {
+            seeds.push((format!("gguf-{name}"), as_gguf(&vocab)));
+        }
+    }
+    for name in names(".gguf.json") {
+        seeds.push((format!("gguf-{name}"), as_gguf(&gguf_vocab(&name))));
+    }
+    let config = serde_json::json!({"bos_token": {"content": "<s>"}, "add_bos_token": true,
+        "chat_template": [{"name": "default", "template": TEMPLATE}]});
+    seeds.push(("config".to_owned(), format!("c{config}{text}").into_bytes()));
+    seeds.push(("template".to_owned(), format!("t{TEMPLATE}{text}").into_bytes()));
+    seeds
+}
+
+#[test]
+fn the_fuzzer_starts_from_these_files() {
+    psi_tokenizer::ChatTemplate::new(TEMPLATE, "<s>", "</s>").expect("a template");
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/tokenizer");
+    if let Err(e) = std::fs::create_dir_all(&corpus) {
+        println!("skipped: cannot create {}: {e}", corpus.display());
+        return;
+    }
+    let seeds = fuzz_seeds();
+    assert!(seeds.len() > 30, "{} seeds", seeds.len());
+    for (name, bytes) in seeds {
+        #[expect(clippy::disallowed_methods, reason = "a torn seed is as good a seed")]
+        std::fs::write(corpus.join(format!("seed-{name}")), bytes).expect("a file");
     }
 }

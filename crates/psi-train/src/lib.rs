@@ -1,7 +1,10 @@
 //! Training: data, recipes, the loop, and runs that resume bit for bit.
 
 pub mod data;
+mod error;
 pub mod recipe;
 pub mod run;
 pub mod synth;
 pub mod trainer;
+
+pub use error::{Result, TrainError};

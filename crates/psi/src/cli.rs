@@ -24,10 +24,20 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Hugging Face folder to GGUF and back, quantising on the way.
     Convert(Convert),
+    /// Train a model: pre-training, fine-tuning, adapters, as a recipe says.
+    Train(Train),
+    /// Training runs: list them, look at one, compare several.
+    Runs(Runs),
     /// Download a model from the Hugging Face Hub.
     Pull(Pull),
     /// The models in PSI_HOME.
     Models(Models),
+    /// Training data: look at what files hold, or make conversations.
+    #[command(subcommand)]
+    Data(Data),
+    /// How good a model is.
+    #[command(subcommand)]
+    Eval(Eval),
     /// This machine's roof, then kernels, prefill and decode as a share of it.
     Bench(Bench),
     /// What this machine can do: instruction sets, threads, memory, which models fit.
@@ -94,10 +104,10 @@ pub(crate) struct Generate {
     /// Continue the prompt as it is, without the model's chat template.
     #[arg(long)]
     pub(crate) raw: bool,
-    /// Most tokens to write.
-    #[arg(long, value_name = "N", default_value_t = 256)]
-    pub(crate) max_tokens: usize,
-    /// Context to reserve (default: prompt plus --max-tokens, at most what the model was made for).
+    /// Most tokens to write (default: 256, or what the context leaves).
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<usize>,
+    /// Context to reserve for prompt and answer (default: what they need).
     #[arg(long, value_name = "N")]
     pub(crate) context: Option<usize>,
     #[command(flatten)]
@@ -226,6 +236,80 @@ pub(crate) struct Convert {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct Train {
+    /// The recipe, a TOML file (`psi help recipe` lists its keys); may be left out with --resume.
+    #[arg(value_name = "RECIPE", required_unless_present = "resume")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// Set a key of the recipe (may be given several times).
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Go on with the run in DIR, or start it there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) resume: Option<PathBuf>,
+    /// Print what the run would be, and stop.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Show the run in the browser while it goes: curves, speed, samples.
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Port of that page on this machine; 0: a free one.
+    #[arg(long, value_name = "N", default_value_t = 7070, requires = "watch")]
+    pub(crate) port: u16,
+    /// Number of threads (default: PSI_THREADS, else the number of cores).
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Runs {
+    #[command(subcommand)]
+    pub(crate) command: RunsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// The runs in PSI_HOME, or in a folder.
+    List {
+        /// The folder that holds them.
+        #[arg(value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// One run: how it stands, its settings with their origins.
+    Show {
+        /// A run folder, or the name of a run in PSI_HOME.
+        #[arg(value_name = "RUN")]
+        run: PathBuf,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The runs in the browser, while they go.
+    Watch {
+        /// The folder that holds them.
+        #[arg(value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// Port of the page on this machine; 0: a free one.
+        #[arg(long, value_name = "N", default_value_t = 7070)]
+        port: u16,
+    },
+    /// Several runs side by side: results, and the settings in which they differ.
+    Compare {
+        /// Run folders, or names of runs in PSI_HOME.
+        #[arg(value_name = "RUN", num_args = 2..)]
+        runs: Vec<PathBuf>,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Pull {
     /// ORG/NAME or ORG/NAME@revision.
     #[arg(value_name = "MODEL")]
@@ -246,6 +330,98 @@ pub(crate) struct Pull {
 
 #[derive(Args, Debug)]
 pub(crate) struct Models {
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Data {
+    /// What files hold as training data: documents, tokens, rows that cannot be used.
+    Inspect(DataInspect),
+    /// Generate conversations that teach a small model to use tools, remember, read and reason.
+    Synth(DataSynth),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DataInspect {
+    /// Files, folders or patterns: text, Markdown, JSON lines, CSV, Parquet.
+    #[arg(value_name = "FILES", required = true)]
+    pub(crate) files: Vec<String>,
+    /// A model or a `tokenizer.json` (default: count bytes, show conversations as ChatML).
+    #[arg(long, value_name = "PATH")]
+    pub(crate) tokenizer: Option<PathBuf>,
+    /// The key or column that holds the text (default: text).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) column: Option<String>,
+    /// Text files: the line that separates documents, '' for an empty line (default: one per file).
+    #[arg(long, value_name = "LINE")]
+    pub(crate) split_at: Option<String>,
+    /// Tokens of a row.
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) seq_len: u32,
+    /// Learn each turn of a conversation by itself.
+    #[arg(long)]
+    pub(crate) each_turn: bool,
+    /// Do not show the first packed row.
+    #[arg(long)]
+    pub(crate) no_sample: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DataSynth {
+    /// The file to write: one conversation per line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Number of conversations.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) n: u64,
+    /// Seed: the same seed gives the same conversations.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Which names, numbers and wordings to use; the two splits share none.
+    #[arg(long, value_name = "SPLIT", default_value = "train")]
+    pub(crate) split: SplitName,
+    /// Weight of a kind of exchange, e.g. reading=30 (may be given several times).
+    #[arg(long, value_name = "KIND=WEIGHT")]
+    pub(crate) mix: Vec<String>,
+    /// Replace FILE if it exists.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// The halves of generated data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SplitName {
+    Train,
+    Eval,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Eval {
+    /// Tool calls, memory, reading, reasoning and small talk on held-out conversations.
+    Skills(EvalSkills),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EvalSkills {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Conversations of each kind (twice as many notes, four times as many problems).
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) n: u32,
+    /// Seed of the held-out conversations.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Conversations at a time.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) batch: u32,
+    /// Show the first N wrong answers of each skill.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) show_wrong: usize,
     /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,

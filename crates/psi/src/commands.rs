@@ -2,12 +2,16 @@
 
 pub(crate) mod bench;
 pub(crate) mod convert;
+pub(crate) mod data;
 pub(crate) mod doctor;
+pub(crate) mod eval;
 pub(crate) mod generate;
 pub(crate) mod help;
 pub(crate) mod inspect;
 pub(crate) mod models;
 pub(crate) mod pull;
+pub(crate) mod runs;
 pub(crate) mod score;
 pub(crate) mod tokenize;
+pub(crate) mod train;
 pub(crate) mod welcome;

@@ -5,6 +5,7 @@ use std::{error::Error, fmt};
 use psi_model::ModelError;
 use psi_store::StoreError;
 use psi_tokenizer::TokenizerError;
+use psi_train::{TrainError, data::DataError};
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -79,9 +80,12 @@ fn hint_of(error: &(dyn Error + 'static)) -> Option<String> {
     let store = |e: &StoreError| e.hint();
     let model = |e: &ModelError| e.hint();
     let tokenizer = |e: &TokenizerError| e.hint().map(str::to_owned);
+    let data = |e: &DataError| e.hint();
     let own = error.downcast_ref().and_then(store);
+    let own = own.or_else(|| error.downcast_ref().and_then(data));
     let own = own.or_else(|| error.downcast_ref().and_then(model));
     let own = own.or_else(|| error.downcast_ref().and_then(tokenizer));
+    let own = own.or_else(|| error.downcast_ref().and_then(TrainError::hint));
     own.or_else(|| error.source().and_then(hint_of))
 }
 

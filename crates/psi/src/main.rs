@@ -6,6 +6,7 @@ mod commands;
 mod cpu;
 mod env;
 mod error;
+mod memory;
 mod model;
 mod out;
 mod progress;
@@ -44,8 +45,12 @@ fn run(cli: Cli) -> Outcome {
         Command::Tokenize(args) => commands::tokenize::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Convert(args) => commands::convert::run(&args),
+        Command::Train(args) => commands::train::run(&args),
+        Command::Runs(args) => commands::runs::run(&args),
         Command::Pull(args) => commands::pull::run(&args),
         Command::Models(args) => commands::models::run(&args),
+        Command::Data(args) => commands::data::run(&args),
+        Command::Eval(args) => commands::eval::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Help(args) => commands::help::run(&args),

@@ -6,7 +6,7 @@ use super::rust_text::{line_of, word_offsets};
 use super::{Finding, Tree};
 
 /// Most `unsafe` tokens (blocks, functions, impls) per crate; every other crate holds none. Lower a number whenever it allows.
-const UNSAFE_BUDGET: &[(&str, usize)] = &[("psi-kernels", 500), ("psi-store", 8)];
+const UNSAFE_BUDGET: &[(&str, usize)] = &[("psi-kernels", 480), ("psi-store", 8)];
 
 const MAX_LINES: usize = 800;
 /// Files over [`MAX_LINES`] and why.

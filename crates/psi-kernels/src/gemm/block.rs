@@ -13,6 +13,10 @@ use crate::Cpu;
 
 /// One call of a micro-kernel: C (rows, cols) = A B, or C += A B, over `k` steps.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "one panel at a time, without prefetch, outside x86")
+)]
 pub(super) struct Block {
     /// First row of A.
     pub(super) a: *const u8,

@@ -12,9 +12,13 @@ mod avx2;
 mod avx512;
 mod columns;
 mod formats;
+#[cfg(target_arch = "x86_64")]
+mod groups;
 mod lanes;
 mod plain;
 mod tiers;
+#[cfg(target_arch = "x86_64")]
+mod vnni;
 
 use std::ops::Range;
 

@@ -35,6 +35,9 @@ impl<'g> Var<'g> {
     /// When the row is not as long as every W's.
     #[track_caller]
     pub fn linear_many<const N: usize>(self, layers: [&Linear; N]) -> [Self; N] {
+        if layers.iter().any(|layer| layer.magnitude.is_some()) {
+            return layers.map(|layer| self.dora(layer));
+        }
         let (graph, rows, k) = (self.graph, self.rows(), self.cols());
         let cpu = graph.cpu();
         let mut ys = layers.map(|layer| {
@@ -113,7 +116,7 @@ struct LinearBack {
 
 impl Backward for LinearBack {
     fn backward(&self, _y: ValueId, mut d_y: Vec<f32>, tape: &mut Tape<'_>) {
-        let Linear { weight, bias, adapter } = &self.layer;
+        let Linear { weight, bias, adapter, magnitude: _ } = &self.layer;
         if let Some(id) = bias.as_ref().and_then(|b| b.id) {
             let n = weight.n();
             let d_b = tape.gradients.slot(id, n);

@@ -30,6 +30,11 @@ impl Budget {
         Self(AtomicU64::new(limits.bytes))
     }
 
+    /// Starts anew.
+    pub(crate) fn refill(&self, limits: &TemplateLimits) {
+        self.0.store(limits.bytes, Ordering::Relaxed);
+    }
+
     /// Takes `bytes`, before they are allocated.
     pub(crate) fn charge(&self, bytes: usize) -> Result<(), Error> {
         let take = |left: u64| left.checked_sub(bytes as u64);

@@ -11,7 +11,8 @@ use minijinja::machinery::{Span, Token, tokenize};
 use minijinja::{Error, ErrorKind, Value};
 
 use super::budget::Budget;
-use super::{TemplateError, TemplateErrorKind, methods, operators, syntax};
+use super::renderer::syntax;
+use super::{TemplateError, TemplateErrorKind, methods, operators};
 
 /// The longest template. The longest known has 17,000 bytes.
 const MAX_SOURCE: usize = 1 << 20;
@@ -19,6 +20,10 @@ const MAX_SOURCE: usize = 1 << 20;
 const MAX_TAG_TOKENS: usize = 1000;
 /// Most `elif`s between an `if` and its `endif`; each nests one deeper.
 const MAX_ELIFS: usize = 200;
+
+/// The filter that a `generation` block goes through; no template can name it otherwise, as it has a
+/// name of psi's own.
+pub(super) const GENERATION: &str = "psi_generation";
 
 /// Checks the size of a template and replaces the `generation` tag, which marks the assistant's text
 /// for training and renders as its content in a scope of its own.
@@ -29,7 +34,7 @@ pub(super) fn prepare(source: &str) -> Result<String, TemplateError> {
         return Err(limit(format!("{} bytes exceed the limit of {MAX_SOURCE}", source.len())));
     }
     // Python's Jinja drops one line break at the end, and reads "\r\n" as "\n".
-    let source = with_generation_as_scope(&source.replace("\r\n", "\n").replace('\r', "\n"));
+    let source = with_generation_as_filter(&source.replace("\r\n", "\n").replace('\r', "\n"));
     let (mut in_tag, mut elifs) = (0, 0);
     let config = syntax().map_err(|e| TemplateError::from_engine(&e))?;
     for token in tokenize(&source, false, config) {
@@ -48,7 +53,7 @@ pub(super) fn prepare(source: &str) -> Result<String, TemplateError> {
     Ok(source)
 }
 
-fn with_generation_as_scope(source: &str) -> String {
+fn with_generation_as_filter(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(at) = rest.find("{%") {
@@ -57,7 +62,10 @@ fn with_generation_as_scope(source: &str) -> String {
         let sign = usize::from(tag[2..].starts_with(['-', '+']));
         let body = tag[2 + sign..].trim_start();
         let name_at = tag.len() - body.len();
-        let known = [("endgeneration", "endwith"), ("generation", "with")];
+        let known = [
+            ("endgeneration", "endwith %}{% endfilter".to_owned()),
+            ("generation", format!("filter {GENERATION} %}}{{% with")),
+        ];
         let hit = known.into_iter().find(|(name, _)| {
             let after = body.strip_prefix(name).map(str::trim_start);
             after.is_some_and(|a| ["%}", "-%}", "+%}"].iter().any(|end| a.starts_with(end)))
@@ -65,7 +73,7 @@ fn with_generation_as_scope(source: &str) -> String {
         match hit {
             Some((name, replacement)) => {
                 out.push_str(&tag[..name_at]);
-                out.push_str(replacement);
+                out.push_str(&replacement);
                 rest = &tag[name_at + name.len()..];
             }
             None => {

@@ -6,6 +6,7 @@ use crate::{
     cli::Doctor,
     cpu, env,
     error::Outcome,
+    memory,
     out::{out, outln},
     table::{bytes, columns},
 };
@@ -20,13 +21,14 @@ const TYPES: [(&str, f64); 4] = [("Q4_K_M", 4.9), ("Q6_K", 6.6), ("Q8_0", 8.5), 
 pub(crate) fn run(args: &Doctor) -> Outcome {
     let isa = cpu::isa()?;
     let n_threads = cpu::n_threads(None)?;
-    let memory = memory();
+    let memory = memory::machine();
     if args.json {
         let tiers: Vec<_> = Isa::available().iter().map(|i| i.tier().name()).collect();
         let document = serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
             "arch": std::env::consts::ARCH,
             "os": std::env::consts::OS,
+            "processor": processor(),
             "tiers": tiers,
             "tier": isa.tier().name(),
             "cores": cpu::n_cores(),
@@ -44,6 +46,9 @@ pub(crate) fn run(args: &Doctor) -> Outcome {
         std::env::consts::OS,
         std::env::consts::ARCH
     );
+    if let Some(name) = processor() {
+        outln!("{name}");
+    }
     outln!("\nInstruction sets");
     for tier in Tier::ALL {
         let state = match Isa::available().iter().any(|i| i.tier() == tier) {
@@ -106,19 +111,9 @@ fn cache_bytes_per_position(billions: f64) -> f64 {
     32_768.0 * (billions / 1.2).powf(2.0 / 3.0)
 }
 
-/// Total and available memory in bytes.
-#[cfg(target_os = "linux")]
-pub(crate) fn memory() -> Option<(u64, u64)> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let field = |name: &str| -> Option<u64> {
-        let line = text.lines().find(|l| l.starts_with(name))?;
-        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
-    };
-    Some((field("MemTotal:")?, field("MemAvailable:")?))
-}
-
-/// Total and available memory in bytes: not known here.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn memory() -> Option<(u64, u64)> {
-    None
+/// The processor's name, where the system tells it.
+fn processor() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|l| l.starts_with("model name"))?;
+    line.split_once(':').map(|(_, name)| name.trim().to_owned())
 }

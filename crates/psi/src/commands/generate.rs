@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    io::{Read, Write},
+    io::Read,
     time::{Duration, Instant},
 };
 
@@ -12,9 +12,13 @@ use serde_json::{Value, json};
 use crate::{
     cli::{Generate, Sampling},
     error::{Failure, Outcome},
+    memory,
     model::{Runner, Text},
-    out::outln,
+    out::{out, outln},
 };
+
+/// Most tokens to write where `--max-tokens` does not say.
+const DEFAULT_MAX_TOKENS: usize = 256;
 
 pub(crate) fn run(args: &Generate) -> Outcome {
     let prompt = prompt(&args.prompt)?;
@@ -22,27 +26,26 @@ pub(crate) fn run(args: &Generate) -> Outcome {
     let runner = Runner::load(&args.model)?;
     let load_time = started.elapsed();
     let tokens = prompt_tokens(args, &runner.text, &prompt)?;
-    let n_context = context(args, &runner, tokens.len())?;
-    let mut engine = runner.engine(n_context);
-    let params = params(args, &runner.text)?;
+    let room = room(args, runner.decoder.config().max_seq_len, tokens.len())?;
+    let params = params(args, &runner.text, room.max_tokens)?;
+    let mut engine = runner.engine(room.n_reserved);
 
     let mut printer = Printer::new(args.json);
     let started = Instant::now();
     let result = generate(&mut engine, &runner.text.tokenizer, &tokens, &params, &mut |step| {
-        printer.step(step, &runner.text)
+        printer.step(step, &runner.text);
+        true
     });
     let time = started.elapsed();
-    let generated = result.map_err(|e| Failure::input(e.to_string()))?;
-    if generated.finish == Finish::Cancelled {
-        // The reader of standard output has gone; there is nobody to tell.
-        return Ok(());
+    let mut generated = result.map_err(|e| Failure::input(e.to_string()))?;
+    if room.is_rest && generated.finish == Finish::MaxTokens {
+        generated.finish = Finish::ContextFull;
     }
     let speed = Speed::new(load_time, time, printer.first_token, tokens.len(), &generated);
     if args.json {
         let document = document(&tokens, &generated, &speed, printer.steps);
         outln!("{document:#}");
     } else {
-        let _ = std::io::stdout().flush();
         speed.print(&generated.finish);
     }
     Ok(())
@@ -87,31 +90,56 @@ fn prompt_tokens(args: &Generate, text: &Text, prompt: &str) -> Outcome<Vec<u32>
     Ok(text.tokenizer.encode(&rendered, false, true))
 }
 
-/// Positions to reserve, checked against the model's context.
-fn context(args: &Generate, runner: &Runner, n_prompt: usize) -> Outcome<usize> {
-    let limit = runner.decoder.config().max_seq_len;
-    let asked = args.context.unwrap_or_else(|| (n_prompt + args.max_tokens).min(limit));
-    if asked > limit {
-        return Err(Failure::input(format!(
-            "--context {asked}: this model was made for {limit} tokens"
-        )));
-    }
-    if n_prompt >= asked.max(1) && args.max_tokens > 0 && n_prompt > 0 {
-        return Err(Failure::input(format!(
-            "the prompt is {n_prompt} tokens long and the context {asked}: there is no room to write"
-        ))
-        .hint("shorten the prompt, or raise --context if the model allows it"));
-    }
-    Ok(asked)
+/// How much may be written, and the positions to reserve for prompt and answer.
+#[derive(Debug, PartialEq)]
+struct Room {
+    max_tokens: usize,
+    n_reserved: usize,
+    /// Nobody gave a number, and the context ends before the usual one.
+    is_rest: bool,
 }
 
-fn params(args: &Generate, text: &Text) -> Outcome<GenerateParams> {
+/// Prompt and answer must fit the context (`--context`, else the model's, `limit`): a number that was asked
+/// for and does not fit is an error, never cut.
+fn room(args: &Generate, limit: usize, n_prompt: usize) -> Outcome<Room> {
+    let context = args.context.unwrap_or(limit);
+    if context > limit {
+        return Err(Failure::input(format!(
+            "--context {context}: this model was made for {limit} tokens"
+        ))
+        .hint("without --context psi reserves what prompt and answer need"));
+    }
+    let raise = match context < limit {
+        true => format!(", or raise --context (at most {limit})"),
+        false => String::new(),
+    };
+    let Some(left) = context.checked_sub(n_prompt).filter(|&left| left > 0) else {
+        return Err(Failure::input(format!(
+            "the prompt is {n_prompt} tokens long and the context {context}: there is no room to write"
+        ))
+        .hint(format!("shorten the prompt{raise}")));
+    };
+    match args.max_tokens {
+        Some(n) if n > left => Err(Failure::input(format!(
+            "the prompt's {n_prompt} tokens and --max-tokens {n} do not fit the context of {context}"
+        ))
+        .hint(format!("ask for at most {left} tokens{raise}"))),
+        asked => {
+            let max_tokens = asked.unwrap_or(DEFAULT_MAX_TOKENS.min(left));
+            let n_reserved = args.context.unwrap_or(n_prompt + max_tokens);
+            let is_rest = asked.is_none() && left < DEFAULT_MAX_TOKENS;
+            Ok(Room { max_tokens, n_reserved, is_rest })
+        }
+    }
+}
+
+fn params(args: &Generate, text: &Text, max_tokens: usize) -> Outcome<GenerateParams> {
     if args.stop.iter().any(String::is_empty) {
         return Err(Failure::input("--stop: an empty text would stop at once"));
     }
     let eos = text.tokenizer.end_of_generation();
     Ok(GenerateParams {
-        max_tokens: args.max_tokens,
+        max_tokens,
         sampling: sampling(&args.sampling),
         stop: args.stop.clone(),
         stop_tokens: if args.ignore_eos { Vec::new() } else { eos.to_vec() },
@@ -148,13 +176,11 @@ impl Printer {
         Self { json, steps: Vec::new(), started: Instant::now(), first_token: None }
     }
 
-    fn step(&mut self, step: &Step, text: &Text) -> bool {
+    fn step(&mut self, step: &Step, text: &Text) {
         self.first_token.get_or_insert(self.started.elapsed());
         if !self.json {
-            let mut out = std::io::stdout().lock();
-            return out.write_all(step.text.as_bytes()).and_then(|()| out.flush()).is_ok();
-        }
-        if let Some((logprob, top)) = &step.logprobs {
+            out!("{}", step.text);
+        } else if let Some((logprob, top)) = &step.logprobs {
             let name =
                 |id: u32| String::from_utf8_lossy(text.tokenizer.token_bytes(id)).into_owned();
             let top: Vec<_> = top
@@ -164,7 +190,6 @@ impl Printer {
             let (id, token) = (step.token, name(step.token));
             self.steps.push(json!({"id": id, "token": token, "logprob": logprob, "top": top}));
         }
-        true
     }
 }
 
@@ -242,6 +267,7 @@ fn document(prompt: &[u32], generated: &Generated, speed: &Speed, steps: Vec<Val
             "decode_s": speed.decode_s,
             "decode_tokens_per_s": speed.decode_rate(),
         },
+        "peak_memory_bytes": memory::peak(),
     });
     if let Finish::StopString(stop) = &generated.finish {
         document["stop"] = json!(stop);

@@ -1,8 +1,9 @@
 //! `psi help`: a command's help, a topic, or (hidden) the whole reference as Markdown.
 
-use std::fmt::Write;
+use std::{fmt::Write, io::IsTerminal};
 
-use clap::CommandFactory;
+use clap::{CommandFactory, builder::StyledStr};
+use psi_train::recipe::{Fallback, KEYS, Kind};
 
 use crate::{
     cli::{Cli, Help},
@@ -18,23 +19,32 @@ pub(crate) fn run(args: &Help) -> Outcome {
     }
     let mut root = Cli::command();
     match args.topic.as_deref() {
-        None => out!("{}", root.render_help().ansi()),
+        None => show(&root.render_help()),
         Some("environment") => out!("{}", environment()),
+        Some("recipe") => out!("{}", recipe()),
         Some(topic) => {
             root.build();
             let Some(command) = root.find_subcommand_mut(topic) else {
                 let names: Vec<_> = root.get_subcommands().map(|c| c.get_name()).collect();
                 let near = psi_store::nearest(topic, &mut names.iter().copied(), 1);
                 let hint = near.first().map_or_else(
-                    || format!("commands: {}; topics: environment", names.join(", ")),
+                    || format!("commands: {}; topics: environment, recipe", names.join(", ")),
                     |near| format!("did you mean '{near}'?"),
                 );
                 return Err(Failure::input(format!("no help on '{topic}'")).hint(hint));
             };
-            out!("{}", command.render_long_help().ansi());
+            show(&command.render_help());
         }
     }
     Ok(())
+}
+
+/// Bold and underlined for a terminal, plain for a file or a pipe.
+fn show(help: &StyledStr) {
+    match std::io::stdout().is_terminal() {
+        true => out!("{}", help.ansi()),
+        false => out!("{help}"),
+    }
 }
 
 fn environment() -> String {
@@ -43,6 +53,35 @@ fn environment() -> String {
     for var in ENV_VARS {
         // Writing to a string cannot fail.
         let _ = writeln!(out, "  {:<width$}  {}", var.name, var.help);
+    }
+    out
+}
+
+/// Every key of a recipe with what holds when it is not given.
+fn recipe() -> String {
+    let mut out = String::from(
+        "Keys of a recipe for `psi train`, a TOML file. Each can also be given as --set KEY=VALUE.\n\
+         Those marked * may change when a run is resumed.\n",
+    );
+    let mut table = "";
+    for key in KEYS {
+        let (of, name) = key.name.split_once('.').unwrap_or(("", key.name));
+        // Writing to a string cannot fail.
+        if of != table {
+            let _ = writeln!(out, "\n[{of}]");
+            table = of;
+        }
+        let fallback = match key.fallback {
+            Fallback::Is(text) => text.to_owned(),
+            Fallback::Derived(how) => format!("({how})"),
+            Fallback::Absent => "(none)".to_owned(),
+        };
+        let mark = if key.free { "*" } else { "" };
+        let _ = writeln!(out, "{name}{mark} = {fallback}");
+        let _ = writeln!(out, "    {}", key.help);
+        if let Kind::Choice(all) = key.kind {
+            let _ = writeln!(out, "    One of {}.", all.join(", "));
+        }
     }
     out
 }
@@ -58,5 +97,6 @@ fn markdown() -> String {
         let _ = write!(out, "\n## psi {name}\n\n```text\n{}\n```\n", help.trim_end());
     }
     let _ = write!(out, "\n## Environment\n\n```text\n{}```\n", environment());
+    let _ = write!(out, "\n## Recipes\n\n```text\n{}```\n", recipe());
     out
 }

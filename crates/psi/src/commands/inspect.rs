@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::Inspect,
-    error::{Outcome, unusable},
+    error::{Failure, Outcome, unusable},
     model::{read, resolve},
     out::{out, outln},
     table::{bytes, columns, count, pairs},
@@ -84,10 +84,11 @@ fn safetensors(path: &Path) -> Outcome<Summary> {
         file.metadata().iter().map(|(k, v)| (k.clone(), json!(v))).collect();
     let config = path.join("config.json");
     if config.exists() {
-        let text = read(&config)?;
-        if let Ok(Value::Object(map)) = serde_json::from_slice(&text) {
-            metadata.extend(map);
-        }
+        let map: serde_json::Map<String, Value> =
+            serde_json::from_slice(&read(&config)?).map_err(|e| {
+                Failure::input(format!("{}: not a JSON object", config.display())).because(e)
+            })?;
+        metadata.extend(map);
     }
     Ok(Summary {
         format: "safetensors".to_owned(),

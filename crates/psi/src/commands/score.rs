@@ -24,13 +24,15 @@ pub(crate) fn run(args: &Score) -> Outcome {
     if window > limit {
         return Err(Failure::input(format!(
             "--context {window}: this model was made for {limit} tokens"
-        )));
+        ))
+        .hint("a longer text is scored in windows of --context tokens"));
     }
-    if window <= args.overlap + 1 {
+    if window.saturating_sub(1) <= args.overlap {
         return Err(Failure::input(format!(
             "--overlap {} leaves nothing to score in a context of {window}",
             args.overlap
-        )));
+        ))
+        .hint("--overlap must be smaller than --context by 2 or more"));
     }
     let tokenizer = &runner.text.tokenizer;
     let tokens = tokenizer.encode(&text, false, false);

@@ -43,7 +43,9 @@ fn encode(args: &Tokenize, text: &Text, input: &str) -> Outcome {
 }
 
 fn decode(args: &Tokenize, text: &Text, input: &str) -> Outcome {
-    let words = input.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
+    // Ids as people and psi itself print them: between spaces, commas, brackets or line ends.
+    let between = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']');
+    let words = input.split(between).filter(|w| !w.is_empty());
     let n = text.tokenizer.vocab_size();
     let ids = words
         .map(|word| {

@@ -1,6 +1,15 @@
 //! The built program from the outside: what it prints where, its exit codes, the files it leaves.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops with the cause")]
 
+mod checkpoint;
+mod convert;
+mod data;
+mod generate;
 mod hub;
+mod machine;
 mod program;
 mod pull;
+mod score;
+mod skills;
+mod tokenize;
+mod train;

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     fmt,
+    io::Write,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -49,11 +50,32 @@ impl Program {
         Ran::new(self.command(args).output().unwrap())
     }
 
+    /// Runs to the end with `input` on standard input.
+    pub(crate) fn run_with<S: AsRef<OsStr>>(&self, args: &[S], input: &[u8]) -> Ran {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A program that ends without reading all of it closes the pipe.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        Ran::new(child.wait_with_output().unwrap())
+    }
+
+    /// Runs to the end with standard output going elsewhere.
+    pub(crate) fn run_into<S: AsRef<OsStr>>(&self, args: &[S], stdout: Stdio) -> Ran {
+        Ran::new(self.command(args).stdout(stdout).output().unwrap())
+    }
+
     /// Starts without waiting.
     pub(crate) fn start<S: AsRef<OsStr>>(&self, args: &[S]) -> Child {
         let mut command = self.command(args);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
+}
+
+/// Writes a file of a test.
+pub(crate) fn write(path: &Path, bytes: &[u8]) {
+    #[expect(clippy::disallowed_methods, reason = "a file of a test may be torn")]
+    std::fs::write(path, bytes).unwrap();
 }
 
 /// What a run left.
@@ -77,6 +99,12 @@ impl Ran {
     pub(crate) fn ok(self) -> Self {
         assert_eq!(self.code, Some(0), "{self}");
         self
+    }
+
+    /// Standard output, which must be one JSON document.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("no JSON: {e}: {self}"))
     }
 
     /// The run, which must have ended with `code`, nothing on stdout, and each of `words` on stderr.

@@ -14,26 +14,18 @@
 mod depth_32;
 mod depth_64;
 
-use std::{arch::asm, cell::Cell, ops::Range};
+use std::arch::asm;
 
 use super::{
     Task,
     formats::{Nibbles, Q4K, Q5K, Q6K, Q8_0},
 };
-use crate::{
-    AlignedBuf,
-    quant::{BlockType, panels::ROWS},
-};
+use crate::quant::BlockType;
 
 /// Rows of x per tile.
 const TILE_ROWS: usize = 16;
 /// Bytes of a tile of accumulators, of 16 x 64 weights or of 16 x 64 activations.
 const TILE: usize = 1024;
-/// Rows of x that share one expansion of a panel.
-const CHUNK_ROWS: usize = 512;
-/// Panels that share one pass over the rows of x: for each 256 k values, those of x stay in the L2
-/// cache (128 KiB for 512 rows) together with the sums of this many panels (32 KiB each).
-pub(super) const GROUP: usize = 8;
 
 /// A tile configuration (palette 1): bytes per row and rows of each of the eight tiles.
 #[repr(C, align(64))]
@@ -97,50 +89,4 @@ pub(super) unsafe fn task(task: &Task<'_>) {
             other => unreachable!("{other:?} has no panels"),
         }
     }
-}
-
-/// f32 sums of a group of panels for a chunk of rows: `[panel][row][16]`.
-struct Sums<'a>(&'a mut [[f32; ROWS]]);
-
-impl Sums<'_> {
-    /// The rows of the group's `panel`-th panel.
-    fn panel(&mut self, panel: usize) -> &mut [[f32; ROWS]] {
-        &mut self.0[panel * CHUNK_ROWS..(panel + 1) * CHUNK_ROWS]
-    }
-}
-
-thread_local! {
-    static SUMS: Cell<Option<AlignedBuf>> = const { Cell::new(None) };
-}
-
-/// Calls `multiply` for each group of panels and chunk of rows with sums to add to, and writes those
-/// to y: for a group rather than a panel, because a row of y is elsewhere in memory for each row.
-fn for_groups(
-    task: &Task<'_>,
-    mut multiply: impl FnMut(Range<usize>, Range<usize>, &mut Sums<'_>),
-) {
-    let bytes = GROUP * CHUNK_ROWS * ROWS * size_of::<f32>();
-    let mut buf = SUMS.take().unwrap_or_else(|| AlignedBuf::zeroed(bytes));
-    let sums = buf.f32s_mut().as_chunks_mut().0;
-    for first_panel in task.panels.clone().step_by(GROUP) {
-        let panels = first_panel..task.panels.end.min(first_panel + GROUP);
-        for first in (0..task.x.m).step_by(CHUNK_ROWS) {
-            let rows = first..task.x.m.min(first + CHUNK_ROWS);
-            let mut sums = Sums(sums);
-            for i in 0..panels.len() {
-                sums.panel(i)[..rows.len()].fill([0.0; ROWS]);
-            }
-            multiply(panels.clone(), rows.clone(), &mut sums);
-            for row in rows {
-                for panel in panels.clone() {
-                    task.put(
-                        row,
-                        panel,
-                        &sums.0[(panel - panels.start) * CHUNK_ROWS + row - first],
-                    );
-                }
-            }
-        }
-    }
-    SUMS.set(Some(buf));
 }

@@ -16,6 +16,10 @@ pub(super) type Kernel = unsafe fn(&Task<'_>);
 #[cfg(target_arch = "x86_64")]
 const AMX_ROWS: usize = 9;
 
+/// From this many rows on, tiles of several panels beat columns.
+#[cfg(target_arch = "x86_64")]
+const VNNI_ROWS: usize = 9;
+
 /// The kernel for products of `m` rows on the tier of `isa`.
 pub(super) fn kernel(isa: Isa, m: usize) -> Kernel {
     match isa.tier() {
@@ -27,6 +31,8 @@ pub(super) fn kernel(isa: Isa, m: usize) -> Kernel {
         Tier::Avx2 => avx2::task,
         #[cfg(target_arch = "x86_64")]
         Tier::Avx512 => avx512::task,
+        #[cfg(target_arch = "x86_64")]
+        Tier::Avx512Vnni if m >= VNNI_ROWS => super::vnni::task,
         #[cfg(target_arch = "x86_64")]
         Tier::Avx512Vnni | Tier::Amx => vnni::task,
         #[cfg(not(target_arch = "x86_64"))]

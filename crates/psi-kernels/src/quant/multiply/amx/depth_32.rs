@@ -6,7 +6,10 @@ use std::{
     ops::Range,
 };
 
-use super::{super::Task, DEPTH_32, TILE, TILE_ROWS, Tiles, for_groups};
+use super::{
+    super::{Task, groups::for_groups},
+    DEPTH_32, TILE, TILE_ROWS, Tiles,
+};
 use crate::quant::{
     activations::Activations,
     multiply::{avx512::Avx512, formats::Format32, lanes::Lanes},

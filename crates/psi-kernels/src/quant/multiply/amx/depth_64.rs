@@ -6,7 +6,10 @@ use std::{
     ops::Range,
 };
 
-use super::{super::Task, DEPTH_64, TILE, TILE_ROWS, Tiles, for_groups};
+use super::{
+    super::{Task, groups::for_groups},
+    DEPTH_64, TILE, TILE_ROWS, Tiles,
+};
 use crate::quant::{
     activations::Activations,
     multiply::{

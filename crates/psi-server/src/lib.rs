@@ -1,0 +1,10 @@
+//! HTTP: pages that are rendered here, and small scripts that are served from here.
+//!
+//! Nothing is loaded from elsewhere, nothing is inline: the content security policy of [`guard`] allows
+//! this origin's own files only.
+
+mod assets;
+mod guard;
+mod runs;
+
+pub use runs::{FindRuns, Run, RunsServer, ServeError};

@@ -1,0 +1,49 @@
+//! The dashboard: runs in the browser, while they go.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use psi_server::{FindRuns, Run, RunsServer, ServeError};
+use psi_train::run::{self, RunSummary};
+
+use crate::error::{Failure, Outcome};
+
+/// Shows every run in `root` until the program is ended.
+pub(super) fn watch(root: PathBuf, port: u16) -> Outcome {
+    let find = move || {
+        let runs = run::list(&root).unwrap_or_default();
+        runs.iter().map(|summary| shown(&summary.dir, Some(summary))).collect()
+    };
+    serve(port, Arc::new(find))?.wait();
+    Ok(())
+}
+
+/// Shows the run in `dir`, which need not have begun, while the result lives.
+pub(crate) fn watch_one(dir: &Path, port: u16) -> Outcome<RunsServer> {
+    let dir = dir.to_owned();
+    serve(port, Arc::new(move || vec![shown(&dir, run::summarize(&dir).ok().as_ref())]))
+}
+
+fn shown(dir: &Path, summary: Option<&RunSummary>) -> Run {
+    Run {
+        name: dir.file_name().unwrap_or(dir.as_os_str()).to_string_lossy().into_owned(),
+        dir: dir.to_owned(),
+        status: summary.map_or("preparing", |s| s.status.name()).to_owned(),
+        steps: summary.map_or(0, |s| s.steps),
+    }
+}
+
+fn serve(port: u16, find: FindRuns) -> Outcome<RunsServer> {
+    let server = RunsServer::start(port, find).map_err(|e: ServeError| {
+        let hint = e.hint();
+        let failure = Failure::failed("the dashboard cannot be shown").because(e);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })?;
+    eprintln!("psi: watch at http://{}/", server.address());
+    Ok(server)
+}
