@@ -1,11 +1,11 @@
 //! One step of AdamW, and the norm that gradients are clipped by.
 //!
 //! The step is bound by memory: weight, gradient and both moments are read and written once, and a
-//! matrix is packed for its next product while its rows are in the cache.
+//! matrix is packed for its next products while its rows are in the cache.
 #![expect(unsafe_code, reason = "every task changes its own range of the moments")]
 
 use crate::{
-    Cpu, Format, Isa, Matrix,
+    Cpu, Isa, Matrix,
     simd::{LANES, Lanes, Parts, tiers},
 };
 
@@ -61,14 +61,14 @@ const TASK: usize = 16 << 10;
 /// One step of AdamW on parameter w with gradient g and moments m and v, all of one length:
 /// with s the scaling of the gradient, m <- b1 m + (1 - b1) s g, v <- b2 v + (1 - b2) (s g)²,
 /// w <- (1 - lr decay) w - lr m^ / (sqrt(v^) + eps), hats dividing by 1 - b^t. Loshchilov and Hutter
-/// 2019, algorithm 2. `matrix`, if given, is packed from the new w.
+/// 2019, algorithm 2. `matrices`, if given, W and its transpose, are packed from the new w.
 ///
 /// # Panics
-/// When lengths differ.
+/// When lengths differ, or a matrix is quantised.
 pub fn adamw(
     cpu: &Cpu,
     step: &Step,
-    matrix: Option<&mut Matrix>,
+    matrices: Option<[&mut Matrix; 2]>,
     w: &mut [f32],
     g: &[f32],
     m: &mut [f32],
@@ -84,20 +84,15 @@ pub fn adamw(
         let (m, v) = unsafe { (m.take(range.clone()), v.take(range.clone())) };
         step_tier(cpu.isa(), factors, w, &g[range], m, v);
     };
-    match matrix {
-        Some(matrix) if !matches!(matrix.format(), Format::Quant(_)) => {
-            matrix.update(cpu, w, &change);
-        }
-        quantised => {
-            let parts = Parts::new(&mut *w);
+    match matrices {
+        Some([matrix, transposed]) => matrix.update(transposed, cpu, w, &change),
+        None => {
+            let parts = Parts::new(w);
             cpu.pool().run(n.div_ceil(TASK), &|i| {
                 let range = i * TASK..n.min((i + 1) * TASK);
                 // SAFETY: every task has its own range.
                 change(range.start, unsafe { parts.take(range) });
             });
-            if let Some(matrix) = quantised {
-                *matrix = Matrix::from_f32(cpu, matrix.format(), matrix.n(), matrix.k(), w);
-            }
         }
     }
 }

@@ -36,8 +36,14 @@ const MAX_SCRATCH: usize = 16 << 20;
 /// Elements of x up to which the caller converts alone: a region costs about as much.
 const CONVERT_ALONE: usize = 32 << 10;
 
-/// y = x Wᵀ for each output (x is (m, k), converted once).
-pub(crate) fn multiply(cpu: &Cpu, x: &[f32], m: usize, outputs: &mut [(&DensePanels, &mut [f32])]) {
+/// y = x Wᵀ (or y += x Wᵀ) for each output (x is (m, k), converted once).
+pub(crate) fn multiply(
+    cpu: &Cpu,
+    x: &[f32],
+    m: usize,
+    outputs: &mut [(&DensePanels, &mut [f32])],
+    accumulate: bool,
+) {
     for (format, compute) in [(Format::F32, Compute::F32), (Format::Bf16, Compute::Bf16)] {
         let group: Vec<Output> = outputs
             .iter_mut()
@@ -48,18 +54,25 @@ pub(crate) fn multiply(cpu: &Cpu, x: &[f32], m: usize, outputs: &mut [(&DensePan
             })
             .collect();
         if !group.is_empty() {
-            multiply_as(cpu, compute, x, m, group);
+            multiply_as(cpu, compute, x, m, group, accumulate);
         }
     }
 }
 
 /// [`multiply`] for outputs of one format.
-fn multiply_as(cpu: &Cpu, compute: Compute, x: &[f32], m: usize, mut outputs: Vec<Output>) {
+fn multiply_as(
+    cpu: &Cpu,
+    compute: Compute,
+    x: &[f32],
+    m: usize,
+    mut outputs: Vec<Output>,
+    accumulate: bool,
+) {
     let k = x.len() / m;
     let form = Form::of(cpu.isa(), compute);
     if form == Form::Float {
         let a = x.as_ptr().cast();
-        let product = Product { a, a_stride: k * 4, m, k, accumulate: false, outputs: &outputs };
+        let product = Product { a, a_stride: k * 4, m, k, accumulate, outputs: &outputs };
         // SAFETY: x is (m, k), every output's panels (n, k) and C (m, n), borrowed exclusively by
         // the caller of `multiply`.
         unsafe { run(cpu, compute, &product) }
@@ -85,7 +98,7 @@ fn multiply_as(cpu: &Cpu, compute: Compute, x: &[f32], m: usize, mut outputs: Ve
                 a_stride: form.stride(k),
                 m: rows,
                 k: k.next_multiple_of(32),
-                accumulate: false,
+                accumulate,
                 outputs: &outputs,
             };
             // SAFETY: as above, for these rows.

@@ -27,5 +27,5 @@ pub mod softmax;
 pub use buffer::AlignedBuf;
 pub use cpu::Cpu;
 pub use isa::{Isa, IsaError, Tier};
-pub use matrix::{Format, Matrix, matmul, matmul_many};
+pub use matrix::{Format, Matrix, matmul, matmul_add, matmul_many};
 pub use pool::Pool;

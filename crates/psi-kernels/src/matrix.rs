@@ -80,20 +80,40 @@ impl Matrix {
         Self::from_f32(cpu, format, n, k, &weights)
     }
 
-    /// Changes the row-major f32 values this matrix was packed from by `change`, which gets
-    /// consecutive whole rows and where they begin, and packs them anew into the same memory.
+    /// Packs the transpose Wᵀ (k, n) of row-major f32 weights W (n, k): what gradients of inputs are
+    /// multiplied with.
     ///
     /// # Panics
-    /// When `weights` is not (n, k), or the matrix is quantised.
+    /// When `weights` is not `n * k` long, or the format is a block type.
+    pub fn transposed_from_f32(
+        cpu: &Cpu,
+        format: Format,
+        n: usize,
+        k: usize,
+        weights: &[f32],
+    ) -> Self {
+        assert_eq!(weights.len(), n * k, "weights of a ({n}, {k}) matrix");
+        assert!(!matches!(format, Format::Quant(_)), "the transpose of a quantised matrix");
+        let panels = DensePanels::pack_transposed(cpu, format, n, k, weights);
+        Self { n: k, k: n, panels: Panels::Dense(panels) }
+    }
+
+    /// Changes the row-major f32 values that this matrix and its `transposed` were packed from by
+    /// `change`, which gets consecutive whole rows and where they begin, and packs both anew into the
+    /// same memory.
+    ///
+    /// # Panics
+    /// When the three are not of one shape, or a matrix is quantised.
     pub(crate) fn update(
         &mut self,
+        transposed: &mut Self,
         cpu: &Cpu,
         weights: &mut [f32],
         change: &(dyn Fn(usize, &mut [f32]) + Sync),
     ) {
-        match &mut self.panels {
-            Panels::Dense(p) => p.update(cpu, weights, change),
-            Panels::Quant(_) => panic!("a quantised matrix is packed anew as a whole"),
+        match (&mut self.panels, &mut transposed.panels) {
+            (Panels::Dense(p), Panels::Dense(t)) => p.update(t, cpu, weights, change),
+            _ => panic!("a quantised matrix has no part of its own to pack"),
         }
     }
 
@@ -153,6 +173,25 @@ pub fn matmul(cpu: &Cpu, x: &[f32], m: usize, w: &Matrix, y: &mut [f32]) {
 /// # Panics
 /// When a slice's length does not fit its shape.
 pub fn matmul_many(cpu: &Cpu, x: &[f32], m: usize, outputs: &mut [(&Matrix, &mut [f32])]) {
+    matmul_any(cpu, x, m, outputs, false);
+}
+
+/// y += x Wᵀ: [`matmul`] that goes on from what `y` holds. W is dense.
+///
+/// # Panics
+/// When a slice's length does not fit its shape, or W is quantised.
+pub fn matmul_add(cpu: &Cpu, x: &[f32], m: usize, w: &Matrix, y: &mut [f32]) {
+    assert!(matches!(w.panels, Panels::Dense(_)), "a sum onto a quantised product");
+    matmul_any(cpu, x, m, &mut [(w, y)], true);
+}
+
+fn matmul_any(
+    cpu: &Cpu,
+    x: &[f32],
+    m: usize,
+    outputs: &mut [(&Matrix, &mut [f32])],
+    accumulate: bool,
+) {
     for (w, y) in outputs.iter() {
         assert_eq!(x.len(), m * w.k, "x of ({m}, {})", w.k);
         assert_eq!(y.len(), m * w.n, "y of ({m}, {})", w.n);
@@ -169,7 +208,7 @@ pub fn matmul_many(cpu: &Cpu, x: &[f32], m: usize, outputs: &mut [(&Matrix, &mut
         }
     }
     if !dense.is_empty() {
-        crate::gemm::multiply(cpu, x, m, &mut dense);
+        crate::gemm::multiply(cpu, x, m, &mut dense, accumulate);
     }
     if !quant.is_empty() {
         crate::quant::multiply(cpu, x, m, &mut quant);

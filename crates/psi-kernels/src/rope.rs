@@ -44,9 +44,35 @@ impl RopeRows {
 /// # Panics
 /// When `x` does not fit the tables' rows.
 pub fn rope(cpu: &Cpu, x: &mut [f32], d_head: usize, tables: &RopeRows, inverse: bool) {
+    turn(cpu, None, x, d_head, tables, inverse);
+}
+
+/// [`rope`] of `x` into `y`.
+///
+/// # Panics
+/// When `x` does not fit the tables' rows, or `y` is not as long.
+pub fn rope_into(cpu: &Cpu, x: &[f32], y: &mut [f32], d_head: usize, tables: &RopeRows) {
+    assert_eq!(x.len(), y.len(), "lengths of x and y");
+    turn(cpu, Some(x), y, d_head, tables, false);
+}
+
+/// Rows that are copied and then turned while they are in the cache.
+const COPY_ROWS: usize = 8;
+
+fn turn(
+    cpu: &Cpu,
+    from: Option<&[f32]>,
+    x: &mut [f32],
+    d_head: usize,
+    tables: &RopeRows,
+    inverse: bool,
+) {
     let h = tables.d_half;
     let n_rows = tables.cos.len() / h.max(1);
     if h == 0 || n_rows == 0 {
+        if let Some(from) = from {
+            x.copy_from_slice(from);
+        }
         return;
     }
     assert!(2 * h <= d_head, "{h} pairs in a head of {d_head}");
@@ -58,9 +84,15 @@ pub fn rope(cpu: &Cpu, x: &mut [f32], d_head: usize, tables: &RopeRows, inverse:
     let row_len = x.len() / n_rows;
     let sign = if inverse { -1.0 } else { 1.0 };
     split_mut(cpu, n_rows, 1, row_len, [x], |rows, [x]| {
-        let of_rows = rows.start * h..rows.end * h;
-        let (cos, sin) = (&tables.cos[of_rows.clone()], &tables.sin[of_rows]);
-        rope_tier(cpu.isa(), x, [row_len, d_head, h], cos, sin, sign);
+        for (i, x) in x.chunks_mut(COPY_ROWS * row_len).enumerate() {
+            let row = rows.start + i * COPY_ROWS;
+            if let Some(from) = from {
+                x.copy_from_slice(&from[row * row_len..][..x.len()]);
+            }
+            let of_rows = row * h..(row + x.len() / row_len) * h;
+            let (cos, sin) = (&tables.cos[of_rows.clone()], &tables.sin[of_rows]);
+            rope_tier(cpu.isa(), x, [row_len, d_head, h], cos, sin, sign);
+        }
     });
 }
 

@@ -3,7 +3,7 @@
 use psi_kernels::{
     Cpu, Format, Isa, Matrix,
     gemm::{Compute, GemmShape, Layout, gemm},
-    matmul, matmul_many, reference,
+    matmul, matmul_add, matmul_many, reference,
 };
 
 /// Numbers that look random in [-1, 1): a linear congruential generator's upper bits.
@@ -158,6 +158,31 @@ fn several_outputs_of_mixed_formats_equal_single_ones() {
             let mut single = vec![0.0; together.len()];
             matmul(&cpu, &x, m, matrix, &mut single);
             assert_eq!(bits(&single), bits(together));
+        }
+    }
+}
+
+#[test]
+fn a_product_added_to_its_output_and_a_transposed_matrix_agree_with_f64() {
+    for cpu in cpus(&[2]) {
+        for (m, n, k) in [(1, 1, 1), (5, 17, 33), (70, 40, 96)] {
+            for format in [Format::F32, Format::Bf16] {
+                let (x, w, y0) = (numbers(1, m * k), numbers(2, k * n), numbers(3, m * n));
+                // w is (k, n) row-major, so its transpose is the (n, k) that `matmul` takes.
+                let matrix = Matrix::transposed_from_f32(&cpu, format, k, n, &w);
+                let mut y = y0.clone();
+                matmul_add(&cpu, &x, m, &matrix, &mut y);
+                let (xr, wr) = (rounded(&x, format), rounded(&w, format));
+                let sum = |f: &dyn Fn(f64) -> f64, at: usize| {
+                    let (i, j) = (at / n, at % n);
+                    (0..k).map(|l| f(xr[i * k + l] * wr[l * n + j])).sum::<f64>()
+                        + f(f64::from(y0[at]))
+                };
+                let want: Vec<f64> = (0..m * n).map(|at| sum(&|x| x, at)).collect();
+                let magnitude: Vec<f64> = (0..m * n).map(|at| sum(&f64::abs, at)).collect();
+                let what = format!("{:?} {format:?} {m}x{n}x{k}", cpu.isa());
+                assert_close(&what, &y, &want, &magnitude, k);
+            }
         }
     }
 }

@@ -131,6 +131,48 @@ impl Decoder {
         self.logits(normed(x, self.final_norm.as_ref()))
     }
 
+    /// sum(w_i log p_i) over all rows, with p_i the probability of target t_i after row i, and the
+    /// log-probabilities themselves (0 where there is no target): a training loss, whose logits are
+    /// those of [`Decoder::forward`] but exist for a few rows at a time only.
+    ///
+    /// # Panics
+    /// As [`Decoder::forward`], and when there are not one target and weight per row.
+    #[track_caller]
+    pub fn weighted_log_probs<'g>(
+        &self,
+        graph: &'g Graph,
+        batch: &Batch<'_>,
+        cache: &mut KvArena,
+        targets: &[Option<u32>],
+        weights: &[f32],
+    ) -> (Var<'g>, Vec<f32>) {
+        let x = normed(self.hidden(graph, batch, cache), self.final_norm.as_ref());
+        let head = self.head.as_ref().unwrap_or(&self.embed);
+        if self.config.final_softcap.is_none() {
+            return x.weighted_log_probs(head, targets, weights);
+        }
+        let log_probs = self.logits(x).log_probs(targets);
+        (log_probs.weighted_sum(weights), log_probs.to_vec())
+    }
+
+    /// Mean of -log p_i over the rows that have a target, in nats (0 if none has).
+    ///
+    /// # Panics
+    /// As [`Decoder::weighted_log_probs`].
+    #[track_caller]
+    pub fn cross_entropy<'g>(
+        &self,
+        graph: &'g Graph,
+        batch: &Batch<'_>,
+        cache: &mut KvArena,
+        targets: &[Option<u32>],
+    ) -> Var<'g> {
+        let n = targets.iter().flatten().count();
+        let weight = |t: &Option<u32>| if t.is_some() { -1.0 / n as f32 } else { 0.0 };
+        let weights: Vec<f32> = targets.iter().map(weight).collect();
+        self.weighted_log_probs(graph, batch, cache, targets, &weights).0
+    }
+
     /// The residual stream after the last block, before the final norm: (rows, d_model).
     #[track_caller]
     pub fn hidden<'g>(&self, graph: &'g Graph, batch: &Batch<'_>, cache: &mut KvArena) -> Var<'g> {

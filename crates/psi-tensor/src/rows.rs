@@ -31,13 +31,3 @@ pub(crate) fn for_parts(
         f(start..start + part.len(), &mut part);
     });
 }
-
-/// Runs `f(i)` for `i` in `0..n` on the pool and returns the results in order.
-pub(crate) fn map_tasks<T: Send>(cpu: &Cpu, n: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let slots: Vec<Mutex<Option<T>>> = (0..n).map(|_| Mutex::new(None)).collect();
-    cpu.pool().run(n, &|i| {
-        *slots[i].lock().unwrap_or_else(PoisonError::into_inner) = Some(f(i));
-    });
-    let taken = slots.into_iter().map(|s| s.into_inner().unwrap_or_else(PoisonError::into_inner));
-    taken.map(|v| v.unwrap_or_else(|| unreachable!("the pool runs every task"))).collect()
-}

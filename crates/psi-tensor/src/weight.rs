@@ -15,13 +15,29 @@ use crate::{ParamId, rows};
 #[derive(Clone, Debug)]
 pub struct Weight {
     matrix: Arc<Matrix>,
-    master: Option<Master>,
+    master: Option<Box<Master>>,
 }
 
 #[derive(Clone, Debug)]
 struct Master {
     id: ParamId,
     values: Arc<Vec<f32>>,
+    /// Wᵀ as gradients of inputs are multiplied with; none for a quantised weight.
+    transposed: Option<Arc<Matrix>>,
+}
+
+impl Master {
+    fn new(cpu: &Cpu, id: ParamId, matrix: &Matrix, values: Vec<f32>) -> Self {
+        let mut master = Self { id, values: Arc::new(values), transposed: None };
+        master.transpose(cpu, matrix);
+        master
+    }
+
+    fn transpose(&mut self, cpu: &Cpu, matrix: &Matrix) {
+        let (format, n, k) = (matrix.format(), matrix.n(), matrix.k());
+        self.transposed = (!matches!(format, Format::Quant(_)))
+            .then(|| Arc::new(Matrix::transposed_from_f32(cpu, format, n, k, &self.values)));
+    }
 }
 
 impl Weight {
@@ -41,8 +57,9 @@ impl Weight {
         (n, k): (usize, usize),
         values: Vec<f32>,
     ) -> Self {
-        let matrix = Arc::new(Matrix::from_f32(cpu, format, n, k, &values));
-        Self { matrix, master: Some(Master { id, values: Arc::new(values) }) }
+        let matrix = Matrix::from_f32(cpu, format, n, k, &values);
+        let master = Some(Box::new(Master::new(cpu, id, &matrix, values)));
+        Self { matrix: Arc::new(matrix), master }
     }
 
     /// Rows: output features.
@@ -82,7 +99,10 @@ impl Weight {
     pub fn train(&mut self, cpu: &Cpu, id: ParamId) {
         match &mut self.master {
             Some(master) => master.id = id,
-            None => self.master = Some(Master { id, values: Arc::new(self.unpack(cpu)) }),
+            None => {
+                let master = Master::new(cpu, id, &self.matrix, self.unpack(cpu));
+                self.master = Some(Box::new(master));
+            }
         }
     }
 
@@ -101,6 +121,7 @@ impl Weight {
         f(values);
         let (n, k) = (self.matrix.n(), self.matrix.k());
         self.matrix = Arc::new(Matrix::from_f32(cpu, self.matrix.format(), n, k, values));
+        master.transpose(cpu, &self.matrix);
     }
 
     /// One step of AdamW on the master, from which the panels are packed on the way.
@@ -113,16 +134,26 @@ impl Weight {
         v: &mut [f32],
     ) {
         let master = self.master.as_mut().expect("a step of a frozen weight");
+        let Some(transposed) = &mut master.transposed else {
+            return self.update(cpu, |values| adamw(cpu, step, None, values, g, m, v));
+        };
         let values = Arc::make_mut(&mut master.values);
-        adamw(cpu, step, Some(Arc::make_mut(&mut self.matrix)), values, g, m, v);
+        let matrices = [Arc::make_mut(&mut self.matrix), Arc::make_mut(transposed)];
+        adamw(cpu, step, Some(matrices), values, g, m, v);
     }
 
-    /// The values gradients flow through: the master's, else a widened copy of the panels.
-    pub(crate) fn for_backward(&self, cpu: &Cpu) -> Arc<Vec<f32>> {
-        match &self.master {
-            Some(master) => Arc::clone(&master.values),
-            None => Arc::new(self.unpack(cpu)),
+    /// Wᵀ, which gradients of inputs are multiplied with: kept for a trainable weight, made of the
+    /// widened panels for another.
+    pub(crate) fn transposed(&self, cpu: &Cpu) -> Arc<Matrix> {
+        if let Some(transposed) = self.master.as_ref().and_then(|m| m.transposed.as_ref()) {
+            return Arc::clone(transposed);
         }
+        let format = match self.format() {
+            Format::Quant(_) => Format::F32,
+            dense => dense,
+        };
+        let values = self.to_f32(cpu);
+        Arc::new(Matrix::transposed_from_f32(cpu, format, self.n(), self.k(), &values))
     }
 
     fn unpack(&self, cpu: &Cpu) -> Vec<f32> {

@@ -66,6 +66,13 @@ pub(super) struct Dest {
     pub(super) by_vector: bool,
 }
 
+impl Dest {
+    /// The same places, `bytes` further on.
+    pub(super) fn moved(&self, bytes: usize) -> Self {
+        Self { at: self.at.wrapping_add(bytes), ..*self }
+    }
+}
+
 // SAFETY: an address; every group is written by one task.
 unsafe impl Sync for Dest {}
 

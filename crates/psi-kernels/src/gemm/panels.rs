@@ -54,40 +54,63 @@ impl DensePanels {
         Self { n, k, format, data }
     }
 
+    /// The panels of Wᵀ (k, n) from row-major W (n, k).
+    pub(crate) fn pack_transposed(
+        cpu: &Cpu,
+        format: Format,
+        n: usize,
+        k: usize,
+        weights: &[f32],
+    ) -> Self {
+        let mut data = AlignedBuf::zeroed(k.div_ceil(NR) * panel_bytes(format, n));
+        let source = Source { elements: Elements::F32(weights), n: k, k: n, ld: k, k_inner: false };
+        pack_panels(cpu, &source, across(format), format, data.bytes_mut());
+        Self { n: k, k: n, format, data }
+    }
+
     /// Changes row-major `weights` (n, k) by `change`, which gets consecutive whole rows and where they
-    /// begin, and packs each part as soon as it is changed, while it is in the cache.
+    /// begin, and packs each part as soon as it is changed, while it is in the cache: here, and into
+    /// the panels of Wᵀ.
     ///
     /// # Panics
-    /// When `weights` is not (n, k).
+    /// When `weights` is not (n, k), or `transposed` not (k, n) in the same format.
     pub(crate) fn update(
         &mut self,
+        transposed: &mut Self,
         cpu: &Cpu,
         weights: &mut [f32],
         change: &(dyn Fn(usize, &mut [f32]) + Sync),
     ) {
         let (n, k, format) = (self.n, self.k, self.format);
         assert_eq!(weights.len(), n * k, "weights of a ({n}, {k}) matrix");
-        let words = match format {
-            Format::F32 => Words::Copy,
-            _ => Words::Along(Rounding::Exact),
-        };
-        let panel = panel_bytes(format, k);
-        let per_task = panels_per_task(cpu, n, panel);
-        let (weights, panels) = (Parts::new(weights), Parts::new(self.data.bytes_mut()));
+        let other = (transposed.n, transposed.k, transposed.format);
+        assert_eq!(other, (k, n, format), "the transposed matrix");
+        let along = if format == Format::F32 { Words::Copy } else { Words::Along(Rounding::Exact) };
+        let (panel, across_panel) = (panel_bytes(format, k), panel_bytes(format, n));
+        // Two panels are the 32 rows that make a slab of Wᵀ.
+        let per_task = panels_per_task(cpu, n, panel).next_multiple_of(2);
+        let slab_rows = if format == Format::F32 { 16 } else { 32 };
+        let exact_k = format == Format::F32;
+        let weights = Parts::new(weights);
+        let dest = |at: *mut u8, group| Dest { at, line: 64, slab: 1024, group, by_vector: false };
+        let to = dest(self.data.bytes_mut().as_mut_ptr(), panel);
+        let to_across = dest(transposed.data.bytes_mut().as_mut_ptr(), across_panel);
         cpu.pool().run(n.div_ceil(per_task * NR), &|i| {
-            let first = i * per_task;
-            let rows = first * NR..n.min((first + per_task) * NR);
-            let n_panels = rows.len().div_ceil(NR);
-            // SAFETY: every task has its own rows and their panels.
+            let rows = i * per_task * NR..n.min((i + 1) * per_task * NR);
+            // SAFETY: every task has its own rows, their panels and their slabs of Wᵀ's panels, which
+            // `pack` and `pack_transposed` made room for.
             unsafe {
-                let rows_of = weights.take(rows.start * k..rows.end * k);
-                change(rows.start * k, rows_of);
-                let to = panels.take(first * panel..(first + n_panels) * panel).as_mut_ptr();
-                let elements = Elements::F32(rows_of);
+                let part = weights.take(rows.start * k..rows.end * k);
+                change(rows.start * k, part);
+                let elements = Elements::F32(part);
                 let source = Source { elements, n: rows.len(), k, ld: k, k_inner: true };
-                let dest = Dest { at: to, line: 64, slab: 1024, group: panel, by_vector: false };
-                let exact_k = format == Format::F32;
-                pack_groups(cpu.isa(), &source, words, &dest, 0..n_panels, exact_k);
+                let at = to.moved(rows.start / NR * panel);
+                let groups = 0..rows.len().div_ceil(NR);
+                pack_groups(cpu.isa(), &source, along, &at, groups, exact_k);
+                let source = Source { elements, n: k, k: rows.len(), ld: k, k_inner: false };
+                let at = to_across.moved(rows.start / slab_rows * 1024);
+                let groups = 0..k.div_ceil(NR);
+                pack_groups(cpu.isa(), &source, across(format), &at, groups, exact_k);
             }
         });
     }
@@ -132,6 +155,11 @@ impl DensePanels {
 fn panels_per_task(cpu: &Cpu, n: usize, panel: usize) -> usize {
     let wanted = n.div_ceil(NR).div_ceil(4 * cpu.n_threads());
     (TASK_BYTES / panel.max(1)).min(wanted).max(1)
+}
+
+/// How words arise from a source whose rows run across k.
+fn across(format: Format) -> Words {
+    if format == Format::F32 { Words::Copy } else { Words::Across(Rounding::Exact) }
 }
 
 /// Bytes of one panel.

@@ -58,7 +58,7 @@ impl Micro for Tiles {
     const A_BYTES: usize = TILE / 32;
     const B_BYTES: usize = NR * 2;
     const KC: usize = 2048;
-    const KC_INNER: usize = 256;
+    const KC_INNER: usize = 512;
 
     fn panels(rows: usize) -> usize {
         if rows <= 16 { 4 } else { 2 }

@@ -26,8 +26,12 @@ pub(crate) fn loss<'g>(graph: &'g Graph, model: &Decoder, tokens: &[u32]) -> Var
     let shape = KvShape { n_layers: 1, ..model.kv_shape() };
     let mut cache = KvArena::new(shape, KvDtype::F32, 1);
     let segments = [Segment { row0: 0, n_rows: tokens.len(), pos0: 0, blocks: &[0] }];
-    let logits = model.forward(graph, &Batch::new(tokens, &segments), &mut cache, Want::All);
-    logits.cross_entropy(&targets(tokens)).0
+    let (batch, targets) = (Batch::new(tokens, &segments), targets(tokens));
+    let logits = model.forward(graph, &batch, &mut cache, Want::All);
+    let whole = logits.cross_entropy(&targets).0;
+    let loss = model.cross_entropy(graph, &batch, &mut cache, &targets);
+    assert!((loss.item() - whole.item()).abs() <= 1e-6 * whole.item(), "{loss:?}, {whole:?}");
+    loss
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl Backward for AddBack {
     fn backward(&self, _y: ValueId, d_y: Vec<f32>, tape: &mut Tape<'_>) {
         if tape.wants(self.a) && tape.wants(self.b) {
             let mut copy = tape.buffers.take(d_y.len());
-            copy.copy_from_slice(&d_y);
+            for_parts(tape.cpu, 1, &mut copy, |range, copy| copy.copy_from_slice(&d_y[range]));
             tape.add(self.a, copy);
             tape.add(self.b, d_y);
         } else if tape.wants(self.a) {

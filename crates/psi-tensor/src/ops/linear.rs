@@ -7,7 +7,7 @@
 use psi_kernels::{
     Cpu, Format,
     gemm::{Compute, GemmShape, Layout, gemm},
-    matmul, matmul_many,
+    matmul, matmul_add, matmul_many,
 };
 
 use super::Backward;
@@ -131,7 +131,7 @@ impl Backward for LinearBack {
             weight_gradient(tape, b, &d_y, &self.hidden);
             let rows = tape.shape(self.x).rows;
             let mut d_hidden = tape.buffers.take(rows * a.n());
-            product(tape.cpu, b, &d_y, &mut d_hidden, false);
+            matmul(tape.cpu, &d_y, rows, &b.transposed(tape.cpu), &mut d_hidden);
             weight_gradient(tape, a, &d_hidden, tape.value(self.x));
             input_gradient(tape, self.x, a, &d_hidden);
             tape.buffers.put(d_hidden);
@@ -140,10 +140,10 @@ impl Backward for LinearBack {
     }
 }
 
-fn compute_of(weight: &Weight) -> Compute {
+pub(super) fn compute_of(weight: &Weight) -> Compute {
     match weight.format() {
         Format::Bf16 => Compute::Bf16,
-        // Quantised weights are frozen: only d_x is computed with them, and in full precision.
+        // Quantised weights get their gradients in full precision.
         Format::F32 | Format::Quant(_) => Compute::F32,
     }
 }
@@ -168,26 +168,19 @@ fn input_gradient(tape: &mut Tape<'_>, x: ValueId, weight: &Weight, d_y: &[f32])
     if !tape.wants(x) {
         return;
     }
-    let sum = tape.take(x);
-    let accumulate = sum.is_some();
-    let len = tape.shape(x).len();
-    let mut d_x = sum.unwrap_or_else(|| tape.buffers.take(len));
-    product(tape.cpu, weight, d_y, &mut d_x, accumulate);
-    tape.put(x, d_x);
-}
-
-/// d_x = d_y W, or d_x += d_y W.
-fn product(cpu: &Cpu, weight: &Weight, d_y: &[f32], d_x: &mut [f32], accumulate: bool) {
-    let (n, k) = (weight.n(), weight.k());
-    let shape = GemmShape {
-        m: d_y.len() / n.max(1),
-        n: k,
-        k: n,
-        layout: Layout::Nn,
-        compute: compute_of(weight),
-        accumulate,
+    let (rows, transposed) = (tape.shape(x).rows, weight.transposed(tape.cpu));
+    let d_x = match tape.take(x) {
+        Some(mut sum) => {
+            matmul_add(tape.cpu, d_y, rows, &transposed, &mut sum);
+            sum
+        }
+        None => {
+            let mut d_x = tape.buffers.take(tape.shape(x).len());
+            matmul(tape.cpu, d_y, rows, &transposed, &mut d_x);
+            d_x
+        }
     };
-    gemm(cpu, shape, d_y, &weight.for_backward(cpu), d_x);
+    tape.put(x, d_x);
 }
 
 #[cfg(test)]

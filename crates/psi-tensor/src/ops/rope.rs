@@ -22,12 +22,21 @@ pub struct RopeTables {
 }
 
 impl RopeTables {
-    fn turn(&self, cpu: &Cpu, x: &mut [f32], row_len: usize, d_head: usize, inverse: bool) {
-        let mut rest = x;
+    fn turn(&self, cpu: &Cpu, x: &[f32], y: &mut [f32], row_len: usize, d_head: usize) {
+        let mut row0 = 0;
         for (rows, tables) in &self.runs {
-            let (x, after) = std::mem::take(&mut rest).split_at_mut(rows * row_len);
-            rope::rope(cpu, x, d_head, tables, inverse);
-            rest = after;
+            let of_rows = row0 * row_len..(row0 + rows) * row_len;
+            rope::rope_into(cpu, &x[of_rows.clone()], &mut y[of_rows], d_head, tables);
+            row0 += rows;
+        }
+    }
+
+    fn turn_back(&self, cpu: &Cpu, x: &mut [f32], row_len: usize, d_head: usize) {
+        let mut row0 = 0;
+        for (rows, tables) in &self.runs {
+            let x = &mut x[row0 * row_len..(row0 + rows) * row_len];
+            rope::rope(cpu, x, d_head, tables, true);
+            row0 += rows;
         }
     }
 
@@ -51,8 +60,7 @@ impl<'g> Var<'g> {
             self.shape,
             self.needs_grad(),
             |values, y| {
-                y.copy_from_slice(values.get(self));
-                tables.turn(self.graph.cpu(), y, self.cols(), d_head, false);
+                tables.turn(self.graph.cpu(), values.get(self), y, self.cols(), d_head);
             },
             || Box::new(RopeBack { x: self.id, d_head, tables: Arc::clone(tables) }),
         )
@@ -68,7 +76,7 @@ struct RopeBack {
 impl Backward for RopeBack {
     fn backward(&self, _y: ValueId, mut d_y: Vec<f32>, tape: &mut Tape<'_>) {
         let row_len = tape.shape(self.x).cols;
-        self.tables.turn(tape.cpu, &mut d_y, row_len, self.d_head, true);
+        self.tables.turn_back(tape.cpu, &mut d_y, row_len, self.d_head);
         tape.add(self.x, d_y);
     }
 }

@@ -1,7 +1,7 @@
 //! AdamW against f64, against PyTorch, and against itself on other threads.
 
-use psi_kernels::{Cpu, Format, Isa};
-use psi_testkit::{Rng, assert_close, golden_dir, relative_error};
+use psi_kernels::{Cpu, Format, Isa, Matrix};
+use psi_testkit::{Rng, assert_close, golden_dir};
 use serde_json::Value;
 
 use super::*;
@@ -56,12 +56,16 @@ fn a_matrix_and_a_vector_follow_the_reference_in_f64_on_every_tier() {
             assert_close("weight", &weight.to_f32(&cpu), &want, 1e-6);
             assert_eq!(vector.values(), weight.to_f32(&cpu));
             let fresh = Weight::trainable(&cpu, ParamId(0), Format::Bf16, shape, want);
-            let mut rows = [vec![0.0; shape.1], vec![0.0; shape.1]];
-            for i in 0..shape.0 {
-                weight.matrix().row(i, &mut rows[0]);
-                fresh.matrix().row(i, &mut rows[1]);
-                assert!(relative_error(&rows[0], &rows[1]) < 0.01, "row {i} of the panels");
-            }
+            let close = |a: &Matrix, b: &Matrix| {
+                let (mut x, mut y) = (vec![0.0; a.k()], vec![0.0; a.k()]);
+                for i in 0..a.n() {
+                    a.row(i, &mut x);
+                    b.row(i, &mut y);
+                    assert_close("a row of the panels", &x, &y, 0.01);
+                }
+            };
+            close(weight.matrix(), fresh.matrix());
+            close(&weight.transposed(&cpu), &fresh.transposed(&cpu));
         }
     }
 }
@@ -105,6 +109,11 @@ fn steps_and_norms_have_the_same_bits_on_any_number_of_threads() {
         let mut row = vec![0.0; shape.1];
         weight.matrix().row(299, &mut row);
         assert_eq!(row, weight.to_f32(&cpu)[299 * 129..]);
+        let transposed = weight.transposed(&cpu);
+        let mut column = vec![0.0; shape.0];
+        transposed.row(128, &mut column);
+        let want: Vec<f32> = weight.to_f32(&cpu).chunks(129).map(|row| row[128]).collect();
+        assert_eq!(column, want);
         (weight.to_f32(&cpu), global_norm(&cpu, &g), optimiser.moments(ParamId(0)).cloned())
     };
     let one = run(1);

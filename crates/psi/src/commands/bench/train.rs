@@ -6,7 +6,7 @@ use psi_kernels::{
     Cpu, Format,
     kv::{KV_BLOCK, KvArena, KvDtype, KvShape, Segment},
 };
-use psi_model::{Batch, Config, Decoder, Want};
+use psi_model::{Batch, Config, Decoder};
 use psi_tensor::{
     Gradients, Graph, ParamId,
     optim::{AdamW, Rate, clip_factor, global_norm},
@@ -147,8 +147,8 @@ impl Trainer {
         self.graph.reset();
         self.gradients.zero();
         let batch = Batch::new(&self.tokens, &segments);
-        let logits = self.model.forward(&self.graph, &batch, &mut self.cache, Want::All);
-        let loss = logits.cross_entropy(&self.targets).0;
+        let (graph, cache) = (&self.graph, &mut self.cache);
+        let loss = self.model.cross_entropy(graph, &batch, cache, &self.targets);
         let forward = start.elapsed();
         self.graph.backward(loss, &mut self.gradients);
         let backward = start.elapsed();
