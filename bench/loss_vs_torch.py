@@ -94,6 +94,8 @@ def torch_losses(start, rows_file, steps):
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optim.step()
         losses.append(total / n_targets)
+        if step % 20 == 0:
+            print(f"torch: step {step}", file=sys.stderr, flush=True)
     return losses
 
 
@@ -119,9 +121,10 @@ def main():
     parser.add_argument("--psi", default="target/release/psi")
     parser.add_argument("--text", required=True, help="a text file to train on")
     parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--threads", type=int, default=2, help="PyTorch's threads")
     parser.add_argument("--out", help="folder to work in (default: a temporary one)")
     args = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(args.threads)
     out = pathlib.Path(args.out or tempfile.mkdtemp())
     out.mkdir(parents=True, exist_ok=True)
     recipe = out / "recipe.toml"

@@ -88,12 +88,16 @@ impl TrainError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Recipe { hint, .. } | Self::Run { hint, .. } => hint.clone(),
-            Self::Diverged { last_good: Some(path), .. } => Some(format!(
-                "lower optim.lr or set guard.z, then continue from {} (its model/ folder is a \
-                 whole model)",
-                path.display()
-            )),
-            Self::Diverged { .. } => Some("lower optim.lr, or lengthen schedule.warmup".into()),
+            Self::Diverged { last_good, .. } => {
+                let change = "start again with a lower optim.lr and optim.muon_lr, or with guard.z";
+                let model = last_good.as_ref().map(|path| path.join("model"));
+                Some(match model.filter(|model| model.exists()) {
+                    Some(model) => {
+                        format!("{change}; model.from = {} starts there", model.display())
+                    }
+                    None => change.to_owned(),
+                })
+            }
             Self::Store(e) => e.hint(),
             Self::Model(e) => e.hint(),
             Self::Tokenizer(e) => e.hint().map(str::to_owned),
