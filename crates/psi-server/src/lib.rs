@@ -1,6 +1,6 @@
 //! HTTP: pages that are rendered here, and small scripts that are served from here.
 //!
-//! Nothing is loaded from elsewhere, nothing is inline: the content security policy of [`guard`] allows
+//! Nothing is loaded from elsewhere, nothing is inline: the content security policy allows
 //! this origin's own files only.
 
 mod assets;

@@ -4,7 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     thread::sleep,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use psi_testkit::Rng;
@@ -103,12 +103,14 @@ impl Workshop {
         self.program.run(&self.args(recipe, dir, sets))
     }
 
-    /// Runs a recipe in a folder, killing it `n_kills` times. Returns how often it was killed before its end.
-    fn train_killed(&self, recipe: &str, dir: &str, n_kills: u64, rng: &mut Rng) -> u64 {
+    /// Runs a recipe that takes `whole` in a folder, killing it six times, each within a quarter of that.
+    /// Returns how often it was killed before its end.
+    fn train_killed(&self, recipe: &str, dir: &str, whole: Duration, rng: &mut Rng) -> u64 {
         let mut killed = 0;
-        for _ in 0..n_kills {
+        let longest = u64::try_from(whole.as_millis() / 4).unwrap().max(1);
+        for _ in 0..6 {
             let mut child = self.program.start(&self.args(recipe, dir, &["save.every=2"]));
-            sleep(Duration::from_millis(20 + rng.below(350)));
+            sleep(Duration::from_millis(rng.below(longest)));
             if child.try_wait().unwrap().is_none() {
                 killed += 1;
             }
@@ -142,9 +144,10 @@ fn a_run_killed_at_random_moments_ends_with_the_same_bits() {
     let mut rng = Rng::new(17);
     let mut killed = 0;
     for recipe in ["base", "sft", "lora", "dora"] {
-        shop.train(recipe, recipe, &[]).ok();
+        let started = Instant::now();
+        shop.train(recipe, recipe, &["save.every=2"]).ok();
         let other = format!("{recipe}-killed");
-        killed += shop.train_killed(recipe, &other, 6, &mut rng);
+        killed += shop.train_killed(recipe, &other, started.elapsed(), &mut rng);
         let (whole, broken) = (shop.path(recipe), shop.path(&other));
         assert!(weights(&whole.join("model")) == weights(&broken.join("model")), "{recipe}");
         let losses = shop.losses(recipe);
