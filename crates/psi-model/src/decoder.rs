@@ -123,17 +123,30 @@ impl Decoder {
         cache: &mut KvArena,
         want: Want<'_>,
     ) -> Var<'g> {
+        let x = self.wanted(graph, batch, cache, want);
+        self.logits(x)
+    }
+
+    /// The normed residual stream of the rows that `want` names: what the output head reads.
+    #[track_caller]
+    fn wanted<'g>(
+        &self,
+        graph: &'g Graph,
+        batch: &Batch<'_>,
+        cache: &mut KvArena,
+        want: Want<'_>,
+    ) -> Var<'g> {
         let x = self.hidden(graph, batch, cache);
         let x = match want.rows(batch) {
             Some(rows) => x.gather_rows(&rows),
             None => x,
         };
-        self.logits(normed(x, self.final_norm.as_ref()))
+        normed(x, self.final_norm.as_ref())
     }
 
-    /// sum(w_i log p_i) over all rows, with p_i the probability of target t_i after row i, and the
-    /// log-probabilities themselves (0 where there is no target): a training loss, whose logits are
-    /// those of [`Decoder::forward`] but exist for a few rows at a time only.
+    /// sum(w_i log p_i) over the rows that `want` names, with p_i the probability of target t_i after the
+    /// i-th of them, and the log-probabilities themselves (0 where there is no target): a training loss,
+    /// whose logits are those of [`Decoder::forward`] but exist for a few rows at a time only.
     ///
     /// # Panics
     /// As [`Decoder::forward`], and when there are not one target and weight per row.
@@ -143,10 +156,10 @@ impl Decoder {
         graph: &'g Graph,
         batch: &Batch<'_>,
         cache: &mut KvArena,
-        targets: &[Option<u32>],
-        weights: &[f32],
+        want: Want<'_>,
+        (targets, weights): (&[Option<u32>], &[f32]),
     ) -> (Var<'g>, Vec<f32>) {
-        let x = normed(self.hidden(graph, batch, cache), self.final_norm.as_ref());
+        let x = self.wanted(graph, batch, cache, want);
         let head = self.head.as_ref().unwrap_or(&self.embed);
         if self.config.final_softcap.is_none() {
             return x.weighted_log_probs(head, targets, weights);
@@ -170,7 +183,7 @@ impl Decoder {
         let n = targets.iter().flatten().count();
         let weight = |t: &Option<u32>| if t.is_some() { -1.0 / n as f32 } else { 0.0 };
         let weights: Vec<f32> = targets.iter().map(weight).collect();
-        self.weighted_log_probs(graph, batch, cache, targets, &weights).0
+        self.weighted_log_probs(graph, batch, cache, Want::All, (targets, &weights)).0
     }
 
     /// The residual stream after the last block, before the final norm: (rows, d_model).

@@ -7,7 +7,7 @@ use psi_kernels::{
     kv::{KV_BLOCK, KvArena, KvDtype, KvShape, Segment},
 };
 use psi_model::{Batch, Decoder, Want};
-use psi_tensor::{Gradients, Graph, Var};
+use psi_tensor::{Gradients, Graph};
 
 use crate::data::{NO_TARGET, Rows};
 
@@ -46,57 +46,53 @@ impl Workspace {
         config: LossConfig,
         gradients: &mut Gradients,
     ) -> f64 {
-        self.run(decoder, rows, |graph, logits, log_probs| {
-            let scale = 1.0 / n_targets as f32;
-            let weights = |w: f32| vec![w; log_probs.rows()];
-            let mut loss = log_probs.weighted_sum(&weights(-scale));
-            if config.z_loss > 0.0 {
-                let squares = logits.squared_log_sum_exp();
-                loss = loss + squares.weighted_sum(&weights(scale * config.z_loss));
-            }
+        let Some(work) = self.work(rows) else { return 0.0 };
+        self.graph.reset();
+        let (graph, cache) = (&self.graph, &mut self.cache);
+        let weights = |w: f32| vec![w; work.targets.len()];
+        let scale = 1.0 / n_targets as f32;
+        let segments = work.segments(rows);
+        let batch = Batch::new(&rows.tokens, &segments);
+        if config.z_loss == 0.0 {
+            // Logits a few rows at a time.
+            let scored = (work.targets.as_slice(), &*weights(-scale));
+            let (loss, log_probs) =
+                decoder.weighted_log_probs(graph, &batch, cache, work.want(), scored);
             graph.backward(loss, gradients);
-        })
+            return nll(&log_probs);
+        }
+        let logits = decoder.forward(graph, &batch, cache, work.want());
+        let log_probs = logits.log_probs(&work.targets);
+        let sum = nll(&log_probs.data());
+        let squares = logits.squared_log_sum_exp().weighted_sum(&weights(scale * config.z_loss));
+        graph.backward(log_probs.weighted_sum(&weights(-scale)) + squares, gradients);
+        sum
     }
 
     /// Sum of -ln p over the targets of `rows`.
     pub(crate) fn score(&mut self, decoder: &Decoder, rows: &Rows) -> f64 {
-        self.run(decoder, rows, |_, _, _| {})
+        let Some(work) = self.work(rows) else { return 0.0 };
+        self.graph.reset();
+        let segments = work.segments(rows);
+        let batch = Batch::new(&rows.tokens, &segments);
+        let logits = decoder.forward(&self.graph, &batch, &mut self.cache, work.want());
+        let log_probs = logits.log_probs(&work.targets);
+        let log_probs = log_probs.data();
+        nll(&log_probs)
     }
 
-    /// Runs the rows that have a target and gives their logits and log-probabilities to `then`.
-    fn run(
-        &mut self,
-        decoder: &Decoder,
-        rows: &Rows,
-        then: impl FnOnce(&Graph, Var<'_>, Var<'_>),
-    ) -> f64 {
+    /// What is to be computed of `rows`; `None` if nothing has a target.
+    fn work(&mut self, rows: &Rows) -> Option<Work> {
         let counted: Vec<u32> =
             (0u32..).zip(&rows.targets).filter(|(_, t)| **t != NO_TARGET).map(|(i, _)| i).collect();
-        if counted.is_empty() {
-            return 0.0;
-        }
-        let blocks = self.blocks(&rows.segments);
-        let mut row0 = 0;
-        let segments: Vec<Segment<'_>> = rows
-            .segments
-            .iter()
-            .zip(&blocks)
-            .map(|(&n_rows, blocks)| {
-                row0 += n_rows;
-                Segment { row0: row0 - n_rows, n_rows, pos0: 0, blocks }
-            })
-            .collect();
+        let targets: Vec<_> = counted.iter().map(|&i| Some(rows.targets[i as usize])).collect();
         let all = counted.len() == rows.tokens.len();
-        let want = if all { Want::All } else { Want::Rows(&counted) };
-        self.graph.reset();
-        let batch = Batch::new(&rows.tokens, &segments);
-        let logits = decoder.forward(&self.graph, &batch, &mut self.cache, want);
-        let targets: Vec<Option<u32>> =
-            counted.iter().map(|&i| Some(rows.targets[i as usize])).collect();
-        let log_probs = logits.log_probs(&targets);
-        let nll = -log_probs.data().iter().map(|&p| f64::from(p)).sum::<f64>();
-        then(&self.graph, logits, log_probs);
-        nll
+        (!counted.is_empty()).then(|| Work {
+            blocks: self.blocks(&rows.segments),
+            counted,
+            targets,
+            all,
+        })
     }
 
     /// Cache blocks of every segment, after making the cache large enough.
@@ -113,4 +109,33 @@ impl Workspace {
         }
         blocks
     }
+}
+
+/// The rows of a micro-batch that have a target, and where its sequences' keys and values go.
+struct Work {
+    blocks: Vec<Vec<u32>>,
+    counted: Vec<u32>,
+    targets: Vec<Option<u32>>,
+    /// Every row has one.
+    all: bool,
+}
+
+impl Work {
+    fn want(&self) -> Want<'_> {
+        if self.all { Want::All } else { Want::Rows(&self.counted) }
+    }
+
+    fn segments(&self, rows: &Rows) -> Vec<Segment<'_>> {
+        let mut row0 = 0;
+        let segment = |(&n_rows, blocks)| {
+            row0 += n_rows;
+            Segment { row0: row0 - n_rows, n_rows, pos0: 0, blocks }
+        };
+        rows.segments.iter().zip(&self.blocks).map(segment).collect()
+    }
+}
+
+/// Sum of -ln p.
+fn nll(log_probs: &[f32]) -> f64 {
+    -log_probs.iter().map(|&p| f64::from(p)).sum::<f64>()
 }
