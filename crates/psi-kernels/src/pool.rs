@@ -137,8 +137,9 @@ impl Pool {
         }
     }
 
-    /// Returns whether sharing cost the caller time: it had to wait much longer for the last tasks
-    /// than tasks take, or (if `watch`) it did not get its core while it worked.
+    /// Returns whether the region took clearly longer than the caller alone would have needed, going by
+    /// its own tasks (if `watch`, by the time it ran for them: it may have lost its core meanwhile).
+    /// Waiting for a long last task is no such loss.
     fn run_shared(&self, n_tasks: usize, task: Job<'_>, watch: bool) -> bool {
         let start = Instant::now();
         let ran = watch.then(thread_time).flatten();
@@ -154,7 +155,7 @@ impl Pool {
         if shared.sleepers.load(Ordering::SeqCst) > 0 {
             self.workers.iter().for_each(|w| w.thread().unpark());
         }
-        let mut n_own = 0;
+        let mut n_own = 0_u32;
         while let Some(i) = shared.claim() {
             shared.call(i);
             n_own += 1;
@@ -167,7 +168,8 @@ impl Pool {
         if let Some(panic) = panic {
             resume_unwind(panic);
         }
-        waited > CALLER_SPIN + own / n_own.max(1) * 2 || own > CALLER_SPIN + ran + ran / 8
+        let alone = ran.mul_f64(n_tasks as f64 / f64::from(n_own.max(1)));
+        n_own > 0 && own + waited > alone + alone / 4 + 2 * CALLER_SPIN
     }
 }
 

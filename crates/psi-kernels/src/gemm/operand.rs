@@ -28,13 +28,13 @@ impl Form {
     }
 
     /// Bytes between rows (between groups of 16 rows for [`Form::Tiles`]). One cache line is added
-    /// to rows so that a power-of-two k does not put all rows into the same cache set.
+    /// to rows, and one tile to long groups, so that a power-of-two k does not put all into the same cache sets.
     pub(super) fn stride(self, k: usize) -> usize {
         let k = k.next_multiple_of(32);
         match self {
             Self::Float | Self::Rounded => k * 4 + 64,
             Self::Rows => k * 2 + 64,
-            Self::Tiles => k * 32,
+            Self::Tiles => k * 32 + if k.is_multiple_of(1024) { 1024 } else { 0 },
         }
     }
 

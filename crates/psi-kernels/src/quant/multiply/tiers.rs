@@ -1,9 +1,11 @@
 //! The kernel of each instruction-set tier: one generic body, compiled once per tier.
 #![expect(unsafe_code, reason = "functions that may run only on their tier")]
 
+use std::ops::Range;
+
 use super::{
     Task,
-    columns::{Columns, panel_32, panel_256},
+    columns::{Columns, panel_256, panels_32},
     formats::{Format32, Format256, Nibbles, Q4K, Q5K, Q6K, Q8_0},
     plain,
 };
@@ -40,7 +42,7 @@ pub(super) fn kernel(isa: Isa, m: usize) -> Kernel {
     }
 }
 
-/// A module with `task`, which runs [`panel_32`] and [`panel_256`] on `$lanes`, up to the largest
+/// A module with `task`, which runs [`panels_32`] and [`panel_256`] on `$lanes`, up to the largest
 /// of `$c` columns at a time, compiled with `$features`.
 macro_rules! tier {
     ($(#[$cfg:meta])? $name:ident, $lanes:ty, [$($feature:literal)?], $($c:literal)*) => {
@@ -67,26 +69,44 @@ macro_rules! tier {
                 }
             }
 
+            /// A single row of x takes `STREAMS` panels at once: that reads memory faster. (The K types are
+            /// bound by their arithmetic and lose by it.)
             unsafe fn run_32<F: Format32>(task: &Task<'_>) {
+                let mut panels = task.panels.clone();
+                let mut out = [[[0.0; 16]; 1]; STREAMS];
+                while task.x.m == 1 && panels.len() >= STREAMS {
+                    let weights = task.out.w.panel(panels.start);
+                    let weights = (weights.as_ptr(), weights.len());
+                    // SAFETY: the caller's contract; so many panels follow one another.
+                    unsafe {
+                        kernel_32::<F, STREAMS, 1>(weights, Columns::new(task.x, 0, 1), &mut out);
+                    }
+                    for (i, out) in out.as_flattened().iter().enumerate() {
+                        task.put(0, panels.start + i, out);
+                    }
+                    panels.start += STREAMS;
+                }
                 // SAFETY: the caller's contract.
-                unsafe { run(task, |w, x, c, out| columns_32::<F>(w, x, c, out)) }
+                unsafe { run(task, panels, |w, x, c, out| columns_32::<F>(w, x, c, out)) }
             }
 
             unsafe fn run_256<F: Format256>(task: &Task<'_>) {
+                let panels = task.panels.clone();
                 // SAFETY: the caller's contract.
-                unsafe { run(task, |w, x, c, out| columns_256::<F>(w, x, c, out)) }
+                unsafe { run(task, panels, |w, x, c, out| columns_256::<F>(w, x, c, out)) }
             }
 
-            /// All panels of the task, each times all rows of x in groups of up to `MAX`.
+            /// Panels of the task, each times all rows of x in groups of up to `MAX`.
             ///
             /// # Safety
             /// The CPU has this tier and `panel` the format.
             unsafe fn run(
                 task: &Task<'_>,
+                panels: Range<usize>,
                 panel: impl Fn(&[u8], Columns, usize, &mut [[f32; 16]; MAX]),
             ) {
                 let mut out = [[0.0; 16]; MAX];
-                for p in task.panels.clone() {
+                for p in panels {
                     let weights = task.out.w.panel(p);
                     for first in (0..task.x.m).step_by(MAX) {
                         let c = MAX.min(task.x.m - first);
@@ -98,47 +118,77 @@ macro_rules! tier {
                 }
             }
 
-            tier!(@columns columns_32 kernel_32 panel_32 Format32 $lanes, [$($feature)?], $($c)*);
-            tier!(@columns columns_256 kernel_256 panel_256 Format256 $lanes, [$($feature)?], $($c)*);
+            /// # Safety
+            /// That of [`panels_32`].
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn kernel_32<F: Format32, const P: usize, const C: usize>(
+                panels: (*const u8, usize),
+                x: Columns,
+                out: &mut [[[f32; 16]; C]; P],
+            ) {
+                // SAFETY: the caller's contract.
+                unsafe { panels_32::<$lanes, F, P, C>(panels, x, out) }
+            }
+
+            /// # Safety
+            /// That of [`panel_256`].
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn kernel_256<F: Format256, const C: usize>(
+                panel: *const u8,
+                x: Columns,
+                out: &mut [[f32; 16]; C],
+            ) {
+                // SAFETY: the caller's contract.
+                unsafe { panel_256::<$lanes, F, C>(panel, x, out) }
+            }
+
+            /// `c` columns, by the kernel of the next size up (rows of x are padded).
+            ///
+            /// # Safety
+            /// That of the panel's kernel.
+            unsafe fn columns_32<F: Format32>(
+                panel: &[u8],
+                x: Columns,
+                c: usize,
+                out: &mut [[f32; 16]; MAX],
+            ) {
+                let at = (panel.as_ptr(), panel.len());
+                match c {
+                    $(..=$c => if let Some(out) = out.first_chunk_mut::<$c>() {
+                        // SAFETY: the caller's contract.
+                        unsafe { kernel_32::<F, 1, $c>(at, x, std::array::from_mut(out)) }
+                    },)*
+                    _ => unreachable!("{c} columns at once"),
+                }
+            }
+
+            /// [`columns_32`] for the K types.
+            ///
+            /// # Safety
+            /// That of the panel's kernel.
+            unsafe fn columns_256<F: Format256>(
+                panel: &[u8],
+                x: Columns,
+                c: usize,
+                out: &mut [[f32; 16]; MAX],
+            ) {
+                match c {
+                    $(..=$c => if let Some(out) = out.first_chunk_mut::<$c>() {
+                        // SAFETY: the caller's contract.
+                        unsafe { kernel_256::<F, $c>(panel.as_ptr(), x, out) }
+                    },)*
+                    _ => unreachable!("{c} columns at once"),
+                }
+            }
 
             const MAX: usize = { let all = [$($c),*]; all[all.len() - 1] };
         }
     };
-    (@columns $columns:ident $kernel:ident $panel:ident $format:ident $lanes:ty, [$($feature:literal)?], $($c:literal)*) => {
-        /// `c` columns, by the kernel of the next size up (rows of x are padded).
-        ///
-        /// # Safety
-        /// That of the panel's kernel.
-        unsafe fn $columns<F: $format>(
-            panel: &[u8],
-            x: Columns,
-            c: usize,
-            out: &mut [[f32; 16]; MAX],
-        ) {
-            // SAFETY: the caller's contract.
-            unsafe {
-                match c {
-                    $(..=$c => $kernel::<F, $c>(panel.as_ptr(), x, out.first_chunk_mut()),)*
-                    _ => unreachable!("{c} columns at once"),
-                }
-            }
-        }
-
-        /// # Safety
-        /// That of the panel's kernel.
-        $(#[target_feature(enable = $feature)])?
-        unsafe fn $kernel<F: $format, const C: usize>(
-            panel: *const u8,
-            x: Columns,
-            out: Option<&mut [[f32; 16]; C]>,
-        ) {
-            if let Some(out) = out {
-                // SAFETY: the caller's contract.
-                unsafe { $panel::<$lanes, F, C>(panel, x, out) }
-            }
-        }
-    };
 }
+
+/// Panels read at once for a single row of x.
+#[cfg(target_arch = "x86_64")]
+const STREAMS: usize = 4;
 
 tier!(
     #[cfg(target_arch = "x86_64")]
