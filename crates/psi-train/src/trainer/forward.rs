@@ -127,11 +127,11 @@ impl Work {
 
     fn segments(&self, rows: &Rows) -> Vec<Segment<'_>> {
         let mut row0 = 0;
-        let segment = |(&n_rows, blocks)| {
+        let segments = rows.segments.iter().zip(&self.blocks).map(|(&n_rows, blocks)| {
             row0 += n_rows;
             Segment { row0: row0 - n_rows, n_rows, pos0: 0, blocks }
-        };
-        rows.segments.iter().zip(&self.blocks).map(segment).collect()
+        });
+        segments.collect()
     }
 }
 
