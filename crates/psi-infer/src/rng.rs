@@ -2,13 +2,14 @@
 
 /// A uniform number in [0, 1) for draw `position` of the stream `seed`.
 ///
-/// Two rounds of SplitMix64's finaliser over the pair (Steele, Lea and Flood 2014), 53 bits kept.
+/// Two rounds of [`mix`] over the pair, 53 bits kept.
 pub fn uniform(seed: u64, position: u64) -> f64 {
     let mixed = mix(mix(seed).wrapping_add(position.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
     (mixed >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
 }
 
-fn mix(x: u64) -> u64 {
+/// 64 bits that look random, a function of `x` alone: SplitMix64's finaliser (Steele, Lea and Flood 2014).
+pub fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

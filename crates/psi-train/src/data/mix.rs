@@ -1,5 +1,7 @@
 //! Which document comes next: a shuffle per epoch, and sources interleaved by their weights.
 
+use psi_infer::rng::mix;
+
 /// The order of `n` documents in an epoch, a function of its arguments alone. Fisher and Yates, with
 /// draw i addressed by (seed, epoch, i).
 pub(crate) fn shuffled(documents: &[u32], seed: u64, epoch: u64) -> Vec<u32> {
@@ -20,14 +22,6 @@ pub(crate) fn pick(weights: &[f64], drawn: &[u64]) -> usize {
     let lag =
         |i: usize| if weights[i] > 0.0 { drawn[i] as f64 / weights[i] } else { f64::INFINITY };
     (0..weights.len()).min_by(|&a, &b| lag(a).total_cmp(&lag(b))).unwrap_or(0)
-}
-
-/// SplitMix64's finaliser (Steele, Lea and Flood 2014).
-fn mix(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 #[cfg(test)]

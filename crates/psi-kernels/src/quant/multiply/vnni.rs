@@ -1,7 +1,8 @@
 //! Many rows of x times panels in registers: tiles of 4 panels (64 outputs) x 3 rows of x.
 //!
-//! A tile step loads 4 vectors of weights, broadcasts 3 quads of x and does 12 `vpdpbusd`, twice
-//! as many as loads matter for. Weights are expanded to bytes in the L1 cache before.
+//! A tile step loads 4 vectors of weights and broadcasts 3 quads of x for 12 `vpdpbusd`: 7 loads in the
+//! 6 cycles of the products, where the load ports take 12. Weights are expanded to bytes in the L1 cache
+//! before.
 #![expect(unsafe_code, reason = "AVX-512 intrinsics; pointers into panels and rows")]
 
 use std::{
