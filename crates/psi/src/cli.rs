@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Convert(Convert),
     /// Train a model: pre-training, fine-tuning, adapters, as a recipe says.
     Train(Train),
+    /// Improve a chat model by reinforcement learning on tasks with verifiers, as a recipe says.
+    Refine(RunArgs),
     /// Training runs: list them, look at one, compare several.
     Runs(Runs),
     /// Download a model from the Hugging Face Hub.
@@ -237,6 +239,16 @@ pub(crate) struct Convert {
 
 #[derive(Args, Debug)]
 pub(crate) struct Train {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Print what the run would be, and stop.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// A recipe and where it runs.
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
     /// The recipe, a TOML file (`psi help recipe` lists its keys); may be left out with --resume.
     #[arg(value_name = "RECIPE", required_unless_present = "resume")]
     pub(crate) recipe: Option<PathBuf>,
@@ -246,9 +258,6 @@ pub(crate) struct Train {
     /// Go on with the run in DIR, or start it there.
     #[arg(long, value_name = "DIR")]
     pub(crate) resume: Option<PathBuf>,
-    /// Print what the run would be, and stop.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
     /// Show the run in the browser while it goes: curves, speed, samples.
     #[arg(long)]
     pub(crate) watch: bool,

@@ -10,6 +10,7 @@ pub(crate) mod help;
 pub(crate) mod inspect;
 pub(crate) mod models;
 pub(crate) mod pull;
+pub(crate) mod refine;
 pub(crate) mod runs;
 pub(crate) mod score;
 pub(crate) mod tokenize;
