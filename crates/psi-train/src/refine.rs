@@ -159,8 +159,8 @@ impl Refiner {
         Ok(Self {
             cpu: Arc::clone(cpu),
             workspace: Workspace::new(cpu, &decoder, config.recompute),
-            metrics: Lines::open(&run.file("metrics.jsonl"), state.step)?,
-            samples: Lines::open(&run.file("samples.jsonl"), state.step)?,
+            metrics: Lines::open(&run.file("metrics.jsonl"), resumed_at)?,
+            samples: Lines::open(&run.file("samples.jsonl"), resumed_at)?,
             writer: Writer::new(run.checkpoints(), Arc::new(text.files.clone()), config.save.keep),
             seed: settings.count("run.seed") as u64,
             config,

@@ -171,10 +171,10 @@ impl Trainer {
         Ok(Self {
             cpu: Arc::clone(cpu),
             workspace: Workspace::new(cpu, &decoder, config.recompute),
-            metrics: Lines::open(&run.file("metrics.jsonl"), state.step)?,
-            samples: Lines::open(&run.file("samples.jsonl"), state.step)?,
+            metrics: Lines::open(&run.file("metrics.jsonl"), resumed_at)?,
+            samples: Lines::open(&run.file("samples.jsonl"), resumed_at)?,
             rows: match config.log_rows {
-                true => Some(Lines::open(&run.file("rows.jsonl"), state.step)?),
+                true => Some(Lines::open(&run.file("rows.jsonl"), resumed_at)?),
                 false => None,
             },
             writer: Writer::new(run.checkpoints(), files, config.save.keep),

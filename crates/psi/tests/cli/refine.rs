@@ -103,9 +103,14 @@ fn the_first_update_of_every_step_has_a_ratio_of_exactly_one() {
         assert_eq!(metrics.len(), 5, "{name}");
         for line in &metrics[1..] {
             assert_eq!(line["ratio_max_dev"], 0.0, "{name}: {line}");
-            assert!(line["grad_norm"].as_f64().unwrap() > 0.0, "{name}: {line}");
+            let teaches = line["groups_equal"] != line["groups"];
+            assert_eq!(line["grad_norm"].as_f64().unwrap() > 0.0, teaches, "{name}: {line}");
             assert!(line["entropy"].as_f64().unwrap() > 0.0, "{name}: {line}");
         }
+        assert_ne!(
+            metrics[1]["groups_equal"], metrics[1]["groups"],
+            "{name} has learned something"
+        );
         if name == "later" {
             let moved = metrics[1..].iter().map(|l| l["ratio_max_dev_later"].as_f64().unwrap());
             assert!(moved.fold(0.0, f64::max) > 0.0, "updates off policy");
