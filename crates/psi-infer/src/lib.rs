@@ -5,6 +5,7 @@
 
 mod engine;
 mod generate;
+mod prefix;
 mod score;
 mod stop;
 
