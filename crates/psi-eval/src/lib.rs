@@ -3,7 +3,11 @@
 pub mod draws;
 mod greedy;
 pub mod procedural;
+mod readers;
+pub mod scorers;
 pub mod skills;
 pub mod split;
 pub mod stats;
+pub mod task;
+pub mod tasks;
 mod wording;
