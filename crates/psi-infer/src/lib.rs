@@ -9,8 +9,10 @@ mod prefix;
 mod score;
 mod stop;
 
+pub mod chat;
 pub mod rng;
 pub mod sampling;
+pub mod text;
 pub mod service;
 
 pub use engine::{Engine, EngineError, EngineOptions, Logits, Sequence, Want, Work};
