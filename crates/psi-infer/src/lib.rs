@@ -8,9 +8,11 @@ mod generate;
 mod score;
 mod stop;
 
+pub mod chat;
 pub mod rng;
 pub mod sampling;
 pub mod service;
+pub mod text;
 
 pub use engine::{Engine, EngineError, EngineOptions, Logits, Sequence, Want, Work};
 pub use generate::{Finish, GenerateError, GenerateParams, Generated, Step, generate};
