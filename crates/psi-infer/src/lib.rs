@@ -10,9 +10,11 @@ mod score;
 mod speculation;
 mod stop;
 
+pub mod chat;
 pub mod rng;
 pub mod sampling;
 pub mod service;
+pub mod text;
 
 pub use engine::{Engine, EngineError, EngineOptions, Logits, Sequence, Want, Work};
 pub use generate::{Finish, GenerateError, GenerateParams, Generated, Step, generate};
