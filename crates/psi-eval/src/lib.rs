@@ -5,6 +5,7 @@ pub mod gate;
 mod greedy;
 pub mod procedural;
 mod readers;
+pub mod run;
 pub mod scorers;
 pub mod skills;
 pub mod split;
