@@ -95,44 +95,24 @@ pub fn run(
     if tasks.is_empty() {
         return Err(RunError::Empty { what: "no task to run".to_owned() });
     }
-    let plan = tasks.iter().map(|task| planned(task, options)).collect();
+    let planned = |task| TaskRun::plan(task, Items::new(task, options).n, options.seed);
+    let plan = tasks.iter().map(planned).collect();
     let settings = options.settings.to_json();
     let file = RunFile::new(player.identity().clone(), settings, plan, options.now);
     if options.overlong == OnOverlong::Stop {
         refuse_overlong(tasks, player, options)?;
     }
-    let folder = Folder::open(dir, file, options.resume)?;
-    let mut cache = cache;
-    if let Some(cache) = &mut cache {
-        cache.prepare(folder.file.player_hash)?;
-    }
-    let total = folder.file.tasks.iter().map(|t| t.n_items).sum();
-    let progress = Progress { done: folder.done.len(), total };
-    let mut running =
-        Running { folder, player, cache, options, progress, synced: Instant::now(), on_progress };
-    let started = Instant::now();
+    let total = file.tasks.iter().map(|t| t.n_items).sum();
+    let mut session = Session::open(dir, file, player, cache, options)?;
+    let mut progress = Progress { done: session.n_done(), total };
+    on_progress(progress);
     for task in tasks {
-        running.task(task)?;
+        session.task(task, &mut |_| {
+            progress.done += 1;
+            on_progress(progress);
+        })?;
     }
-    let mut folder = running.folder;
-    folder.sync()?;
-    folder.file.seconds += started.elapsed().as_secs_f64();
-    summarize(&mut folder, tasks)?;
-    folder.file.done = true;
-    folder.keep()?;
-    Ok(folder.file)
-}
-
-fn planned(task: &Task, options: &RunOptions) -> TaskRun {
-    TaskRun {
-        name: task.name().to_owned(),
-        version: task.version(),
-        n_items: Items::new(task, options).n,
-        seed: options.seed,
-        baseline: task.baseline(),
-        metrics: Vec::new(),
-        summary: None,
-    }
+    session.finish(tasks)
 }
 
 /// The items of a task, one after another; those of a generator are made when they are needed.
@@ -192,20 +172,41 @@ fn refuse_overlong(tasks: &[Task], player: &dyn Player, options: &RunOptions) ->
     Ok(())
 }
 
-/// A run that is going on.
-struct Running<'a> {
+/// A run that is going on: a player, its folder and its cache.
+pub(crate) struct Session<'a> {
     folder: Folder,
     player: &'a mut dyn Player,
     cache: Option<&'a mut Cache>,
     options: &'a RunOptions,
-    progress: Progress,
+    started: Instant,
     synced: Instant,
-    on_progress: &'a mut dyn FnMut(Progress),
 }
 
-impl Running<'_> {
+/// Told of every sample that is kept.
+type OnSample<'a> = dyn FnMut(&Sample) + 'a;
+
+impl<'a> Session<'a> {
+    pub(crate) fn open(
+        dir: &Path,
+        file: RunFile,
+        player: &'a mut dyn Player,
+        mut cache: Option<&'a mut Cache>,
+        options: &'a RunOptions,
+    ) -> Result<Self> {
+        let folder = Folder::open(dir, file, options.resume)?;
+        if let Some(cache) = &mut cache {
+            cache.prepare(folder.file.player_hash)?;
+        }
+        let now = Instant::now();
+        Ok(Self { folder, player, cache, options, started: now, synced: now })
+    }
+
+    fn n_done(&self) -> usize {
+        self.folder.done.len()
+    }
+
     /// Answers what is left of a task.
-    fn task(&mut self, task: &Task) -> Result<()> {
+    fn task(&mut self, task: &Task, on_sample: &mut OnSample<'_>) -> Result<()> {
         let appetite = self.player.appetite().max(1);
         let mut left = Items::new(task, self.options);
         loop {
@@ -221,24 +222,33 @@ impl Running<'_> {
             if batch.is_empty() {
                 return Ok(());
             }
-            self.batch(task, &batch)?;
+            self.answer(task, &batch.iter().collect::<Vec<_>>(), on_sample)?;
         }
     }
 
-    fn batch(&mut self, task: &Task, items: &[Item]) -> Result<()> {
-        let settings = &self.options.settings;
+    /// Answers items of a task.
+    pub(crate) fn answer(
+        &mut self,
+        task: &Task,
+        items: &[&Item],
+        on_sample: &mut OnSample<'_>,
+    ) -> Result<()> {
+        let options = self.options;
+        let settings = &options.settings;
+        let player_hash = self.folder.file.player_hash;
         let mut ask: Vec<&Item> = Vec::with_capacity(items.len());
-        for item in items {
+        for &item in items {
             let cached = match &self.cache {
-                Some(cache) => cache.get(self.folder.file.player_hash, item)?,
+                Some(cache) => cache.get(player_hash, item)?,
                 None => None,
             };
             if let Some(played) = cached {
                 let verdict = task.score(item, &played.output)?;
-                self.keep(&Sample::new(task.name(), item, played, verdict, true))?;
+                let sample = Sample::new(task.name(), item, played, verdict, true);
+                self.keep(&sample, on_sample)?;
                 continue;
             }
-            let overlong = match self.options.overlong {
+            let overlong = match options.overlong {
                 OnOverlong::Stop => None, // refused before
                 OnOverlong::Wrong => self
                     .player
@@ -246,15 +256,14 @@ impl Running<'_> {
                     .map_err(|source| RunError::Play { item: item.id.clone(), source })?,
             };
             match overlong {
-                Some(overlong) => self.keep(&Sample::overlong(task.name(), item, &overlong))?,
+                Some(long) => self.keep(&Sample::overlong(task.name(), item, &long), on_sample)?,
                 None => ask.push(item),
             }
         }
         if ask.is_empty() {
             return Ok(());
         }
-        let Self { folder, player, cache, progress, synced, on_progress, .. } = self;
-        let player_hash = folder.file.player_hash;
+        let Self { folder, player, cache, synced, .. } = self;
         player.play(&ask, settings, &mut |i, played| {
             let item = ask[i];
             if let Some(cache) = cache {
@@ -262,30 +271,36 @@ impl Running<'_> {
             }
             let verdict = task.score(item, &played.output)?;
             let sample = Sample::new(task.name(), item, played, verdict, false);
-            keep(folder, progress, synced, *on_progress, &sample)
+            keep(folder, synced, &sample)?;
+            on_sample(&sample);
+            Ok(())
         })
     }
 
-    fn keep(&mut self, sample: &Sample) -> Result<()> {
-        let Self { folder, progress, synced, on_progress, .. } = self;
-        keep(folder, progress, synced, *on_progress, sample)
+    fn keep(&mut self, sample: &Sample, on_sample: &mut OnSample<'_>) -> Result<()> {
+        keep(&mut self.folder, &mut self.synced, sample)?;
+        on_sample(sample);
+        Ok(())
+    }
+
+    /// Ends the run: what the answers add up to is written to `run.json`.
+    pub(crate) fn finish(mut self, tasks: &[Task]) -> Result<RunFile> {
+        self.folder.sync()?;
+        self.folder.file.seconds += self.started.elapsed().as_secs_f64();
+        summarize(&mut self.folder, tasks)?;
+        self.folder.file.done = true;
+        self.folder.keep()?;
+        Ok(self.folder.file)
     }
 }
 
-fn keep(
-    folder: &mut Folder,
-    progress: &mut Progress,
-    synced: &mut Instant,
-    on_progress: &mut dyn FnMut(Progress),
-    sample: &Sample,
-) -> Result<()> {
+/// Appends a sample; every now and then what came before is made durable.
+fn keep(folder: &mut Folder, synced: &mut Instant, sample: &Sample) -> Result<()> {
     folder.add(sample)?;
     if synced.elapsed() > SYNC {
         folder.sync()?;
         *synced = Instant::now();
     }
-    progress.done += 1;
-    on_progress(*progress);
     Ok(())
 }
 
@@ -305,7 +320,9 @@ fn summarize(folder: &mut Folder, tasks: &[Task]) -> Result<()> {
         let tally = tallies.remove(task.name()).unwrap_or_else(Tally::new);
         let summary = tally.finish();
         let judged = verdicts.remove(task.name()).unwrap_or_default();
-        run.metrics = if run.n_items > MAX_JUDGED {
+        // Of a gate's runs the items are not a choice by seed, and not their number known beforehand.
+        let is_open = run.n_items == 0;
+        run.metrics = if is_open || run.n_items > MAX_JUDGED {
             vec![Metric::new("accuracy", summary.right as f64 / summary.n.max(1) as f64, summary.n)]
         } else {
             let options = RunOptions { n: Some(run.n_items), seed: run.seed, ..RunOptions::default() };
@@ -317,6 +334,7 @@ fn summarize(folder: &mut Folder, tasks: &[Task]) -> Result<()> {
             pairs.extend(items.iter().filter(|i| !judged.contains_key(&i.hash)).map(|i| (i, &none)));
             task.metrics(&pairs)
         };
+        run.n_items = run.n_items.max(summary.n);
         run.summary = Some(summary);
     }
     Ok(())

@@ -10,7 +10,7 @@ use psi_store::{ContentHash, Log, StoreError, write_atomic};
 use serde::{Deserialize, Serialize};
 
 use super::{Result, RunError, player::Identity, sample::Sample};
-use crate::task::Metric;
+use crate::task::{Metric, Task};
 
 /// Version of the folder's files.
 const VERSION: u32 = 1;
@@ -84,9 +84,24 @@ pub struct Summary {
     pub seconds: f64,
 }
 
+impl TaskRun {
+    /// A task before its run.
+    pub(crate) fn plan(task: &Task, n_items: usize, seed: u64) -> Self {
+        Self {
+            name: task.name().to_owned(),
+            version: task.version(),
+            n_items,
+            seed,
+            baseline: task.baseline(),
+            metrics: Vec::new(),
+            summary: None,
+        }
+    }
+}
+
 impl RunFile {
     /// A run that begins.
-    pub(super) fn new(model: Identity, settings: serde_json::Value, tasks: Vec<TaskRun>, at: u64) -> Self {
+    pub(crate) fn new(model: Identity, settings: serde_json::Value, tasks: Vec<TaskRun>, at: u64) -> Self {
         let text = format!("{}\0{}\0{settings}", model.hash, model.engine);
         let player_hash = ContentHash::of_bytes(text.as_bytes());
         let psi = env!("CARGO_PKG_VERSION").to_owned();
