@@ -5,12 +5,15 @@
 
 mod engine;
 mod generate;
+mod prefix;
 mod score;
 mod stop;
 
+pub mod chat;
 pub mod rng;
 pub mod sampling;
 pub mod service;
+pub mod text;
 
 pub use engine::{Engine, EngineError, EngineOptions, Logits, Sequence, Want, Work};
 pub use generate::{Finish, GenerateError, GenerateParams, Generated, Step, generate};

@@ -115,10 +115,12 @@ impl Door {
 pub struct Status {
     /// Requests that run.
     pub n_running: usize,
-    /// Requests that wait.
+    /// Requests that wait, to begin or to go on.
     pub n_queued: usize,
     /// Cache blocks that running requests hold.
     pub n_blocks_used: usize,
+    /// Cache blocks that hold prefixes for later requests.
+    pub n_blocks_kept: usize,
     /// Cache blocks there are.
     pub n_blocks: usize,
     /// Positions per block.
@@ -127,9 +129,11 @@ pub struct Status {
     pub cache_bytes: usize,
     /// Requests ended, in whatever way.
     pub n_ended: u64,
+    /// How often a running request had to wait again because the cache was full.
+    pub n_paused: u64,
     /// Prompt tokens of requests that were started.
     pub n_prompt_tokens: u64,
-    /// Those of them whose keys and values were found in the cache.
+    /// Tokens whose keys and values were found in the cache.
     pub n_cached_tokens: u64,
     /// Tokens generated.
     pub n_generated_tokens: u64,

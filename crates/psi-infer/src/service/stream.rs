@@ -30,8 +30,9 @@ pub(super) struct Stream {
     /// Its place in the cache: the first tokens of `history`, up to all but the last.
     pub(super) sequence: Sequence,
     n_cached: usize,
-    /// As many of the prompt's log-probabilities as are computed.
-    prompt_scores: Vec<Option<TokenScore>>,
+    /// As many of the prompt's log-probabilities as are computed; `None`: not wanted, or sent.
+    prompt_scores: Option<Vec<Option<TokenScore>>>,
+    is_started: bool,
     /// The last event, once it is known.
     end: Option<End>,
 }
@@ -50,7 +51,7 @@ impl Stream {
         cancelled: &Arc<AtomicBool>,
         config: &Config,
         limit: usize,
-    ) -> Result<Box<Self>, SubmitError> {
+    ) -> Result<Self, SubmitError> {
         check(&request, config, limit)?;
         if request.stop_tokens.is_empty() {
             request.stop_tokens.clone_from(&config.special.eos);
@@ -58,8 +59,8 @@ impl Stream {
         let history = std::mem::take(&mut request.tokens);
         let n_prompt = history.len();
         let sequence = Sequence::new(n_prompt + request.max_tokens);
-        let prompt_scores = vec![None];
-        Ok(Box::new(Self {
+        let prompt_scores = request.prompt_logprobs.map(|_| vec![None]);
+        Ok(Self {
             request,
             sink,
             cancelled: Arc::clone(cancelled),
@@ -68,8 +69,9 @@ impl Stream {
             sequence,
             n_cached: 0,
             prompt_scores,
+            is_started: false,
             end: None,
-        }))
+        })
     }
 
     pub(super) fn client(&self) -> &str {
@@ -100,13 +102,29 @@ impl Stream {
 
     /// Whether every row of its next tokens is needed, not only the last.
     pub(super) fn scores_prompt(&self) -> bool {
-        self.request.prompt_logprobs.is_some() && self.prompt_scores.len() < self.n_prompt
+        self.prompt_scores.is_some()
     }
 
-    /// Says that it runs.
-    pub(super) fn start(&mut self) {
-        self.n_cached = self.sequence.len();
-        self.emit(Event::Started { n_cached: self.n_cached });
+    /// Says that it runs, the first time.
+    pub(super) fn start(&mut self) -> bool {
+        let is_first = !std::mem::replace(&mut self.is_started, true);
+        if is_first {
+            self.emit(Event::Started { n_cached: self.n_cached });
+        }
+        is_first
+    }
+
+    /// Counts tokens of the prompt that were not to be computed.
+    pub(super) fn found_in_cache(&mut self, n_tokens: usize) {
+        if self.n_generated() == 0 {
+            self.n_cached += n_tokens;
+        }
+    }
+
+    /// Gives its place in the cache up; its tokens will be computed again.
+    pub(super) fn pause(&mut self) -> Sequence {
+        let limit = self.sequence.limit();
+        std::mem::replace(&mut self.sequence, Sequence::new(limit))
     }
 
     /// Takes the logits after the token at `position`: a log-probability of the prompt, or the answer's
@@ -114,17 +132,14 @@ impl Stream {
     pub(super) fn take_row(&mut self, cpu: &Cpu, position: usize, logits: &mut [f32]) -> usize {
         let next = position + 1;
         if next < self.history.len() {
-            if let Some(n) = self.request.prompt_logprobs
-                && next == self.prompt_scores.len()
-                && next < self.n_prompt
+            if let (Some(n), Some(scores)) = (self.request.prompt_logprobs, &mut self.prompt_scores)
+                && next == scores.len()
             {
-                let token = self.history[next];
-                self.prompt_scores.push(Some(scored(cpu, logits, token, n)));
+                scores.push(Some(scored(cpu, logits, self.history[next], n)));
             }
             return 0;
         }
-        if next == self.n_prompt && self.request.prompt_logprobs.is_some() {
-            let scores = std::mem::take(&mut self.prompt_scores);
+        if let Some(scores) = self.prompt_scores.take() {
             self.emit(Event::Prompt(scores));
         }
         let before = self.history.len();

@@ -2,10 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        mpsc::{Receiver, TryRecvError},
-    },
+    sync::{Arc, mpsc::Receiver},
 };
 
 use psi_kernels::Cpu;
@@ -15,7 +12,7 @@ use super::{Door, ServiceOptions, scheduler::Scheduler, stream::Stream};
 
 /// What a handle asks of the thread.
 pub(super) enum Command {
-    Submit(Box<Stream>),
+    Submit(Stream),
 }
 
 /// What the thread starts with.
@@ -34,11 +31,8 @@ pub(super) fn run(setup: &Setup, commands: &Receiver<Command>) {
             let Ok(command) = commands.recv() else { return };
             take(&mut scheduler, command);
         }
-        loop {
-            match commands.try_recv() {
-                Ok(command) => take(&mut scheduler, command),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(command) = commands.try_recv() {
+            take(&mut scheduler, command);
         }
         if catch_unwind(AssertUnwindSafe(|| scheduler.step())).is_err() {
             // A bug. What was half computed is not to be trusted; who waits keeps waiting.
