@@ -2,6 +2,7 @@
 #![allow(clippy::print_stderr, reason = "remarks for people go to standard error")]
 
 mod cli;
+mod clock;
 mod commands;
 mod cpu;
 mod env;
@@ -55,6 +56,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Models(args) => commands::models::run(&args),
         Command::Data(args) => commands::data::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
+        Command::Gate(args) => commands::gate::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Help(args) => commands::help::run(&args),
