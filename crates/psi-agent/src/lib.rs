@@ -9,8 +9,11 @@ pub mod agent;
 mod conversation;
 mod db;
 mod error;
+mod html;
+pub mod knowledge;
 mod time;
 mod tool;
+pub mod tools;
 
 pub use conversation::{
     Attachment, Conversation, ConversationId, Conversations, Details, Draft, Hit, MemoryUse,
