@@ -11,6 +11,7 @@ mod db;
 mod error;
 mod html;
 pub mod knowledge;
+pub mod mcp;
 mod time;
 mod tool;
 pub mod tools;

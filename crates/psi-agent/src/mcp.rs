@@ -66,7 +66,9 @@ impl McpError {
             Self::Start { program, source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some(format!("install {program}, or write its full path"))
             }
-            Self::Protocol { .. } => Some("run its command in a terminal to see what it says".into()),
+            Self::Protocol { .. } => {
+                Some("run its command in a terminal to see what it says".into())
+            }
             _ => None,
         }
     }

@@ -13,8 +13,8 @@ use rmcp::{
     ClientHandler, ClientLifecycleMode, ClientServiceExt, ErrorData, RoleClient,
     model::{
         CallToolRequestParams, ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult,
-        ElicitationAction, ElicitationCapability, FormElicitationCapability, Implementation, JsonObject,
-        ProtocolVersion,
+        ElicitationAction, ElicitationCapability, FormElicitationCapability, Implementation,
+        JsonObject, ProtocolVersion,
     },
     service::{ClientInitializeError, NotificationContext, Peer, RequestContext, RunningService},
     transport::{
@@ -122,7 +122,9 @@ impl Client {
     pub fn tools(&self) -> Vec<Arc<dyn Tool>> {
         let mut tools: Vec<Pinned> = self.connection.shared.tools().values().cloned().collect();
         tools.sort_by(|a, b| a.name.cmp(&b.name));
-        let tool = |pinned| Arc::new(RemoteTool::new(pinned, Arc::clone(&self.connection))) as Arc<dyn Tool>;
+        let tool = |pinned| {
+            Arc::new(RemoteTool::new(pinned, Arc::clone(&self.connection))) as Arc<dyn Tool>
+        };
         tools.into_iter().map(tool).collect()
     }
 
@@ -210,14 +212,19 @@ struct Work {
 type Running = RunningService<RoleClient, Handler>;
 
 impl Work {
-    fn run(self, mut inbox: queue::UnboundedReceiver<Command>, ready: &mpsc::Sender<Result<String, McpError>>) {
+    fn run(
+        self,
+        mut inbox: queue::UnboundedReceiver<Command>,
+        ready: &mpsc::Sender<Result<String, McpError>>,
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(source) => {
                 let program = "a runtime".to_owned();
                 // The receiver is gone when the caller has given up: then nobody is left to tell. So below.
-                let _ = ready.send(Err(McpError::Start { server: self.server.name, program, source }));
+                let _ =
+                    ready.send(Err(McpError::Start { server: self.server.name, program, source }));
                 return;
             }
         };
@@ -234,7 +241,8 @@ impl Work {
             while let Some(command) = inbox.recv().await {
                 let peer = client.peer().clone();
                 tokio::spawn(async move {
-                    let params = CallToolRequestParams::new(command.name).with_arguments(command.arguments);
+                    let params =
+                        CallToolRequestParams::new(command.name).with_arguments(command.arguments);
                     let result = peer.call_tool(params).await.map_err(|e| visible(&e.to_string()));
                     let value = result.map(|r| serde_json::to_value(r).expect("a result is JSON"));
                     let _ = command.reply.send(value);
@@ -251,7 +259,9 @@ impl Work {
             Err(e @ McpError::Protocol { .. }) => e,
             other => return other,
         };
-        let newest = ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] };
+        let newest = ClientLifecycleMode::Discover {
+            preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+        };
         // The first error is the one that a server of today explains itself with.
         self.attempt(newest).await.map_err(|_| first)
     }
@@ -283,7 +293,10 @@ impl Work {
         };
         let client = client.map_err(|e| self.protocol_error(&e))?;
         let listed = tokio::time::timeout(CONNECT_TIME, list_tools(client.peer(), &self.shared));
-        listed.await.map_err(late)?.map_err(|why| McpError::Protocol { server: self.server.name.clone(), why })?;
+        listed
+            .await
+            .map_err(late)?
+            .map_err(|why| McpError::Protocol { server: self.server.name.clone(), why })?;
         Ok(client)
     }
 
@@ -293,14 +306,20 @@ impl Work {
         env: &BTreeMap<String, String>,
         folder: Option<&PathBuf>,
     ) -> Result<TokioChildProcess, McpError> {
-        let [program, arguments @ ..] = command else { unreachable!("checked: there is a command") };
+        let [program, arguments @ ..] = command else {
+            unreachable!("checked: there is a command")
+        };
         let mut child = tokio::process::Command::new(program);
         child.args(arguments).env_clear().envs(&self.environment).envs(env);
         if let Some(folder) = folder {
             child.current_dir(folder);
         }
         let started = TokioChildProcess::builder(child).stderr(Stdio::piped()).spawn();
-        let fail = |source| McpError::Start { server: self.server.name.clone(), program: program.clone(), source };
+        let fail = |source| McpError::Start {
+            server: self.server.name.clone(),
+            program: program.clone(),
+            source,
+        };
         let (child, stderr) = started.map_err(fail)?;
         if let Some(stderr) = stderr {
             tokio::spawn(keep_end(stderr, Arc::clone(&self.shared)));
@@ -311,7 +330,8 @@ impl Work {
     fn protocol_error(&self, error: &ClientInitializeError) -> McpError {
         let said = lock(&self.shared.stderr);
         let said = said.trim();
-        let why = if said.is_empty() { error.to_string() } else { format!("{error}; it said: {said}") };
+        let why =
+            if said.is_empty() { error.to_string() } else { format!("{error}; it said: {said}") };
         McpError::Protocol { server: self.server.name.clone(), why: visible(&why) }
     }
 }
@@ -371,8 +391,10 @@ impl ClientHandler for Handler {
     ) -> Result<ElicitResult, ErrorData> {
         let decline = Ok(ElicitResult::new(ElicitationAction::Decline));
         // A form at an address would be opened in a browser: never for a server of others.
-        let (Some(ask), ElicitRequestParams::FormElicitationParams { message, requested_schema, .. }) =
-            (self.ask.clone(), request)
+        let (
+            Some(ask),
+            ElicitRequestParams::FormElicitationParams { message, requested_schema, .. },
+        ) = (self.ask.clone(), request)
         else {
             return decline;
         };

@@ -60,7 +60,9 @@ impl McpServer {
         let fail = |why: String| Err(McpError::Config { server: self.name.clone(), why });
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if self.name.is_empty() || self.name.len() > MAX_NAME || !self.name.chars().all(fits) {
-            return fail(format!("a name has 1 to {MAX_NAME} lower-case letters, digits and hyphens"));
+            return fail(format!(
+                "a name has 1 to {MAX_NAME} lower-case letters, digits and hyphens"
+            ));
         }
         match &self.transport {
             McpTransport::Stdio { command, env, .. } => {
@@ -71,7 +73,8 @@ impl McpServer {
                 if texts.into_iter().any(|t| t.contains('\0')) {
                     return fail("the command holds a NUL character".to_owned());
                 }
-                match env.keys().find(|k| k.is_empty() || k.contains('=') || is_loader_variable(k)) {
+                match env.keys().find(|k| k.is_empty() || k.contains('=') || is_loader_variable(k))
+                {
                     Some(key) => fail(format!("the variable {key:?} cannot be set")),
                     None => Ok(()),
                 }

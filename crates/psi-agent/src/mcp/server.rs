@@ -18,7 +18,8 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler, ServiceExt,
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
-        ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool as Definition,
+        ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
+        Tool as Definition,
     },
     service::RequestContext,
     transport::streamable_http_server::{
@@ -67,7 +68,8 @@ impl Server {
         let fail = |why: String| McpError::Protocol { server: "psi".to_owned(), why };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(|e| fail(e.to_string()))?.block_on(async {
-            let serving = self.serve(rmcp::transport::stdio()).await.map_err(|e| fail(e.to_string()))?;
+            let serving =
+                self.serve(rmcp::transport::stdio()).await.map_err(|e| fail(e.to_string()))?;
             serving.waiting().await.map(|_| ()).map_err(|e| fail(e.to_string()))
         })
     }
@@ -194,7 +196,8 @@ impl HttpServer {
                 let _ = ready.send(Err(e));
             }
         };
-        let thread = thread::Builder::new().name("psi-mcp-http".to_owned()).spawn(serve).map_err(fail)?;
+        let thread =
+            thread::Builder::new().name("psi-mcp-http".to_owned()).spawn(serve).map_err(fail)?;
         let lost = |_| fail(std::io::Error::other("the server's thread ended"));
         wait.recv().map_err(lost)?.map_err(fail)?;
         Ok(Self { address, stop: Some(stop), thread: Some(thread) })
@@ -238,14 +241,19 @@ fn router<H: ServerHandler + Send + 'static>(
         .with_allowed_hosts(hosts)
         .with_allowed_origins(origins)
         .with_max_request_body_bytes(MAX_BODY_BYTES);
-    let service = StreamableHttpService::new(handler, Arc::new(LocalSessionManager::default()), config);
+    let service =
+        StreamableHttpService::new(handler, Arc::new(LocalSessionManager::default()), config);
     Router::new()
         .nest_service("/mcp", service)
         .layer(middleware::from_fn_with_state(token, require_token))
 }
 
 /// 401 unless the request carries the token.
-async fn require_token(State(token): State<Option<Arc<str>>>, request: Request, next: Next) -> Response {
+async fn require_token(
+    State(token): State<Option<Arc<str>>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let given = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     let given = given.and_then(|v| v.strip_prefix("Bearer ")).unwrap_or("");
     match token {
