@@ -5,6 +5,7 @@
 
 mod assets;
 mod guard;
+mod markdown;
 mod runs;
 
 pub use runs::{FindRuns, Run, RunsServer, ServeError};
