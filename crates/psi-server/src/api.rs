@@ -17,10 +17,12 @@ mod host;
 mod jobs;
 mod keys;
 mod lines;
+mod messages;
 mod metrics;
 mod model_list;
 mod models;
 mod openapi;
+mod responses;
 mod routes;
 mod sampling;
 mod sse;
@@ -28,6 +30,7 @@ mod stand_in;
 mod store;
 mod stored_chat;
 mod text;
+mod text_or;
 
 use std::{
     fmt,

@@ -39,7 +39,7 @@ pub(crate) async fn create(call: Call) -> Reply {
         return Ok(sse::respond(&call.api, &call.record, jobs, script));
     }
     let turns = Turn::collect(jobs, n).await?;
-    let completion = ChatCompletion::new(head, turns);
+    let completion = ChatCompletion::new(head, &turns);
     if let Some(kept) = keep {
         stored_chat::Keeper::new(&call, kept).keep(&completion);
     }

@@ -8,7 +8,7 @@ use crate::api::stand_in::{
 };
 use psi_infer::{SamplingParams, service::Usage};
 use psi_tokenizer::TokenId;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     error::ApiError,
@@ -146,9 +146,8 @@ pub(crate) fn finish_name(finish: ChatFinish) -> &'static str {
 /// A whole answer, put together from its events.
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
-    pub(crate) reasoning: String,
-    pub(crate) content: String,
-    pub(crate) calls: Vec<TurnCall>,
+    /// In the order in which the model wrote them.
+    pub(crate) blocks: Vec<Block>,
     pub(crate) logprobs: Option<Vec<TokenText>>,
     pub(crate) finish: Option<ChatFinish>,
     /// The stop string that ended it.
@@ -156,8 +155,16 @@ pub(crate) struct Turn {
     pub(crate) usage: Usage,
 }
 
-/// A call of a tool in it.
-#[derive(Clone, Debug, Default)]
+/// A part of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Block {
+    Reasoning(String),
+    Content(String),
+    Call(TurnCall),
+}
+
+/// A call of a tool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TurnCall {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -171,13 +178,19 @@ impl Turn {
             ChatEvent::Started { n_prompt, n_cached } => {
                 self.usage = Usage { n_prompt, n_cached, ..Usage::default() };
             }
-            ChatEvent::Reasoning(text) => self.reasoning.push_str(&text),
-            ChatEvent::Content(text) => self.content.push_str(&text),
+            ChatEvent::Reasoning(text) => match self.blocks.last_mut() {
+                Some(Block::Reasoning(before)) => before.push_str(&text),
+                _ => self.blocks.push(Block::Reasoning(text)),
+            },
+            ChatEvent::Content(text) => match self.blocks.last_mut() {
+                Some(Block::Content(before)) => before.push_str(&text),
+                _ => self.blocks.push(Block::Content(text)),
+            },
             ChatEvent::ToolCall { id, name, .. } => {
-                self.calls.push(TurnCall { id, name, arguments: String::new() });
+                self.blocks.push(Block::Call(TurnCall { id, name, arguments: String::new() }));
             }
             ChatEvent::ToolArguments { fragment, .. } => {
-                if let Some(call) = self.calls.last_mut() {
+                if let Some(Block::Call(call)) = self.blocks.last_mut() {
                     call.arguments.push_str(&fragment);
                 }
             }
@@ -208,6 +221,50 @@ impl Turn {
             }
         }
         Ok(turns)
+    }
+
+    /// All thoughts.
+    pub(crate) fn reasoning(&self) -> String {
+        let text = |block: &Block| match block {
+            Block::Reasoning(text) => Some(text.clone()),
+            _ => None,
+        };
+        self.blocks.iter().filter_map(text).collect()
+    }
+
+    /// All text.
+    pub(crate) fn content(&self) -> String {
+        let text = |block: &Block| match block {
+            Block::Content(text) => Some(text.clone()),
+            _ => None,
+        };
+        self.blocks.iter().filter_map(text).collect()
+    }
+
+    /// All calls.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &TurnCall> {
+        self.blocks.iter().filter_map(|block| match block {
+            Block::Call(call) => Some(call),
+            _ => None,
+        })
+    }
+
+    /// The answer as the message that a later request sends back, in OpenAI's shape.
+    pub(crate) fn message(&self) -> Value {
+        let mut message = json!({ "role": "assistant", "content": self.content() });
+        let reasoning = self.reasoning();
+        if !reasoning.is_empty() {
+            message["reasoning_content"] = json!(reasoning);
+        }
+        let call = |call: &TurnCall| {
+            let function = json!({ "name": call.name, "arguments": call.arguments });
+            json!({ "id": call.id, "type": "function", "function": function })
+        };
+        let calls: Vec<Value> = self.calls().map(call).collect();
+        if !calls.is_empty() {
+            message["tool_calls"] = json!(calls);
+        }
+        message
     }
 
     /// OpenAI's word for how it ended.

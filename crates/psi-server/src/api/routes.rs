@@ -14,7 +14,7 @@ use super::{
     Shared, adapters, chat, completions, embeddings,
     error::{ApiError, Dialect},
     gate::{self, Handler},
-    health, model_list, openapi, stored_chat, text,
+    health, messages, model_list, openapi, responses, stored_chat, text,
 };
 
 /// Who may use a route.
@@ -125,7 +125,26 @@ pub(crate) static ROUTES: &[Route] = &[
     route(POST, "/v1/completions", Key, "The continuation of a text or of token ids.",
         JsonOrEvents(schema::<completions::answer::Completion>), run!(completions::create))
         .body(schema::<completions::request::CompletionBody>),
-//CUT
+    route(POST, "/v1/responses", Key, "A response to a text or to items.",
+        JsonOrEvents(schema::<responses::answer::Response>), run!(responses::create))
+        .body(schema::<responses::request::ResponseBody>),
+    route(POST, "/v1/responses/input_tokens", Key, "How many tokens the input of a response has.",
+        Json(schema::<responses::answer::InputTokens>), run!(responses::input_tokens))
+        .body(schema::<responses::request::CountBody>),
+    route(GET, "/v1/responses/{id}", Key, "A stored response.",
+        Json(schema::<responses::answer::Response>), run!(responses::get)).query(schema::<responses::request::GetQuery>),
+    route(DELETE, "/v1/responses/{id}", Key, "Forget a stored response.",
+        Json(schema::<responses::answer::Deleted>), run!(responses::delete)),
+    route(POST, "/v1/responses/{id}/cancel", Key, "Cancel a response in the background, which psi does not make.",
+        Json(schema::<responses::answer::Response>), run!(responses::cancel)),
+    route(GET, "/v1/responses/{id}/input_items", Key, "The items that a stored response answered.",
+        Json(schema::<responses::answer::ItemPage>), run!(responses::input_items)).query(schema::<responses::request::ItemQuery>),
+    route(POST, "/v1/messages", Key, "The next message of a conversation, in Anthropic's shape.",
+        JsonOrEvents(schema::<messages::answer::Message>), run!(messages::create))
+        .body(schema::<messages::request::MessageBody>).anthropic(),
+    route(POST, "/v1/messages/count_tokens", Key, "How many tokens a conversation has.",
+        Json(schema::<messages::answer::TokenCount>), run!(messages::count_tokens))
+        .body(schema::<messages::request::CountBody>).anthropic(),
     route(POST, "/v1/embeddings", Key, "Vectors of texts or token ids.",
         Json(schema::<embeddings::Embeddings>), run!(embeddings::create)).body(schema::<embeddings::EmbeddingBody>),
     route(GET, "/v1/models", Key, "The models that are served.",

@@ -7,7 +7,7 @@ use psi_tokenizer::TokenId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::error::ApiError;
+use super::{error::ApiError, text_or::TextOr};
 
 /// Most stop strings of one request.
 const MAX_STOPS: usize = 64;
@@ -19,14 +19,7 @@ const MAX_BIASES: usize = 4096;
 const MAX_N: u32 = 64;
 
 /// One text or several.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-#[serde(untagged, expecting = "must be a text or a list of texts")]
-pub(crate) enum Stop {
-    /// One text.
-    One(String),
-    /// Several.
-    Many(Vec<String>),
-}
+pub(crate) type Stop = TextOr<String>;
 
 /// What a stream carries besides text.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
@@ -207,8 +200,8 @@ pub(crate) fn n_answers(n: Option<u32>) -> Result<usize, ApiError> {
 pub(crate) fn stops(param: &str, stop: Option<&Stop>) -> Result<Vec<String>, ApiError> {
     let stops = match stop {
         None => Vec::new(),
-        Some(Stop::One(text)) => vec![text.clone()],
-        Some(Stop::Many(texts)) => texts.clone(),
+        Some(Stop::Text(text)) => vec![text.clone()],
+        Some(Stop::List(texts)) => texts.clone(),
     };
     if stops.len() > MAX_STOPS {
         return Err(ApiError::invalid(param, format!("has more than {MAX_STOPS} texts")));
@@ -269,9 +262,9 @@ mod tests {
 
     #[test]
     fn stop_strings_are_counted_and_never_empty() {
-        assert!(stops("stop", Some(&Stop::One(String::new()))).is_err());
-        assert!(stops("stop", Some(&Stop::Many(vec!["x".to_owned(); 65]))).is_err());
-        let good = stops("stop", Some(&Stop::Many(vec!["x".to_owned(); 64])));
+        assert!(stops("stop", Some(&Stop::Text(String::new()))).is_err());
+        assert!(stops("stop", Some(&Stop::List(vec!["x".to_owned(); 65]))).is_err());
+        let good = stops("stop", Some(&Stop::List(vec!["x".to_owned(); 64])));
         assert_eq!(good.map(|s| s.len()), Ok(64));
     }
 }

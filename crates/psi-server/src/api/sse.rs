@@ -6,7 +6,7 @@ use axum::response::{
     IntoResponse, Response, Sse,
     sse::{Event, KeepAlive},
 };
-use futures_util::stream;
+use futures_util::{Stream, StreamExt, stream};
 use serde_json::Value;
 
 use super::{
@@ -111,4 +111,9 @@ pub(crate) fn respond<E: Send + 'static, S: Script<E> + 'static>(
     });
     let alive = KeepAlive::new().interval(api.limits.keep_alive).text("alive");
     Sse::new(events).keep_alive(alive).into_response()
+}
+
+/// A stream of events that are all known already.
+pub(crate) fn of_frames(frames: impl Stream<Item = Frame> + Send + 'static) -> Response {
+    Sse::new(frames.map(|frame| Ok::<_, Infallible>(frame.into_event()))).into_response()
 }

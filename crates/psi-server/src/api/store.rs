@@ -25,6 +25,9 @@ pub(crate) struct Kept {
     pub(crate) object: Value,
     /// The conversation that it ended, in OpenAI's shape.
     pub(crate) messages: Vec<Value>,
+    /// What a response was asked with.
+    #[serde(default)]
+    pub(crate) input: Vec<Value>,
 }
 
 /// Kept things, oldest first.
@@ -122,7 +125,13 @@ mod tests {
 
     fn kept(id: &str, owner: &str) -> Kept {
         let object = json!({ "object": "response", "created_at": 5 });
-        Kept { id: id.to_owned(), owner: owner.to_owned(), object, messages: Vec::new() }
+        Kept {
+            id: id.to_owned(),
+            owner: owner.to_owned(),
+            object,
+            messages: Vec::new(),
+            input: Vec::new(),
+        }
     }
 
     #[test]

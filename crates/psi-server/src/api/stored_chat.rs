@@ -37,7 +37,8 @@ impl Keeper {
         let mut object = json!(completion);
         object["metadata"] = json!(self.metadata);
         let id = completion.id().to_owned();
-        let kept = Kept { id, owner: self.owner, object, messages: self.messages };
+        let kept =
+            Kept { id, owner: self.owner, object, messages: self.messages, input: Vec::new() };
         if let Err(why) = self.api.store.put(kept) {
             self.api.report(&format!("a completion cannot be kept: {why}"));
         }

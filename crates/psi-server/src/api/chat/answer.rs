@@ -157,9 +157,9 @@ impl Head {
 }
 
 impl ChatCompletion {
-    pub(crate) fn new(head: Head, turns: Vec<Turn>) -> Self {
+    pub(crate) fn new(head: Head, turns: &[Turn]) -> Self {
         let counts: Vec<Counted> = turns.iter().map(|t| t.usage).collect();
-        let choices = turns.into_iter().enumerate().map(|(i, turn)| Choice::new(i, turn)).collect();
+        let choices = turns.iter().enumerate().map(|(i, turn)| Choice::new(i, turn)).collect();
         let Head { id, created, model } = head;
         let (object, usage) = ("chat.completion", Usage::of(&counts));
         Self { id, object, created, model, choices, usage, system_fingerprint: FINGERPRINT }
@@ -171,7 +171,7 @@ impl ChatCompletion {
 }
 
 impl Choice {
-    fn new(index: usize, turn: Turn) -> Self {
+    fn new(index: usize, turn: &Turn) -> Self {
         let finish_reason = turn.finish_name();
         let logprobs = turn.logprobs.as_deref().map(Logprobs::new);
         Self { index, logprobs, finish_reason, message: Message::new(turn) }
@@ -179,21 +179,23 @@ impl Choice {
 }
 
 impl Message {
-    fn new(turn: Turn) -> Self {
-        let is_silent = turn.content.is_empty() && !turn.calls.is_empty();
+    fn new(turn: &Turn) -> Self {
+        let (content, reasoning) = (turn.content(), turn.reasoning());
+        let tool_calls: Vec<ToolCall> = turn.calls().map(ToolCall::new).collect();
+        let is_silent = content.is_empty() && !tool_calls.is_empty();
         Self {
             role: "assistant",
-            content: (!is_silent).then_some(turn.content),
+            content: (!is_silent).then_some(content),
             refusal: None,
-            reasoning_content: (!turn.reasoning.is_empty()).then_some(turn.reasoning),
-            tool_calls: turn.calls.into_iter().map(ToolCall::new).collect(),
+            reasoning_content: (!reasoning.is_empty()).then_some(reasoning),
+            tool_calls,
         }
     }
 }
 
 impl ToolCall {
-    fn new(call: TurnCall) -> Self {
-        let TurnCall { id, name, arguments } = call;
+    fn new(call: &TurnCall) -> Self {
+        let TurnCall { id, name, arguments } = call.clone();
         Self { id, kind: "function", function: FunctionCall { name, arguments } }
     }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::api::{error::ApiError, sampling::request_body};
+use crate::api::{error::ApiError, sampling::request_body, text_or::TextOr};
 
 request_body! {
     /// Body of `POST /v1/chat/completions`.
@@ -108,18 +108,8 @@ pub(crate) enum Message {
     },
 }
 
-/// A message's text.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-#[serde(
-    untagged,
-    expecting = "must be a text or a list of parts of type text (this server reads text only)"
-)]
-pub(crate) enum Content {
-    /// All of it.
-    Text(String),
-    /// In parts, which are joined by line ends.
-    Parts(Vec<Part>),
-}
+/// A message's text, or its parts, which are joined by line ends.
+pub(crate) type Content = TextOr<Part>;
 
 /// A part of a message.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -136,7 +126,7 @@ impl Content {
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
-            Self::Parts(parts) => {
+            Self::List(parts) => {
                 let text = |part: &Part| match part {
                     Part::Text { text } => text.clone(),
                     Part::Refusal { refusal } => refusal.clone(),

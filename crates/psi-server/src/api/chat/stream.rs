@@ -98,7 +98,7 @@ impl Script<ChatEvent> for Stream {
             frames.push(Frame::data(&chunk));
         }
         if let Some(keep) = self.keep.take() {
-            keep.keep(&ChatCompletion::new(self.head.clone(), turns));
+            keep.keep(&ChatCompletion::new(self.head.clone(), &turns));
         }
         frames.push(Frame { name: None, data: "[DONE]".to_owned() });
         frames
