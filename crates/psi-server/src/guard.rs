@@ -56,7 +56,7 @@ fn check(method: &Method, headers: &HeaderMap) -> Result<(), (StatusCode, &'stat
 }
 
 /// Whether a Host header (`name`, `name:port`, `[address]:port`) names this machine to itself.
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
             Some((address, port)) if port.is_empty() || is_port(port) => address,

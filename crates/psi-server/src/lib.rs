@@ -3,9 +3,15 @@
 //! Nothing is loaded from elsewhere, nothing is inline: the content security policy allows
 //! this origin's own files only.
 
+mod api;
 mod assets;
 mod guard;
 mod markdown;
 mod runs;
+mod serve;
 
+pub use api::{
+    AccessLog, Api, ApiOptions, ApiSetupError, KeysError, Limits, LoadModel, ModelSpec, Report,
+};
 pub use runs::{FindRuns, Run, RunsServer, ServeError};
+pub use serve::{Server, ServerOptions};
