@@ -7,5 +7,12 @@ mod assets;
 mod guard;
 mod markdown;
 mod runs;
+mod serving;
+mod ui;
 
-pub use runs::{FindRuns, Run, RunsServer, ServeError};
+pub use runs::{FindRuns, Run, RunsServer};
+pub use serving::ServeError;
+pub use ui::{
+    EventSink, Host, ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Running,
+    Suggestion,
+};

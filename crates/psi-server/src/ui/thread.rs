@@ -24,6 +24,9 @@ pub(crate) struct Thread<'a> {
     pub(crate) approvals: &'a [Approval],
     /// Whether it is being answered.
     pub(crate) running: bool,
+    /// Where the page stands that is rendered now.
+    pub(crate) after: String,
+    pub(crate) csrf: &'a str,
     /// The user's verdicts: good is positive, bad negative.
     pub(crate) ratings: &'a HashMap<MessageId, i8>,
     /// What stands in the prompt for older messages: the last message it stands for, and the text.
@@ -61,7 +64,7 @@ impl Thread<'_> {
         let id = self.conversation.id;
         let branch = branch(self.messages, self.conversation.leaf);
         html! {
-            div.thread id="thread" data-events={ "/api/conversations/" (id) "/events" } data-refresh={ "/c/" (id) "/thread" } data-running=(self.running) {
+            div.thread id="thread" data-events={ "/api/conversations/" (id) "/events" } data-refresh={ "/c/" (id) "/thread" } data-after=(self.after) data-csrf=(self.csrf) data-running=(self.running) {
                 @for (at, message) in branch.iter().enumerate() {
                     @match message.role {
                         Role::User => (user(message, &self.versions(message))),
