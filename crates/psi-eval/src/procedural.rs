@@ -119,10 +119,14 @@ impl Problem {
     /// Whether a reply (without its reasoning) gives the answer: "The answer is ..." or the answer alone,
     /// whatever its letter case and spaces, and nothing else.
     pub fn verify(&self, reply: &str) -> bool {
-        let given = plain(reply);
-        let expected = plain(&self.answer);
-        given.strip_prefix("theansweris").unwrap_or(&given) == expected
+        states(reply, &self.answer)
     }
+}
+
+/// Whether a reply states this answer and nothing else; see [`Problem::verify`].
+pub(crate) fn states(reply: &str, answer: &str) -> bool {
+    let given = plain(reply);
+    given.strip_prefix("theansweris").unwrap_or(&given) == plain(answer)
 }
 
 /// Lower case, without spaces and without one full stop at the end.

@@ -1,15 +1,19 @@
 //! Text from a model: key/value cache blocks, batched forward passes, samplers, log-probabilities.
 //!
 //! [`Engine`] owns the cache and runs batches of sequences; [`generate`] and [`score`] are loops over
-//! it. What a sequence computes never depends on what else is in the batch.
+//! it, [`service`] serves many requests with it. What a sequence computes never depends on what else is in the batch.
 
 mod engine;
 mod generate;
+mod prefix;
 mod score;
 mod stop;
 
+pub mod chat;
 pub mod rng;
 pub mod sampling;
+pub mod service;
+pub mod text;
 
 pub use engine::{Engine, EngineError, EngineOptions, Logits, Sequence, Want, Work};
 pub use generate::{Finish, GenerateError, GenerateParams, Generated, Step, generate};

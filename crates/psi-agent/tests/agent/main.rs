@@ -7,7 +7,7 @@ use psi_agent::{Clock, Db, Timestamp};
 
 /// A database in a new folder, at a time that stands still.
 fn database() -> (tempfile::TempDir, Db) {
-    let dir = tempfile::tempdir().unwrap();
-    let db = Db::open(&dir.path().join("psi.db"), Clock::fixed(Timestamp(1_000))).unwrap();
-    (dir, db)
+    let dir = tempfile::tempdir().expect("a folder for the test");
+    let db = Db::open(&dir.path().join("psi.db"), Clock::fixed(Timestamp(1_000)));
+    (dir, db.expect("a new database"))
 }

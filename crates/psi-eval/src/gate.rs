@@ -1,0 +1,4 @@
+//! The gate.
+pub mod simulate;
+mod spending;
+pub use spending::alpha_of;

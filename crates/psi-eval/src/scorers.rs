@@ -1,0 +1,7 @@
+//! Judges of answers, each with its published behaviour.
+
+mod numbers;
+mod stated;
+
+pub use numbers::Gsm8k;
+pub use stated::Stated;
