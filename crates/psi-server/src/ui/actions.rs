@@ -36,7 +36,8 @@ pub(crate) type Outcome = Result<Reply, Failure>;
 /// Reads a request's JSON.
 pub(crate) fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Failure> {
     let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
-    serde_json::from_slice(text).map_err(|e| Failure::bad(format!("the request is not understood: {e}")))
+    serde_json::from_slice(text)
+        .map_err(|e| Failure::bad(format!("the request is not understood: {e}")))
 }
 
 /// What begins a conversation.
@@ -70,11 +71,7 @@ pub(crate) async fn begin(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
 }
 
 /// `POST /api/conversations/{id}/messages`.
-pub(crate) async fn say(
-    State(ui): State<Arc<Ui>>,
-    Path(id): Path<i64>,
-    bytes: Bytes,
-) -> Outcome {
+pub(crate) async fn say(State(ui): State<Arc<Ui>>, Path(id): Path<i64>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let say: Say = body(&bytes)?;
         let conversation = ui.conversations.get(ConversationId(id))?;
@@ -99,7 +96,7 @@ fn say_in(
     let written = ui.conversations.append(id, parent, &Draft::user(content));
     let message = written.inspect_err(|_| room.end())?;
     room.take(&AgentEvent::Message { message: message.clone() });
-    run(ui, &room, id)?;
+    run(ui, &room, &message)?;
     Ok(message)
 }
 
@@ -112,16 +109,23 @@ fn take_room(ui: &Ui, id: ConversationId) -> Result<Arc<Room>, Failure> {
     Err(Failure::busy("an answer is being written here: stop it first"))
 }
 
-/// Begins to answer the end of the branch.
-fn run(ui: &Arc<Ui>, room: &Arc<Room>, id: ConversationId) -> Result<(), Failure> {
+/// Begins to answer a message.
+fn run(ui: &Arc<Ui>, room: &Arc<Room>, question: &Message) -> Result<(), Failure> {
     let told = Arc::clone(room);
+    let mut has_begun = false;
     let events = Box::new(move |event: AgentEvent| {
         told.take(&event);
-        if matches!(event, AgentEvent::Finished { .. } | AgentEvent::Failed { .. }) {
-            told.end();
+        match &event {
+            AgentEvent::Finished { .. } | AgentEvent::Failed { .. } => told.end(),
+            // From here on another branch is shown, if the question was answered before.
+            AgentEvent::Message { .. } if !has_begun => {
+                has_begun = true;
+                told.touch();
+            }
+            _ => {}
         }
     });
-    match ui.host.answer(id, events) {
+    match ui.host.answer(question, events) {
         Ok(running) => {
             room.hold(running);
             Ok(())
@@ -134,11 +138,7 @@ fn run(ui: &Arc<Ui>, room: &Arc<Room>, id: ConversationId) -> Result<(), Failure
 }
 
 /// `POST /api/messages/{id}/edit`: says something else in a message's place, and keeps both.
-pub(crate) async fn edit(
-    State(ui): State<Arc<Ui>>,
-    Path(id): Path<i64>,
-    bytes: Bytes,
-) -> Outcome {
+pub(crate) async fn edit(State(ui): State<Arc<Ui>>, Path(id): Path<i64>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let say: Say = body(&bytes)?;
         let old = ui.conversations.message(MessageId(id))?;
@@ -164,12 +164,11 @@ pub(crate) async fn regenerate(State(ui): State<Arc<Ui>>, Path(id): Path<i64>) -
 /// Begins another answer in the place of one.
 pub(crate) fn answer_again(ui: &Arc<Ui>, id: MessageId) -> Result<Message, Failure> {
     let answer = ui.conversations.message(id)?;
-    let parent = answer.parent.ok_or_else(|| Failure::bad("there is no question to this answer"))?;
+    let parent =
+        answer.parent.ok_or_else(|| Failure::bad("there is no question to this answer"))?;
+    let question = ui.conversations.message(parent)?;
     let room = take_room(ui, answer.conversation)?;
-    let moved = ui.conversations.set_leaf(answer.conversation, parent);
-    moved.inspect_err(|_| room.end())?;
-    room.touch();
-    run(ui, &room, answer.conversation)?;
+    run(ui, &room, &question)?;
     Ok(answer)
 }
 
@@ -326,7 +325,8 @@ pub(crate) async fn one(
         let conversation = ui.conversations.get(ConversationId(id))?;
         let messages = ui.conversations.branch(conversation.id)?;
         let running = ui.rooms.of(conversation.id).is_running();
-        let body = json!({ "conversation": conversation, "messages": messages, "running": running });
+        let body =
+            json!({ "conversation": conversation, "messages": messages, "running": running });
         Ok(json_response(StatusCode::OK, &body))
     })
     .await

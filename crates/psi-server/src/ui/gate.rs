@@ -172,7 +172,9 @@ pub(crate) async fn sign_in(State(ui): State<Arc<Ui>>, body: String) -> Response
                 format!("{COOKIE}={session}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}");
             ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response()
         }
-        Err(failure) => (failure.status, reply::html(login(Some(&failure.message)))).into_response(),
+        Err(failure) => {
+            (failure.status, reply::html(login(Some(&failure.message)))).into_response()
+        }
     }
 }
 
@@ -248,7 +250,8 @@ mod tests {
     use super::*;
 
     fn gate(address: &str, password: Option<&str>) -> Gate {
-        Gate::new(address.parse().unwrap(), vec!["lab".to_owned()], password.map(str::to_owned)).unwrap()
+        Gate::new(address.parse().unwrap(), vec!["lab".to_owned()], password.map(str::to_owned))
+            .unwrap()
     }
 
     #[test]

@@ -10,9 +10,17 @@ type Try = (&'static str, &'static str, &'static str);
 /// What shows psi best, whatever model answers.
 const TRIES: [Try; 5] = [
     ("calc", "What is 1234 * 5678?", "It calculates with a tool, and you see the call"),
-    ("memory", "Remember that my sister Ana lives in Lisbon.", "It keeps facts, with where it has them from"),
+    (
+        "memory",
+        "Remember that my sister Ana lives in Lisbon.",
+        "It keeps facts, with where it has them from",
+    ),
     ("search", "Where does Ana live?", "Ask it later, in another conversation"),
-    ("clock", "How many days are there from 2026-03-14 to 2026-12-25?", "Dates come from the calendar, not from a guess"),
+    (
+        "clock",
+        "How many days are there from 2026-03-14 to 2026-12-25?",
+        "Dates come from the calendar, not from a guess",
+    ),
     ("bulb", "How many kilometres are 26.2 miles?", "Units are converted exactly"),
 ];
 

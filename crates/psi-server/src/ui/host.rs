@@ -1,7 +1,7 @@
 //! What the page asks of the program around it.
 
 use psi_agent::{
-    ConversationId,
+    Message,
     agent::{AgentEvent, Decision},
 };
 
@@ -22,15 +22,11 @@ pub trait Running: Send + Sync {
 /// Models, downloads and runs, as the program has them. Every call returns at once; what takes longer goes on
 /// behind it and is told by the next call.
 pub trait Host: Send + Sync {
-    /// Begins to answer the end of a conversation's branch.
+    /// Begins to answer a message of the user.
     ///
     /// # Errors
     /// A sentence for the reader.
-    fn answer(
-        &self,
-        conversation: ConversationId,
-        events: EventSink,
-    ) -> Result<Box<dyn Running>, String>;
+    fn answer(&self, question: &Message, events: EventSink) -> Result<Box<dyn Running>, String>;
 
     /// The model that answers.
     fn model(&self) -> ModelState;

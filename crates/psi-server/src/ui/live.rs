@@ -276,12 +276,12 @@ impl State {
             AgentEvent::Content { message, text } => {
                 self.change(*message, |m| m.content.push_str(text));
             }
-            AgentEvent::ToolCall { message, call, .. } => self.change(*message, |m| {
-                match m.tool_calls.iter_mut().find(|c| c.id == call.id) {
+            AgentEvent::ToolCall { message, call, .. } => {
+                self.change(*message, |m| match m.tool_calls.iter_mut().find(|c| c.id == call.id) {
                     Some(known) => *known = call.clone(),
                     None => m.tool_calls.push(call.clone()),
-                }
-            }),
+                })
+            }
             AgentEvent::AwaitApproval { message, approvals } => {
                 self.approvals.extend(approvals.iter().cloned());
                 self.dirty.insert(*message, ());
@@ -398,8 +398,20 @@ fn parts(
     let mut parts = Vec::new();
     if message.state == MessageState::Streaming {
         // The article is there once, without its text; the text comes block by block.
-        let bare = Message { content: String::new(), reasoning: String::new(), tool_calls: Vec::new(), ..message.clone() };
-        let frame = Answer { message: &bare, results: Vec::new(), approvals: &[], running, turn: None, keys };
+        let bare = Message {
+            content: String::new(),
+            reasoning: String::new(),
+            tool_calls: Vec::new(),
+            ..message.clone()
+        };
+        let frame = Answer {
+            message: &bare,
+            results: Vec::new(),
+            approvals: &[],
+            running,
+            turn: None,
+            keys,
+        };
         parts.push(Part::of("thread", id.clone(), frame.render()));
         parts.push(Part::new(format!("{id}-before"), answer.before()));
         for (block, html) in answer.blocks() {
