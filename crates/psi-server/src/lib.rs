@@ -13,6 +13,5 @@ mod ui;
 pub use runs::{FindRuns, Run, RunsServer};
 pub use serving::ServeError;
 pub use ui::{
-    EventSink, Host, ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Running,
-    Suggestion,
+    Host, ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Suggestion,
 };

@@ -15,21 +15,23 @@ mod host;
 mod icon;
 mod keys;
 mod live;
+mod models;
 mod reply;
 mod routes;
+mod settings;
 mod shell;
 mod thread;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, RwLock},
+    sync::{Arc, PoisonError, RwLock},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-pub use host::{EventSink, Host, ListedModel, Machine, ModelState, Pull, Running, Suggestion};
+pub use host::{Host, ListedModel, Machine, ModelState, Pull, Suggestion};
 use keys::Keys;
 use live::Rooms;
-use psi_agent::{Conversations, Db};
+use psi_agent::{Access, Assistant};
 use reply::Failure;
 
 use crate::serving::{ServeError, Serving};
@@ -40,10 +42,8 @@ pub struct PageOptions {
     pub address: SocketAddr,
     /// Names beside loopback ones by which the page may be asked for.
     pub names: Vec<String>,
-    /// Asked for before anything is shown; needed where others can reach the address.
-    pub password: Option<String>,
-    /// Conversations, memory, feedback, settings.
-    pub db: Db,
+    /// Conversations, memory, feedback, settings, and who answers.
+    pub assistant: Assistant,
     /// What the program around the page can do.
     pub host: Arc<dyn Host>,
 }
@@ -64,11 +64,11 @@ impl PageServer {
     /// # Errors
     /// When the address is taken, and when others can reach it and there is no password.
     pub fn start(options: PageOptions) -> Result<Self, ServeError> {
-        if !options.address.ip().is_loopback() && options.password.is_none() {
-            return Err(ServeError::NoPassword(options.address));
-        }
         let address = options.address;
         let ui = Arc::new(Ui::new(options)?);
+        if !address.ip().is_loopback() && !ui.gate.has_password().unwrap_or_default() {
+            return Err(ServeError::NoPassword(address));
+        }
         Ok(Self(Serving::start("psi-page", address, routes::router(&ui))?))
     }
 
@@ -85,8 +85,7 @@ impl PageServer {
 
 /// What every request can reach.
 pub(crate) struct Ui {
-    pub(crate) db: Db,
-    pub(crate) conversations: Conversations,
+    pub(crate) assistant: Assistant,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) rooms: Rooms,
     pub(crate) gate: gate::Gate,
@@ -99,20 +98,26 @@ impl Ui {
         #[expect(clippy::disallowed_methods, reason = "tells this server from earlier ones")]
         let now = SystemTime::now();
         let epoch = now.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
-        let gate = gate::Gate::new(options.address, options.names, options.password);
+        let access = Access::new(options.assistant.db());
+        let gate = gate::Gate::new(options.address, options.names, access);
+        let keys = settings::stored_keys(options.assistant.settings());
         Ok(Self {
-            conversations: Conversations::new(&options.db),
-            db: options.db,
+            assistant: options.assistant,
             host: options.host,
             rooms: Rooms::new(epoch),
             gate: gate.map_err(ServeError::Start)?,
-            keys: RwLock::default(),
+            keys: RwLock::new(Arc::new(keys)),
         })
     }
 
     /// The keys as the user has set them.
     pub(crate) fn keys(&self) -> Arc<Keys> {
         self.keys.read().map_or_else(|e| Arc::clone(&e.into_inner()), |keys| Arc::clone(&keys))
+    }
+
+    /// Other keys from now on.
+    pub(crate) fn set_keys(&self, keys: Keys) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 }
 

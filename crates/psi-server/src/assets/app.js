@@ -261,6 +261,7 @@ document.addEventListener("click", async (event) => {
   if (target.matches(".copy")) return copy(target.parentElement.querySelector("code").textContent, target);
   if (data.copy) return copy($(data.copy).innerText, target);
   if (data.say) return say(data.say);
+  if (data.pick) return byId(data.pick).click();
   if (data.dialog) return openDialog(byId(data.dialog), target);
   if (data.close !== undefined) return target.closest("dialog").close();
   if (data.toggle) return toggleSide();
@@ -403,8 +404,9 @@ document.addEventListener("keydown", (event) => {
 
 // --- files ---
 
-const picker = byId("attach");
-picker?.addEventListener("change", async () => {
+document.addEventListener("change", async (event) => {
+  const picker = event.target.closest("input[data-upload]");
+  if (!picker) return;
   for (const file of picker.files) {
     const headers = { "x-psi-csrf": csrf(), "content-type": "application/octet-stream" };
     const url = `${picker.dataset.upload}?name=${encodeURIComponent(file.name)}`;

@@ -13,8 +13,8 @@ use axum::{
 };
 use futures_util::{Stream, stream};
 use psi_agent::{
-    ConversationId, Draft, Message, MessageId, NewConversation, Role, TitleOrigin,
-    agent::{AgentEvent, Decision, Scope},
+    Ask, ConversationId, MessageId, NewConversation, TitleOrigin,
+    agent::{Decision, Scope},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -60,9 +60,9 @@ pub(crate) async fn begin(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let begin: Begin = body(&bytes)?;
         let new = NewConversation { temporary: begin.temporary, ..NewConversation::default() };
-        let conversation = ui.conversations.create(&new)?;
+        let conversation = ui.assistant.conversations().create(&new)?;
         if !begin.content.trim().is_empty() {
-            say_in(ui, conversation.id, None, &begin.content)?;
+            say_in(ui, conversation.id, &begin.content)?;
         }
         let address = format!("/c/{}", conversation.id);
         Ok(Reply::done().with("conversation", conversation).go(address))
@@ -74,80 +74,27 @@ pub(crate) async fn begin(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
 pub(crate) async fn say(State(ui): State<Arc<Ui>>, Path(id): Path<i64>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let say: Say = body(&bytes)?;
-        let conversation = ui.conversations.get(ConversationId(id))?;
-        let message = say_in(ui, conversation.id, conversation.leaf, &say.content)?;
-        Ok(Reply::done().with("message", message).thread())
+        say_in(ui, ConversationId(id), &say.content)?;
+        Ok(Reply::done())
     })
     .await
 }
 
-/// Writes what the user says under `parent`, and begins to answer it.
-fn say_in(
-    ui: &Arc<Ui>,
-    id: ConversationId,
-    parent: Option<MessageId>,
-    content: &str,
-) -> Result<Message, Failure> {
-    let content = content.trim();
-    if content.is_empty() {
-        return Err(Failure::bad("the message is empty"));
-    }
-    let room = take_room(ui, id)?;
-    let written = ui.conversations.append(id, parent, &Draft::user(content));
-    let message = written.inspect_err(|_| room.end())?;
-    room.take(&AgentEvent::Message { message: message.clone() });
-    run(ui, &room, &message)?;
-    Ok(message)
-}
-
-/// The room of a conversation in which nothing happens, taken for a run.
-fn take_room(ui: &Ui, id: ConversationId) -> Result<Arc<Room>, Failure> {
-    let room = ui.rooms.of(id);
-    if room.begin() {
-        return Ok(room);
-    }
-    Err(Failure::busy("an answer is being written here: stop it first"))
-}
-
-/// Begins to answer a message.
-fn run(ui: &Arc<Ui>, room: &Arc<Room>, question: &Message) -> Result<(), Failure> {
-    let told = Arc::clone(room);
-    let mut has_begun = false;
-    let events = Box::new(move |event: AgentEvent| {
-        told.take(&event);
-        match &event {
-            AgentEvent::Finished { .. } | AgentEvent::Failed { .. } => told.end(),
-            // From here on another branch is shown, if the question was answered before.
-            AgentEvent::Message { .. } if !has_begun => {
-                has_begun = true;
-                told.touch();
-            }
-            _ => {}
-        }
-    });
-    match ui.host.answer(question, events) {
-        Ok(running) => {
-            room.hold(running);
-            Ok(())
-        }
-        Err(why) => {
-            room.end();
-            Err(Failure { status: StatusCode::SERVICE_UNAVAILABLE, message: why })
-        }
-    }
+/// Says something at the end of the branch that is shown, and begins to answer it.
+fn say_in(ui: &Ui, id: ConversationId, text: &str) -> Result<(), Failure> {
+    let ask = Ask { text: text.trim().to_owned(), ..Ask::default() };
+    let run = ui.assistant.send(id, ask)?;
+    ui.rooms.of(id).follow(&run);
+    Ok(())
 }
 
 /// `POST /api/messages/{id}/edit`: says something else in a message's place, and keeps both.
 pub(crate) async fn edit(State(ui): State<Arc<Ui>>, Path(id): Path<i64>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let say: Say = body(&bytes)?;
-        let old = ui.conversations.message(MessageId(id))?;
-        if old.role != Role::User {
-            return Err(Failure::bad("only what you said can be said differently"));
-        }
-        let message = say_in(ui, old.conversation, old.parent, &say.content)?;
-        ui.rooms.of(old.conversation).touch();
-        Ok(Reply::done().with("message", message).thread())
+        let run = ui.assistant.edit(MessageId(id), say.content.trim())?;
+        ui.rooms.of(run.conversation()).follow(&run);
+        Ok(Reply::done().thread())
     })
     .await
 }
@@ -155,32 +102,22 @@ pub(crate) async fn edit(State(ui): State<Arc<Ui>>, Path(id): Path<i64>, bytes: 
 /// `POST /api/messages/{id}/regenerate`: another answer to the same question.
 pub(crate) async fn regenerate(State(ui): State<Arc<Ui>>, Path(id): Path<i64>) -> Outcome {
     blocking(&ui, move |ui| {
-        answer_again(ui, MessageId(id))?;
-        Ok(Reply::done().thread())
+        let run = ui.assistant.retry(MessageId(id))?;
+        ui.rooms.of(run.conversation()).follow(&run);
+        Ok(Reply::done())
     })
     .await
-}
-
-/// Begins another answer in the place of one.
-pub(crate) fn answer_again(ui: &Arc<Ui>, id: MessageId) -> Result<Message, Failure> {
-    let answer = ui.conversations.message(id)?;
-    let parent =
-        answer.parent.ok_or_else(|| Failure::bad("there is no question to this answer"))?;
-    let question = ui.conversations.message(parent)?;
-    let room = take_room(ui, answer.conversation)?;
-    run(ui, &room, &question)?;
-    Ok(answer)
 }
 
 /// `POST /api/messages/{id}/show`: the branch through a message.
 pub(crate) async fn show(State(ui): State<Arc<Ui>>, Path(id): Path<i64>) -> Outcome {
     blocking(&ui, move |ui| {
-        let message = ui.conversations.message(MessageId(id))?;
+        let message = ui.assistant.conversations().message(MessageId(id))?;
         let room = ui.rooms.of(message.conversation);
         if room.is_running() {
             return Err(Failure::busy("an answer is being written here: stop it first"));
         }
-        ui.conversations.show(message.id)?;
+        ui.assistant.conversations().show(message.id)?;
         room.touch();
         Ok(Reply::done().thread())
     })
@@ -190,7 +127,9 @@ pub(crate) async fn show(State(ui): State<Arc<Ui>>, Path(id): Path<i64>) -> Outc
 /// `POST /api/conversations/{id}/stop`.
 pub(crate) async fn stop(State(ui): State<Arc<Ui>>, Path(id): Path<i64>) -> Outcome {
     blocking(&ui, move |ui| {
-        ui.rooms.of(ConversationId(id)).cancel();
+        if let Some(run) = ui.assistant.run(ConversationId(id)) {
+            run.cancel();
+        }
         Ok(Reply::done())
     })
     .await
@@ -213,9 +152,10 @@ pub(crate) async fn decide(
 ) -> Outcome {
     blocking(&ui, move |ui| {
         let verdict: Verdict = body(&bytes)?;
-        let room = ui.rooms.of(ConversationId(id));
-        let waiting = room.approvals().into_iter().find(|a| a.call.id == verdict.call);
-        let approval = waiting.ok_or_else(|| Failure::gone("this call does not wait any more"))?;
+        let gone = || Failure::gone("this call does not wait any more");
+        let run = ui.assistant.run(ConversationId(id)).ok_or_else(gone)?;
+        let waiting = run.pending().into_iter().find(|a| a.call.id == verdict.call);
+        let approval = waiting.ok_or_else(gone)?;
         let scope = match verdict.decision.as_str() {
             "once" => Some(Scope::Once),
             "chat" => Some(Scope::Chat),
@@ -231,7 +171,7 @@ pub(crate) async fn decide(
                 Decision::Approve { scope, arguments: changed }
             }
         };
-        room.decide(&verdict.call, decision);
+        run.decide(&verdict.call, decision)?;
         Ok(Reply::done())
     })
     .await
@@ -264,7 +204,7 @@ pub(crate) async fn rename(
         if title.is_empty() || title.chars().count() > 200 {
             return Err(Failure::bad("a title has 1 to 200 characters"));
         }
-        ui.conversations.rename(ConversationId(id), title, TitleOrigin::User)?;
+        ui.assistant.conversations().rename(ConversationId(id), title, TitleOrigin::User)?;
         ui.rooms.of(ConversationId(id)).touch();
         Ok(Reply::done().chats())
     })
@@ -281,7 +221,7 @@ struct Pin {
 pub(crate) async fn pin(State(ui): State<Arc<Ui>>, Path(id): Path<i64>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let pin: Pin = body(&bytes)?;
-        ui.conversations.pin(ConversationId(id), pin.pinned)?;
+        ui.assistant.conversations().pin(ConversationId(id), pin.pinned)?;
         Ok(Reply::done().chats())
     })
     .await
@@ -298,7 +238,7 @@ pub(crate) async fn delete(
         if ui.rooms.of(id).is_running() {
             return Err(Failure::busy("an answer is being written here: stop it first"));
         }
-        ui.conversations.delete(id)?;
+        ui.assistant.conversations().delete(id)?;
         ui.rooms.remove(id);
         let own = format!("/c/{id}");
         let on_page = headers.get("x-psi-page").and_then(|p| p.to_str().ok());
@@ -310,7 +250,7 @@ pub(crate) async fn delete(
 /// `GET /api/conversations`.
 pub(crate) async fn list(State(ui): State<Arc<Ui>>) -> Result<Response, Failure> {
     blocking(&ui, move |ui| {
-        let list = ui.conversations.list(1000, 0)?;
+        let list = ui.assistant.conversations().list(1000, 0)?;
         Ok(json_response(StatusCode::OK, &json!({ "conversations": list })))
     })
     .await
@@ -322,8 +262,8 @@ pub(crate) async fn one(
     Path(id): Path<i64>,
 ) -> Result<Response, Failure> {
     blocking(&ui, move |ui| {
-        let conversation = ui.conversations.get(ConversationId(id))?;
-        let messages = ui.conversations.branch(conversation.id)?;
+        let conversation = ui.assistant.conversations().get(ConversationId(id))?;
+        let messages = ui.assistant.conversations().branch(conversation.id)?;
         let running = ui.rooms.of(conversation.id).is_running();
         let body =
             json!({ "conversation": conversation, "messages": messages, "running": running });
@@ -346,7 +286,7 @@ pub(crate) async fn events(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let conversation = ConversationId(id);
-    blocking(&ui, move |ui| Ok(ui.conversations.get(conversation)?)).await?;
+    blocking(&ui, move |ui| Ok(ui.assistant.conversations().get(conversation)?)).await?;
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok()).map(str::to_owned);
     let from = last.or(after.after).and_then(|text| Cursor::parse(&text));
     let room = ui.rooms.of(conversation);

@@ -61,7 +61,7 @@ impl Ui {
 
     /// The list in the side bar.
     pub(crate) fn chats(&self, here: Option<ConversationId>) -> Result<Markup, Failure> {
-        let list = self.conversations.list(LISTED, 0)?;
+        let list = self.assistant.conversations().list(LISTED, 0)?;
         Ok(shell::chats(&list, here, &self.rooms.busy(), &Zoned::now()))
     }
 
@@ -72,7 +72,7 @@ impl Ui {
         let after = room.cursor();
         let running = room.is_running();
         let approvals = room.approvals();
-        let mut messages = self.conversations.all(conversation.id)?;
+        let mut messages = self.assistant.conversations().all(conversation.id)?;
         for newer in room.messages() {
             if let Some(old) = messages.iter_mut().find(|m| m.id == newer.id) {
                 *old = newer;
@@ -86,7 +86,7 @@ impl Ui {
             after: after.to_string(),
             csrf: self.gate.csrf(),
             ratings: &HashMap::new(),
-            summaries: &[],
+            summaries: &self.assistant.conversations().summaries(conversation.id)?,
             keys: &self.keys(),
         };
         Ok(thread.render())
@@ -146,13 +146,13 @@ pub(crate) async fn conversation(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     blocking(&ui, move |ui| {
-        let mut conversation = ui.conversations.get(ConversationId(id))?;
-        let messages = ui.conversations.all(conversation.id)?;
+        let mut conversation = ui.assistant.conversations().get(ConversationId(id))?;
+        let messages = ui.assistant.conversations().all(conversation.id)?;
         if let Some(m) = wanted.m.map(MessageId) {
             let branch = thread::branch(&messages, conversation.leaf);
             let is_elsewhere = !branch.iter().any(|b| b.id == m);
             if is_elsewhere && messages.iter().any(|known| known.id == m) {
-                conversation.leaf = Some(ui.conversations.show(m)?);
+                conversation.leaf = Some(ui.assistant.conversations().show(m)?);
             }
         }
         let running = ui.rooms.of(conversation.id).is_running();
@@ -187,7 +187,7 @@ pub(crate) async fn thread_part(
     Path(id): Path<i64>,
 ) -> Result<Response, Failure> {
     blocking(&ui, move |ui| {
-        let conversation = ui.conversations.get(ConversationId(id))?;
+        let conversation = ui.assistant.conversations().get(ConversationId(id))?;
         Ok(html(ui.thread(&conversation)?))
     })
     .await
@@ -199,7 +199,7 @@ pub(crate) async fn message(
     Path(id): Path<i64>,
 ) -> Result<Response, Failure> {
     blocking(&ui, move |ui| {
-        let message = ui.conversations.message(MessageId(id))?;
+        let message = ui.assistant.conversations().message(MessageId(id))?;
         let shown = match message.role {
             Role::Tool => message.parent.unwrap_or(message.id),
             _ => message.id,
@@ -227,7 +227,7 @@ pub(crate) async fn chats(
         if search.q.trim().is_empty() {
             return Ok(html(ui.chats(search.here.map(ConversationId))?));
         }
-        let hits = ui.conversations.search(&search.q, FOUND)?;
+        let hits = ui.assistant.conversations().search(&search.q, FOUND)?;
         Ok(html(shell::hits(&search.q, &hits)))
     })
     .await

@@ -1,7 +1,6 @@
 //! Who may ask: the server's own name, its own page, and, where others can reach it, whoever knows the password.
 
 use std::{
-    collections::HashMap,
     fmt::Write as _,
     io,
     net::{IpAddr, SocketAddr},
@@ -16,7 +15,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use maud::{DOCTYPE, Markup, html};
-use sha2::{Digest, Sha256};
+use psi_agent::Access;
 
 use super::{
     Ui,
@@ -27,8 +26,8 @@ use crate::guard::{check_names, is_loopback, name_of, protect};
 
 /// Seconds between two attempts at the password, whoever makes them.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long a browser stays signed in.
-const SESSION: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Seconds for which a browser stays signed in.
+const SESSION: u64 = 30 * 24 * 3600;
 /// The cookie of a browser that is signed in.
 const COOKIE: &str = "psi_session";
 
@@ -39,8 +38,7 @@ pub(crate) struct Gate {
     is_open: bool,
     /// Only the page's own script knows it.
     csrf: String,
-    password: Option<[u8; 32]>,
-    sessions: Mutex<HashMap<String, Instant>>,
+    access: Access,
     last_attempt: Mutex<Option<Instant>>,
 }
 
@@ -49,14 +47,13 @@ impl Gate {
     pub(crate) fn new(
         address: SocketAddr,
         names: Vec<String>,
-        password: Option<String>,
+        access: Access,
     ) -> io::Result<Self> {
         Ok(Self {
             names,
             is_open: !address.ip().is_loopback(),
             csrf: token()?,
-            password: password.map(|p| digest(&p)),
-            sessions: Mutex::default(),
+            access,
             last_attempt: Mutex::default(),
         })
     }
@@ -67,8 +64,16 @@ impl Gate {
     }
 
     /// Whether there is a password.
-    pub(crate) fn is_locked(&self) -> bool {
-        self.password.is_some()
+    pub(crate) fn has_password(&self) -> Result<bool, Failure> {
+        Ok(self.access.has_password()?)
+    }
+
+    /// Sets the password, or takes it away.
+    pub(crate) fn set_password(&self, password: Option<&str>) -> Result<(), Failure> {
+        if password.is_none() && self.is_open {
+            return Err(Failure::bad("psi was started with --host: it needs a password"));
+        }
+        Ok(self.access.set_password(password)?)
     }
 
     /// Whether a Host header is this server's. A page whose name was rebound to this machine has a name of its
@@ -80,16 +85,16 @@ impl Gate {
             || (self.is_open && name.parse::<IpAddr>().is_ok())
     }
 
+    /// Whether the browser has a token, or none is needed. What the database cannot tell is a no.
     fn is_signed_in(&self, headers: &HeaderMap) -> bool {
-        if self.password.is_none() {
+        if !self.is_open {
             return true;
         }
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.retain(|_, begun| begun.elapsed() < SESSION);
-        cookie(headers, COOKIE).is_some_and(|token| sessions.contains_key(token))
+        let known = |token: &str| matches!(self.access.check_token(token), Ok(Some(_)));
+        cookie(headers, COOKIE).is_some_and(known)
     }
 
-    /// A session for whoever knows the password; not more than one attempt at a time.
+    /// A token for whoever knows the password; not more than one attempt a second.
     fn sign_in(&self, password: &str) -> Result<String, Failure> {
         let mut last = self.last_attempt.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_some_and(|at| at.elapsed() < PATIENCE) {
@@ -98,24 +103,19 @@ impl Gate {
         }
         *last = Some(Instant::now());
         drop(last);
-        // Digests are compared, all of them: how long it takes says nothing about the password.
-        let given = digest(password);
-        let expected = self.password.unwrap_or_default();
-        let differs = given.iter().zip(&expected).fold(0, |d, (a, b)| d | (a ^ b));
-        if differs != 0 || self.password.is_none() {
+        if !self.access.check_password(password)? {
             let message = "that is not the password".to_owned();
             return Err(Failure { status: StatusCode::UNAUTHORIZED, message });
         }
-        let session = token().map_err(|_| Failure::broken())?;
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.insert(session.clone(), Instant::now());
-        Ok(session)
+        Ok(self.access.issue_token("browser")?)
     }
 
-    fn sign_out(&self, headers: &HeaderMap) {
-        if let Some(token) = cookie(headers, COOKIE) {
-            self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(token);
+    fn sign_out(&self, headers: &HeaderMap) -> Result<(), Failure> {
+        let token = cookie(headers, COOKIE).map(|t| self.access.check_token(t)).transpose()?;
+        if let Some(token) = token.flatten() {
+            self.access.revoke_token(token.id)?;
         }
+        Ok(())
     }
 
     fn check(&self, request: &Request) -> Result<(), Response> {
@@ -167,9 +167,8 @@ pub(crate) async fn sign_in(State(ui): State<Arc<Ui>>, body: String) -> Response
     let password = decode(field.unwrap_or_default());
     match ui.gate.sign_in(&password) {
         Ok(session) => {
-            let seconds = SESSION.as_secs();
             let cookie =
-                format!("{COOKIE}={session}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}");
+                format!("{COOKIE}={session}; Path=/; HttpOnly; SameSite=Strict; Max-Age={SESSION}");
             ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response()
         }
         Err(failure) => {
@@ -180,8 +179,10 @@ pub(crate) async fn sign_in(State(ui): State<Arc<Ui>>, body: String) -> Response
 
 /// `POST /api/sign-out`.
 pub(crate) async fn sign_out(State(ui): State<Arc<Ui>>, headers: HeaderMap) -> Response {
-    ui.gate.sign_out(&headers);
-    reply::Reply::done().go("/login").into_response()
+    match ui.gate.sign_out(&headers) {
+        Ok(()) => reply::Reply::done().go("/login").into_response(),
+        Err(failure) => failure.into_response(),
+    }
 }
 
 fn login(wrong: Option<&str>) -> Markup {
@@ -209,10 +210,6 @@ pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
     let all = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
     let mut pairs = all.flat_map(|v| v.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
-}
-
-fn digest(text: &str) -> [u8; 32] {
-    Sha256::digest(text.as_bytes()).into()
 }
 
 /// 256 bits from the system, in hexadecimal.
@@ -247,17 +244,21 @@ fn decode(field: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use psi_agent::{Clock, Db, Timestamp};
+
     use super::*;
 
-    fn gate(address: &str, password: Option<&str>) -> Gate {
-        Gate::new(address.parse().unwrap(), vec!["lab".to_owned()], password.map(str::to_owned))
-            .unwrap()
+    fn gate(dir: &tempfile::TempDir, address: &str) -> Gate {
+        let clock = Clock::fixed(Timestamp(0));
+        let db = Db::open(&dir.path().join("psi.db"), clock).unwrap();
+        Gate::new(address.parse().unwrap(), vec!["lab".to_owned()], Access::new(&db)).unwrap()
     }
 
     #[test]
     fn a_rebound_name_is_not_the_servers() {
-        let closed = gate("127.0.0.1:1", None);
-        let open = gate("0.0.0.0:1", Some("p"));
+        let dir = tempfile::tempdir().unwrap();
+        let closed = gate(&dir, "127.0.0.1:1");
+        let open = gate(&dir, "0.0.0.0:1");
         for host in ["localhost:1", "127.0.0.1:1", "[::1]:1", "LAB:1"] {
             assert!(closed.is_own(host) && open.is_own(host), "{host}");
         }
@@ -269,16 +270,18 @@ mod tests {
 
     #[test]
     fn a_session_needs_the_password_and_ends_when_its_owner_says() {
-        let gate = gate("0.0.0.0:1", Some("right"));
+        let dir = tempfile::tempdir().unwrap();
+        let gate = gate(&dir, "0.0.0.0:1");
+        gate.set_password(Some("the right one")).unwrap();
         assert!(!gate.is_signed_in(&HeaderMap::new()));
         assert_eq!(gate.sign_in("wrong").unwrap_err().status, StatusCode::UNAUTHORIZED);
-        assert_eq!(gate.sign_in("right").unwrap_err().status, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(gate.sign_in("the right one").unwrap_err().status, StatusCode::TOO_MANY_REQUESTS);
         *gate.last_attempt.lock().unwrap() = None;
-        let session = gate.sign_in("right").unwrap();
+        let session = gate.sign_in("the right one").unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, format!("a=b; {COOKIE}={session}").parse().unwrap());
         assert!(gate.is_signed_in(&headers));
-        gate.sign_out(&headers);
+        gate.sign_out(&headers).unwrap();
         assert!(!gate.is_signed_in(&headers));
     }
 

@@ -1,33 +1,10 @@
 //! What the page asks of the program around it.
 
-use psi_agent::{
-    Message,
-    agent::{AgentEvent, Decision},
-};
-
 use crate::runs::Run;
-
-/// Takes what happens while an answer is written; called on the answer's own thread.
-pub type EventSink = Box<dyn FnMut(AgentEvent) + Send>;
-
-/// An answer that is being written.
-pub trait Running: Send + Sync {
-    /// Ends it; what has been written is kept.
-    fn cancel(&self);
-
-    /// What the user says to a call that waits.
-    fn decide(&self, call: &str, decision: Decision);
-}
 
 /// Models, downloads and runs, as the program has them. Every call returns at once; what takes longer goes on
 /// behind it and is told by the next call.
 pub trait Host: Send + Sync {
-    /// Begins to answer a message of the user.
-    ///
-    /// # Errors
-    /// A sentence for the reader.
-    fn answer(&self, question: &Message, events: EventSink) -> Result<Box<dyn Running>, String>;
-
     /// The model that answers.
     fn model(&self) -> ModelState;
 

@@ -12,14 +12,13 @@ use std::{
 
 use maud::Markup;
 use psi_agent::{
-    ConversationId, Message, MessageId, MessageState, Role,
-    agent::{AgentEvent, Approval, ContextMeter, Decision},
+    ConversationId, Message, MessageId, MessageState, Role, Run,
+    agent::{AgentEvent, Approval, ContextMeter},
 };
 use serde::Serialize;
 use tokio::sync::watch;
 
 use super::{
-    host::Running,
     keys::Keys,
     thread::{self, Answer},
 };
@@ -112,7 +111,6 @@ impl Rooms {
 pub(crate) struct Room {
     epoch: u64,
     state: Mutex<State>,
-    run: Mutex<Option<Box<dyn Running>>>,
     changed: watch::Sender<u64>,
 }
 
@@ -138,7 +136,6 @@ impl Room {
         Self {
             epoch,
             state: Mutex::default(),
-            run: Mutex::default(),
             changed: watch::Sender::new(0),
         }
     }
@@ -148,38 +145,27 @@ impl Room {
         lock(&self.state).running
     }
 
-    /// Takes the room for a run; `false` when one is under way.
-    pub(crate) fn begin(&self) -> bool {
+    /// Shows a run from its first event to its last.
+    pub(crate) fn follow(self: &Arc<Self>, run: &Run) {
         let mut state = lock(&self.state);
-        if std::mem::replace(&mut state.running, true) {
-            return false;
-        }
+        state.running = true;
         state.version += 1;
         drop(state);
         self.wake();
-        true
-    }
-
-    /// Keeps hold of the run, if it is not over already.
-    pub(crate) fn hold(&self, run: Box<dyn Running>) {
-        let mut held = lock(&self.run);
-        if self.is_running() {
-            *held = Some(run);
-        }
-    }
-
-    /// Ends the run.
-    pub(crate) fn cancel(&self) {
-        if let Some(run) = lock(&self.run).as_ref() {
-            run.cancel();
-        }
-    }
-
-    /// Tells the run what the user says to a call.
-    pub(crate) fn decide(&self, call: &str, decision: Decision) {
-        if let Some(run) = lock(&self.run).as_ref() {
-            run.decide(call, decision);
-        }
+        let room = Arc::clone(self);
+        run.subscribe(
+            0,
+            Box::new(move |number, event| {
+                room.take(event);
+                match event {
+                    AgentEvent::Finished { .. } | AgentEvent::Failed { .. } => room.end(),
+                    // From its first message on another branch is shown, if the question was asked before.
+                    _ if number == 1 => room.touch(),
+                    _ => {}
+                }
+                true
+            }),
+        );
     }
 
     /// Something changed that parts do not tell.
@@ -198,9 +184,6 @@ impl Room {
         let version = state.version + 1;
         *state = State { version, fresh_since: version, meter, ..State::default() };
         drop(state);
-        // Not dropped while it is locked: a run may say more as it goes.
-        let over = lock(&self.run).take();
-        drop(over);
         self.wake();
     }
 

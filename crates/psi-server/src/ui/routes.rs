@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Ui, actions, chat, gate, reply::Failure};
+use super::{Ui, actions, chat, gate, models, reply::Failure, settings};
 use crate::{assets, runs};
 
 /// The page's routes, behind its gate.
@@ -35,6 +35,9 @@ fn pages() -> Router<Arc<Ui>> {
         .route("/m/{id}", get(chat::message))
         .route("/chats", get(chat::chats))
         .route("/model-line", get(chat::model_state))
+        .route("/models", get(models::page))
+        .route("/models/list", get(models::live))
+        .route("/settings", get(settings::page))
         .route("/login", get(gate::login_page).post(gate::sign_in))
         .route("/assets/{name}", get(assets::asset))
 }
@@ -53,5 +56,15 @@ fn api() -> Router<Arc<Ui>> {
         .route("/api/messages/{id}/edit", post(actions::edit))
         .route("/api/messages/{id}/regenerate", post(actions::regenerate))
         .route("/api/messages/{id}/show", post(actions::show))
+        .route("/api/model", post(models::choose))
+        .route("/api/pull", post(models::pull))
+        .route("/api/pull/stop", post(models::stop_pull))
+        .route("/api/settings", get(settings::list).post(settings::set))
+        .route("/api/theme", post(settings::set_theme))
+        .route("/api/folders", post(settings::add_folder))
+        .route("/api/folders/remove", post(settings::remove_folder))
+        .route("/api/grants/{id}/remove", post(settings::remove_grant))
+        .route("/api/keys", post(settings::set_keys))
+        .route("/api/password", post(settings::set_password))
         .route("/api/sign-out", post(gate::sign_out))
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use maud::{Markup, html};
 use psi_agent::{
-    Conversation, MemoryUse, Message, MessageId, MessageState, Role,
+    Conversation, MemoryUse, Message, MessageId, MessageState, Role, Summary,
     agent::{Approval, ContextMeter},
 };
 
@@ -29,8 +29,8 @@ pub(crate) struct Thread<'a> {
     pub(crate) csrf: &'a str,
     /// The user's verdicts: good is positive, bad negative.
     pub(crate) ratings: &'a HashMap<MessageId, i8>,
-    /// What stands in the prompt for older messages: the last message it stands for, and the text.
-    pub(crate) summaries: &'a [(MessageId, String)],
+    /// What stands in the prompt for older messages.
+    pub(crate) summaries: &'a [Summary],
     pub(crate) keys: &'a Keys,
 }
 
@@ -71,7 +71,7 @@ impl Thread<'_> {
                         Role::Assistant => (self.answer(&branch, at).render()),
                         Role::Tool => {},
                     }
-                    @for (_, text) in self.summaries.iter().filter(|(upto, _)| *upto == message.id) { (summary(text)) }
+                    @for summary in self.summaries.iter().filter(|s| s.upto == message.id) { (summarised(summary)) }
                 }
             }
         }
@@ -335,12 +335,12 @@ fn timing(message: &Message) -> String {
 }
 
 /// The line under the messages that a summary stands for.
-fn summary(text: &str) -> Markup {
+fn summarised(summary: &Summary) -> Markup {
     html! {
         div.mark {
             details {
-                summary { "From here up, psi reads a summary instead of the messages. Show it" }
-                p { (text) }
+                summary { "psi reads a summary of the " (summary.n_messages) " messages above" }
+                p { (summary.content) }
             }
         }
     }
