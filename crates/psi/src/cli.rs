@@ -1,8 +1,12 @@
 //! The command line: every command, argument and default, declared once.
 
+mod eval;
+
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use eval::*;
 
 /// psi: run, inspect, convert and measure language models on your own machine.
 #[derive(Debug, Parser)]
@@ -40,6 +44,8 @@ pub(crate) enum Command {
     /// How good a model is.
     #[command(subcommand)]
     Eval(Eval),
+    /// Decide whether a model may replace the one that is served.
+    Gate(Gate),
     /// This machine's roof, then kernels, prefill and decode as a share of it.
     Bench(Bench),
     /// What this machine can do: instruction sets, threads, memory, which models fit.
@@ -368,10 +374,31 @@ pub(crate) struct Pull {
 }
 
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Models {
+    #[command(subcommand)]
+    pub(crate) command: Option<ModelsCommand>,
     /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// Serve the candidate that the gate promoted; refused without its record.
+    Promote {
+        /// The record of the gate, or the folder that holds it.
+        #[arg(value_name = "RECORD")]
+        record: PathBuf,
+    },
+    /// Serve again what was served before the last promotion.
+    Rollback,
+    /// What the assistant serves, and every switch before.
+    Served {
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -437,33 +464,6 @@ pub(crate) struct DataSynth {
 pub(crate) enum SplitName {
     Train,
     Eval,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Eval {
-    /// Tool calls, memory, reading, reasoning and small talk on held-out conversations.
-    Skills(EvalSkills),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct EvalSkills {
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
-    /// Conversations of each kind (twice as many notes, four times as many problems).
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) n: u32,
-    /// Seed of the held-out conversations.
-    #[arg(long, value_name = "S", default_value_t = 0)]
-    pub(crate) seed: u64,
-    /// Conversations at a time.
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    pub(crate) batch: u32,
-    /// Show the first N wrong answers of each skill.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) show_wrong: usize,
-    /// Print one JSON document.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -5,6 +5,7 @@ pub(crate) mod convert;
 pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod eval;
+pub(crate) mod gate;
 pub(crate) mod generate;
 pub(crate) mod help;
 pub(crate) mod inspect;

@@ -23,6 +23,10 @@ pub(crate) const ENV_VARS: &[EnvVar] = &[
         help: "Proxy for downloads; also ALL_PROXY, and NO_PROXY for hosts reached without.",
     },
     EnvVar {
+        name: "OPENAI_API_KEY",
+        help: "Key of the server that psi eval run --model URL asks; sent to that server only.",
+    },
+    EnvVar {
         name: "PSI_HOME",
         help: "Folder for models, runs and the database (default: the platform's data folder).",
     },
@@ -84,6 +88,11 @@ pub(crate) fn hub() -> Option<String> {
 /// `HF_TOKEN`, if set, without the line's end that a file may have left.
 pub(crate) fn hub_token() -> Option<String> {
     read("HF_TOKEN").map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())
+}
+
+/// `OPENAI_API_KEY`, if set: the convention of clients of such servers.
+pub(crate) fn server_key() -> Option<String> {
+    read("OPENAI_API_KEY").map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())
 }
 
 /// `SSL_CERT_FILE`, if set: the convention of OpenSSL and most clients.

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stderr, reason = "remarks for people go to standard error")]
 
 mod cli;
+mod clock;
 mod commands;
 mod cpu;
 mod env;
@@ -19,6 +20,10 @@ use cli::{Cli, Command};
 use error::Outcome;
 
 fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|mode| mode == psi_sandbox::MODE) {
+        return ExitCode::from(psi_sandbox::confined(&arguments.collect::<Vec<_>>()));
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -51,6 +56,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Models(args) => commands::models::run(&args),
         Command::Data(args) => commands::data::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
+        Command::Gate(args) => commands::gate::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Help(args) => commands::help::run(&args),

@@ -114,7 +114,7 @@ pub(crate) struct Runner {
     pub(crate) text: Text,
     pub(crate) decoder: Arc<Decoder>,
     pub(crate) cpu: Arc<Cpu>,
-    kv: KvDtype,
+    pub(crate) kv: KvDtype,
 }
 
 impl Runner {
