@@ -5,9 +5,11 @@
 //! vectors together, with the time asked for as a third voice.
 
 mod embed;
+mod episodes;
 mod extract;
 mod facts;
 mod rank;
+mod recall_bench;
 mod search;
 mod tool_side;
 mod when;
@@ -21,6 +23,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub use embed::{Embedder, HashedNgrams};
+pub use episodes::{Arm, EpisodeHit};
+pub use recall_bench::{RecallRow, RecallTable, recall_bench};
 pub use search::FactHit;
 
 use crate::{

@@ -16,4 +16,4 @@ pub(crate) mod runs;
 pub(crate) mod score;
 pub(crate) mod tokenize;
 pub(crate) mod train;
-pub(crate) mod welcome;
+pub(crate) mod up;

@@ -43,9 +43,8 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Outcome {
-    let Some(command) = cli.command else { return commands::welcome::run() };
-    match command {
-        Command::Up(_) => commands::welcome::run(),
+    match cli.command.unwrap_or_else(|| Command::Up(cli::Up::default())) {
+        Command::Up(args) => commands::up::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
         Command::Score(args) => commands::score::run(&args),
         Command::Tokenize(args) => commands::tokenize::run(&args),

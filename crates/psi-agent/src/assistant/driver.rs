@@ -293,7 +293,7 @@ impl Driver {
             model: Some(model.name()),
             adapter: model.adapter(),
             memories: self.preamble.memories.clone(),
-            system: self.preamble.text(),
+            instructions: Some(self.preamble.instructions.clone()).filter(|i| !i.is_empty()),
             summarised_upto: self.preamble.summary.as_ref().map(|s| s.upto),
             tools,
             ..Details::default()

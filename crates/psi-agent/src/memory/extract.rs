@@ -204,7 +204,6 @@ fn from_sentence(sentence: &str, said_at: Timestamp) -> Option<Found> {
     let asked = match keys(rest, 2)[..] {
         ["forget", "that" | "about"] => return forget(&rest[2..]),
         ["forget", _] => return forget(&rest[1..]),
-        ["remember", "that" | "this"] => 2,
         ["remember" | "note", "that"] => 2,
         ["remember", _] => 1,
         _ => 0,

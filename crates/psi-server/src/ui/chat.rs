@@ -1,6 +1,6 @@
 //! The pages of conversations: the first one, one conversation, the list beside them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     extract::{Path, Query, State},
@@ -18,7 +18,6 @@ use super::{
     gate::cookie,
     hello,
     host::ModelState,
-    icon::icon,
     reply::{Failure, html},
     shell::{self, Frame, Place},
     thread::{self, Thread},
@@ -85,7 +84,6 @@ impl Ui {
             running,
             after: after.to_string(),
             csrf: self.gate.csrf(),
-            ratings: &HashMap::new(),
             summaries: &self.assistant.conversations().summaries(conversation.id)?,
             keys: &self.keys(),
         };
@@ -243,17 +241,5 @@ fn dialogs() -> Markup {
     html! {
         (shell::rename_dialog())
         (thread::edit_form())
-        dialog id="better" aria-labelledby="better-title" {
-            form data-send="" {
-                h2 id="better-title" { "A better answer would be\u{2026}" }
-                p.soft { "psi learns from what you write here. The answer in the conversation stays as it is." }
-                label.field { span.sr { "The better answer" } textarea name="text" rows="10" required {} }
-                label.field { span { "Why, in a word or two " span.soft { "(optional)" } } input type="text" name="tags" placeholder="wrong fact, too long, \u{2026}"; }
-                div class="row end" {
-                    button.btn type="button" data-close { "Cancel" }
-                    button class="btn primary" { (icon("check")) "Keep" }
-                }
-            }
-        }
     }
 }

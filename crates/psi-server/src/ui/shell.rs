@@ -15,17 +15,15 @@ pub(crate) enum Place {
     Chat,
     Memory,
     Files,
-    Review,
     Models,
     Runs,
     Settings,
 }
 
 /// Places with their address, sign and name.
-const PLACES: [(Place, &str, &str, &str); 6] = [
+const PLACES: [(Place, &str, &str, &str); 5] = [
     (Place::Memory, "/memory", "memory", "Memory"),
     (Place::Files, "/files", "folder", "Files"),
-    (Place::Review, "/review", "star", "Review"),
     (Place::Models, "/models", "chip", "Models"),
     (Place::Runs, "/runs", "chart", "Training"),
     (Place::Settings, "/settings", "gear", "Settings"),

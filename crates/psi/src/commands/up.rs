@@ -12,11 +12,20 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use psi_agent::{Access, Assistant, Clock, Db, Timestamp};
+use jiff::tz::TimeZone;
+use psi_agent::{
+    Access, Assistant, Clock, Db, Memory, Timestamp,
+    knowledge::{Knowledge, knowledge_tool},
+    memory::HashedNgrams,
+    tools::{Group, Toolkit, Web, built_in},
+};
 use psi_server::{PageOptions, PageServer, ServeError};
 use psi_store::Home;
 
-use self::{host::UpHost, shelf::Shelf};
+use self::{
+    host::UpHost,
+    shelf::{Shelf, Shelved},
+};
 use crate::{
     cli::Up,
     env,
@@ -34,7 +43,7 @@ pub(crate) fn run(args: &Up) -> Outcome {
         Access::new(&db).set_password(Some(&password)).map_err(unusable)?;
     }
     let shelf = Shelf::new(&home, args.threads)?;
-    let assistant = assistant(&db, &shelf)?;
+    let assistant = assistant(&home, &db, &shelf)?;
     shelf.choose(first_model(args, &assistant)?);
     let host = UpHost::new(&home, Arc::clone(&shelf), assistant.settings().clone());
     let address = SocketAddr::new(args.host, args.port);
@@ -42,6 +51,7 @@ pub(crate) fn run(args: &Up) -> Outcome {
         address,
         names: args.name.clone(),
         assistant: assistant.clone(),
+        knowledge: Knowledge::new(db, None),
         host: Arc::new(host),
     };
     let server = start(options)?;
@@ -53,6 +63,28 @@ pub(crate) fn run(args: &Up) -> Outcome {
     server.wait();
     assistant.shut_down();
     Ok(())
+}
+
+/// The assistant with everything that it can do.
+fn assistant(home: &Home, db: &Db, shelf: &Arc<Shelf>) -> Outcome<Assistant> {
+    let memory = Memory::new(db, Arc::new(HashedNgrams));
+    let kit = Toolkit {
+        zone: TimeZone::system(),
+        facts: Arc::new(memory.clone()),
+        notes: home.root().join("notes"),
+        web: Web::default(),
+        programs: None,
+    };
+    let models = Box::new(Shelved(Arc::clone(shelf)));
+    let assistant = Assistant::new(db, memory, models).map_err(unusable)?;
+    let mut groups = Group::default_set();
+    if assistant.settings().flag("web.enabled").map_err(unusable)? {
+        groups.push(Group::Web);
+    }
+    let mut tools = built_in(&kit, &groups);
+    tools.push(knowledge_tool(Knowledge::new(db.clone(), None)));
+    assistant.set_tools(tools);
+    Ok(assistant)
 }
 
 /// The page, or why not.
