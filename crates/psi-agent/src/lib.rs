@@ -12,11 +12,15 @@ mod conversation;
 mod db;
 mod error;
 mod grants;
+mod html;
+pub mod knowledge;
+pub mod mcp;
 pub mod memory;
 pub mod model;
 pub mod settings;
 mod time;
 mod tool;
+pub mod tools;
 
 pub use access::{Access, MIN_PASSWORD, Token};
 pub use assistant::Assistant;

@@ -1,6 +1,10 @@
 //! What the assistant needs of a model: to count a prompt, to answer it piece by piece, to stop.
 
+mod local;
+
 use serde_json::Value;
+
+pub use local::LocalModel;
 
 use crate::conversation::Usage;
 
@@ -12,6 +16,11 @@ pub trait ChatSource: Send + Sync {
     /// The adapter on it.
     fn adapter(&self) -> Option<String> {
         None
+    }
+
+    /// Whether it knows how to call tools.
+    fn calls_tools(&self) -> bool {
+        true
     }
 
     /// Most tokens it can hold, prompt and answer.

@@ -80,6 +80,10 @@ fn as_run(message: &Message, answers: &[&Message]) -> Message {
         if let Some(run) = answer.and_then(|a| a.details.run.as_ref()) {
             call.arguments = run.arguments.clone();
         }
+        // What was no JSON object would make the whole prompt unusable; the tool's answer says what it was.
+        if !call.arguments.is_object() {
+            call.arguments = json!({});
+        }
     }
     message
 }

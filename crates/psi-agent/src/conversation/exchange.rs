@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     Conversation, ConversationId, Conversations, Details, Message, MessageId, MessageState, Role,
     ToolCall,
-    message::{enum_name, to_json},
+    message::{details_column, enum_name, to_json},
 };
 use crate::{
     error::{AgentError, Result},
@@ -198,7 +198,7 @@ fn insert_message(
         to_json(&message.tool_calls),
         message.tool_call_id,
         enum_name(state),
-        to_json(&details),
+        details_column(&details),
         message.created_at.0
     ])?;
     Ok(MessageId(t.last_insert_rowid()))

@@ -1,6 +1,7 @@
 //! The assistant's parts, through their public functions.
 
 mod assistant;
+mod attacks;
 mod conversations;
 mod memory;
 mod scripts;

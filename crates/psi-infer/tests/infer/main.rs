@@ -3,6 +3,7 @@
 mod batching;
 mod generating;
 mod scoring;
+mod serving;
 
 use std::{path::PathBuf, sync::Arc};
 
