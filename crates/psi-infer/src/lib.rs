@@ -1,7 +1,7 @@
 //! Text from a model: key/value cache blocks, batched forward passes, samplers, log-probabilities.
 //!
 //! [`Engine`] owns the cache and runs batches of sequences; [`generate`] and [`score`] are loops over
-//! it, [`service`] serves many requests with it. What a sequence computes never depends on what else is in the batch.
+//! it, [`service`] serves many requests with it, and [`chat`] talks through a service. What a sequence computes never depends on what else is in the batch.
 
 mod engine;
 mod generate;
@@ -11,6 +11,7 @@ mod speculation;
 mod stop;
 
 pub mod chat;
+pub mod grammar;
 pub mod rng;
 pub mod sampling;
 pub mod service;
