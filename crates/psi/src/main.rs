@@ -20,6 +20,10 @@ use cli::{Cli, Command};
 use error::Outcome;
 
 fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|mode| mode == psi_sandbox::MODE) {
+        return ExitCode::from(psi_sandbox::confined(&arguments.collect::<Vec<_>>()));
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
