@@ -9,8 +9,12 @@ pub mod agent;
 mod conversation;
 mod db;
 mod error;
+mod html;
+pub mod knowledge;
+pub mod mcp;
 mod time;
 mod tool;
+pub mod tools;
 
 pub use conversation::{
     Attachment, Conversation, ConversationId, Conversations, Details, Draft, Hit, MemoryUse,

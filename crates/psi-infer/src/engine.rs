@@ -6,7 +6,7 @@ use psi_kernels::{
     Cpu,
     kv::{KV_BLOCK, KvArena, KvDtype, Segment},
 };
-use psi_model::{Batch, Decoder};
+use psi_model::{Adapter, Batch, Decoder};
 use psi_tensor::Graph;
 use psi_tokenizer::TokenId;
 
@@ -47,6 +47,7 @@ pub struct Sequence {
     limit: usize,
     /// The first blocks that other sequences may use too: nothing changes them any more.
     n_published: usize,
+    adapter: Option<Arc<Adapter>>,
 }
 
 impl Sequence {
@@ -55,7 +56,17 @@ impl Sequence {
     /// RoPE scalings that depend on a sequence's length (`dynamic`, `longrope`) go by `limit`: it is
     /// fixed, so the cache never holds keys of two scalings and cutting a prompt changes nothing.
     pub fn new(limit: usize) -> Self {
-        Self { blocks: Vec::new(), len: 0, limit, n_published: 0 }
+        Self::with_adapter(limit, None)
+    }
+
+    /// [`Sequence::new`] that runs with an adapter of the engine's model.
+    pub fn with_adapter(limit: usize, adapter: Option<Arc<Adapter>>) -> Self {
+        Self { blocks: Vec::new(), len: 0, limit, n_published: 0, adapter }
+    }
+
+    /// The adapter it runs with.
+    pub fn adapter(&self) -> Option<&Arc<Adapter>> {
+        self.adapter.as_ref()
     }
 
     /// Number of positions that the cache holds.
@@ -269,7 +280,8 @@ impl Engine {
         // A short sequence's frequencies, the longest one's, or those of its very length.
         let known = [1, config.max_seq_len];
         let rope = known.into_iter().find(|&len| config.cache_survives(len, sequence.limit));
-        Root { adapter: 0, rope: rope.unwrap_or(sequence.limit) }
+        let adapter = sequence.adapter.as_ref().map_or(0, |a| a.id());
+        Root { adapter, rope: rope.unwrap_or(sequence.limit) }
     }
 
     /// Appends tokens to sequences and returns the logits that were asked for.
@@ -281,6 +293,19 @@ impl Engine {
     /// [`EngineError`] when a sequence would become too long, the cache is too small or a token is not
     /// in the vocabulary; then nothing has changed.
     pub fn forward(&mut self, work: &mut [Work<'_>]) -> Result<Logits, EngineError> {
+        let values = self.append(work, Output::Logits)?;
+        Ok(Logits { values, vocab_size: self.model.config().vocab_size })
+    }
+
+    /// [`Engine::forward`] up to the output head: the normed residual stream (rows, d_model).
+    ///
+    /// # Errors
+    /// As [`Engine::forward`].
+    pub fn features(&mut self, work: &mut [Work<'_>]) -> Result<Vec<f32>, EngineError> {
+        self.append(work, Output::Features)
+    }
+
+    fn append(&mut self, work: &mut [Work<'_>], output: Output) -> Result<Vec<f32>, EngineError> {
         self.check(work)?;
         for item in work.iter_mut() {
             let n_blocks = (item.sequence.len + item.tokens.len()).div_ceil(KV_BLOCK);
@@ -289,16 +314,15 @@ impl Engine {
                 item.sequence.blocks.extend(self.blocks.take());
             }
         }
-        let vocab_size = self.model.config().vocab_size;
-        let mut logits = Logits { values: Vec::new(), vocab_size };
+        let mut values = Vec::new();
         let mut pieces = Pieces::new(work);
         while let Some(batch) = pieces.next_batch(self.chunk) {
-            self.run(&batch, &mut logits.values);
+            self.run(&batch, output, &mut values);
         }
         for item in work.iter_mut() {
             item.sequence.len += item.tokens.len();
         }
-        Ok(logits)
+        Ok(values)
     }
 
     fn check(&self, work: &[Work<'_>]) -> Result<(), EngineError> {
@@ -323,10 +347,11 @@ impl Engine {
         }
     }
 
-    fn run(&mut self, batch: &[Piece<'_>], logits: &mut Vec<f32>) {
+    fn run(&mut self, batch: &[Piece<'_>], output: Output, values: &mut Vec<f32>) {
         let mut tokens = Vec::new();
         let mut segments = Vec::new();
         let mut rope_lens = Vec::new();
+        let mut adapters = Vec::new();
         let mut rows = Vec::new();
         for piece in batch {
             let row0 = tokens.len();
@@ -334,20 +359,30 @@ impl Engine {
             let n_rows = piece.tokens.len();
             segments.push(Segment { row0, n_rows, pos0: piece.pos0, blocks: piece.blocks });
             rope_lens.push(piece.limit);
+            adapters.push(piece.adapter);
             match piece.want {
                 Want::Nothing => {}
                 Want::Last => rows.push((row0 + n_rows - 1) as u32),
                 Want::All => rows.extend((row0..row0 + n_rows).map(|r| r as u32)),
             }
         }
-        let batch = Batch { tokens: &tokens, segments: &segments, rope_lens: &rope_lens };
+        let batch = Batch {
+            tokens: &tokens,
+            segments: &segments,
+            rope_lens: &rope_lens,
+            adapters: &adapters,
+        };
         self.graph.reset();
         if rows.is_empty() {
             self.model.hidden(&self.graph, &batch, &mut self.arena);
         } else {
             let want = psi_model::Want::Rows(&rows);
-            let out = self.model.forward(&self.graph, &batch, &mut self.arena, want);
-            logits.extend_from_slice(&out.data());
+            let (graph, arena) = (&self.graph, &mut self.arena);
+            let out = match output {
+                Output::Logits => self.model.forward(graph, &batch, arena, want),
+                Output::Features => self.model.features(graph, &batch, arena, want),
+            };
+            values.extend_from_slice(&out.data());
         }
     }
 }
@@ -358,12 +393,20 @@ impl fmt::Debug for Engine {
     }
 }
 
+/// What is computed of the rows that are wanted.
+#[derive(Clone, Copy)]
+enum Output {
+    Logits,
+    Features,
+}
+
 /// A run of one sequence's tokens inside one forward pass.
 struct Piece<'a> {
     tokens: &'a [TokenId],
     pos0: usize,
     blocks: &'a [u32],
     limit: usize,
+    adapter: Option<&'a Adapter>,
     want: Want,
 }
 
@@ -394,6 +437,7 @@ impl<'a> Pieces<'a> {
                     pos0: item.sequence.len + self.done,
                     blocks: &item.sequence.blocks,
                     limit: item.sequence.limit,
+                    adapter: item.sequence.adapter.as_deref(),
                     want,
                 });
             }

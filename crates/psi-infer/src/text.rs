@@ -1,10 +1,14 @@
 //! From tokens to text as they come: whole characters only, stop strings held back.
 
+mod files;
+
 use std::sync::Arc;
 
 use psi_tokenizer::{Detokenizer, TokenId, Tokenizer};
 
 use crate::StopMatcher;
+
+pub use files::{ModelText, TextError};
 
 /// Turns the tokens of one answer into pieces of text.
 ///

@@ -8,11 +8,12 @@ use std::{
 use psi_kernels::Cpu;
 use psi_model::Decoder;
 
-use super::{Door, ServiceOptions, scheduler::Scheduler, stream::Stream};
+use super::{Door, ServiceOptions, embed::Embedding, scheduler::Scheduler, stream::Stream};
 
 /// What a handle asks of the thread.
 pub(super) enum Command {
-    Submit(Stream),
+    Submit(Box<Stream>),
+    Embed(Embedding),
 }
 
 /// What the thread starts with.
@@ -43,6 +44,7 @@ pub(super) fn run(setup: &Setup, commands: &Receiver<Command>) {
 
 fn take(scheduler: &mut Scheduler, command: Command) {
     match command {
-        Command::Submit(stream) => scheduler.push(stream),
+        Command::Submit(stream) => scheduler.push(*stream),
+        Command::Embed(embedding) => scheduler.embed(embedding),
     }
 }

@@ -1,9 +1,12 @@
 //! The service: whatever runs beside a request, it gets what it would get alone.
 
+mod adapters;
 mod alone;
 mod cache;
 mod crowd;
+mod embedding;
 mod limits;
+mod speculating;
 
 use std::sync::Arc;
 

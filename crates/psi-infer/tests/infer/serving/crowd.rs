@@ -43,6 +43,7 @@ pub(crate) fn any_ask(rng: &mut Rng, limit: usize) -> Ask {
         logprobs: (rng.below(3) == 0).then(|| rng.below(4) as usize),
         prompt_logprobs: (rng.below(5) == 0).then(|| rng.below(4) as usize),
         staircase,
+        adapter: None,
         client: format!("client {}", rng.below(3)),
     }
 }
@@ -140,18 +141,23 @@ pub(crate) fn check_crowd(
     seed: u64,
 ) -> Status {
     let mut rng = Rng::new(seed);
-    let kv = options.kv_dtype;
+    let mut alone = Alone::new(model, options.kv_dtype);
     let service = service(model, 1 + (seed % 2) as usize, options);
     let asks: Vec<Ask> = (0..n_asks).map(|_| any_ask(&mut rng, service.max_context())).collect();
-    let got = ask_all(&service, &asks, &mut rng);
-    let mut alone = Alone::new(model, kv);
-    for (got, ask) in got.iter().zip(&asks) {
+    check_asks(&service, &mut alone, &asks, &mut rng);
+    service.status()
+}
+
+/// Asks all of it at once and checks every answer.
+#[track_caller]
+pub(crate) fn check_asks(service: &Service, alone: &mut Alone, asks: &[Ask], rng: &mut Rng) {
+    let got = ask_all(service, asks, rng);
+    for (got, ask) in got.iter().zip(asks) {
         check(got, &alone.answer(ask), ask);
     }
     let status = service.status();
     assert_eq!((status.n_running, status.n_queued), (0, 0));
-    assert_eq!((status.n_ended, status.n_blocks_used), (n_asks as u64, 0));
-    status
+    assert_eq!((status.n_ended, status.n_blocks_used), (asks.len() as u64, 0));
 }
 
 #[test]
