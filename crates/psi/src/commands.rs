@@ -13,6 +13,7 @@ pub(crate) mod models;
 pub(crate) mod pull;
 pub(crate) mod runs;
 pub(crate) mod score;
+pub(crate) mod serve;
 pub(crate) mod tokenize;
 pub(crate) mod train;
 pub(crate) mod welcome;

@@ -52,6 +52,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Convert(args) => commands::convert::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
+        Command::Serve(args) => commands::serve::run(&args),
         Command::Pull(args) => commands::pull::run(&args),
         Command::Models(args) => commands::models::run(&args),
         Command::Data(args) => commands::data::run(&args),

@@ -115,7 +115,7 @@ pub(crate) fn load_decoder(
 }
 
 /// The panel format of a type.
-fn format(dtype: Dtype) -> Outcome<Format> {
+pub(crate) fn format(dtype: Dtype) -> Outcome<Format> {
     Ok(match dtype {
         Dtype::F32 => Format::F32,
         Dtype::Bf16 => Format::Bf16,
