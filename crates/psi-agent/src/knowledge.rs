@@ -29,11 +29,11 @@ pub trait Embedder: Send + Sync {
     /// Name of the model and of how it is used: vectors of different names are never compared.
     fn name(&self) -> &str;
 
-    /// One vector for each text.
+    /// The vector of a text.
     ///
     /// # Errors
     /// A sentence.
-    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String>;
+    fn embed(&self, text: &str) -> Result<Vec<f32>, String>;
 }
 
 /// A folder or file that is searched.

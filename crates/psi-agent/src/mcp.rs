@@ -16,7 +16,7 @@ pub use self::{
     client::{Client, Elicitation, ElicitationAnswer},
     config::{McpServer, McpTransport, load_servers, save_servers},
     remote_tool::visible,
-    server::{HttpServer, Server},
+    server::{Admit, HttpServer, Server},
 };
 
 /// Why a server cannot be used.

@@ -14,6 +14,7 @@ mod memory;
 mod notes;
 mod pager;
 mod rational;
+mod sandboxed;
 mod units;
 mod web;
 
@@ -33,6 +34,7 @@ use self::{
 pub use self::{
     folders::{Folder, FolderEntry, FolderError, MAX_FILE_BYTES, check_grant, locate, open_all},
     memory::Facts,
+    sandboxed::Programs,
     web::Web,
 };
 use crate::{CallContext, Effect, Tool, ToolError, ToolOutput};
@@ -55,6 +57,8 @@ pub enum Group {
     Files,
     /// Programs in the embedded language.
     Code,
+    /// Shell commands and Python programs, where the kernel has a sandbox for them.
+    Programs,
     /// Pages of the web; off until the user turns it on.
     Web,
 }
@@ -68,6 +72,7 @@ impl Group {
         (Self::Notes, "notes", true),
         (Self::Files, "files", true),
         (Self::Code, "code", true),
+        (Self::Programs, "programs", true),
         (Self::Web, "web", false),
     ];
 
@@ -93,6 +98,8 @@ pub struct Toolkit {
     pub notes: PathBuf,
     /// The way to the web.
     pub web: Web,
+    /// What runs programs; none where nothing can confine them.
+    pub programs: Option<Programs>,
 }
 
 impl fmt::Debug for Toolkit {
@@ -106,6 +113,11 @@ impl Toolkit {
         context.now.to_jiff().to_zoned(self.zone.clone())
     }
 
+    fn programs(&self) -> Result<&Programs, ToolError> {
+        let none = || ToolError::Failed("this machine has no sandbox for programs".to_owned());
+        self.programs.as_ref().ok_or_else(none)
+    }
+
     fn notes(&self) -> Result<Folder, ToolError> {
         let fail = |e| ToolError::Failed(format!("{}: {e}", self.notes.display()));
         std::fs::create_dir_all(&self.notes).map_err(fail)?;
@@ -115,7 +127,12 @@ impl Toolkit {
 
 /// The built-in tools of some groups.
 pub fn built_in(kit: &Toolkit, groups: &[Group]) -> Vec<Arc<dyn Tool>> {
-    let chosen = TOOLS.iter().filter(|t| groups.contains(&t.group));
+    let can_run = |t: &Entry| match t.name {
+        RUN_SHELL => kit.programs.is_some(),
+        RUN_PYTHON => kit.programs.as_ref().is_some_and(Programs::has_python),
+        _ => true,
+    };
+    let chosen = TOOLS.iter().filter(|t| groups.contains(&t.group) && can_run(t));
     chosen.map(|entry| Arc::new(BuiltIn { entry, kit: kit.clone() }) as Arc<dyn Tool>).collect()
 }
 
@@ -303,6 +320,22 @@ const TOOLS: &[Entry] = &[
         run: |_, a, context| code::run(a.text("code"), context),
     },
     Entry {
+        name: RUN_SHELL,
+        description: "Run a shell command without network, in an empty folder and the granted ones.",
+        arguments: &[required("command", Text)],
+        group: Group::Programs,
+        effect: Effect::Runs,
+        run: |kit, a, context| kit.programs()?.shell(a.text("command"), context),
+    },
+    Entry {
+        name: RUN_PYTHON,
+        description: "Run a Python program without network and files; what it prints is the result.",
+        arguments: &[required("code", Text)],
+        group: Group::Programs,
+        effect: Effect::Runs,
+        run: |kit, a, context| kit.programs()?.python(a.text("code"), context),
+    },
+    Entry {
         name: "read_page",
         description: "Read a page of the web as text, from a line on.",
         arguments: &[required("url", Text), optional("from_line", Integer)],
@@ -315,6 +348,8 @@ const TOOLS: &[Entry] = &[
 ];
 
 const SAVED: &str = "saved";
+const RUN_SHELL: &str = "run_shell";
+const RUN_PYTHON: &str = "run_python";
 
 /// Longest whole of a call's arguments in bytes.
 const MAX_ARGUMENT_BYTES: usize = 1 << 20;

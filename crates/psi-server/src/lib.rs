@@ -9,9 +9,15 @@ mod guard;
 mod markdown;
 mod runs;
 mod serve;
+mod serving;
+mod ui;
 
 pub use api::{
     AccessLog, Api, ApiOptions, ApiSetupError, KeysError, Limits, LoadModel, ModelSpec, Report,
 };
-pub use runs::{FindRuns, Run, RunsServer, ServeError};
+pub use runs::{FindRuns, Run, RunsServer};
 pub use serve::{Server, ServerOptions};
+pub use serving::ServeError;
+pub use ui::{
+    Host, ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Suggestion,
+};

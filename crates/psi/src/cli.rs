@@ -2,7 +2,7 @@
 
 mod eval;
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -18,6 +18,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// The assistant's page, in the browser; what `psi` alone does.
+    Up(Up),
     /// Write text: the model's continuation of a prompt, on standard output.
     Generate(Generate),
     /// Log-likelihood of a text under a model.
@@ -30,6 +32,8 @@ pub(crate) enum Command {
     Convert(Convert),
     /// Train a model: pre-training, fine-tuning, adapters, as a recipe says.
     Train(Train),
+    /// Improve a chat model by reinforcement learning on tasks with verifiers, as a recipe says.
+    Refine(RunArgs),
     /// Training runs: list them, look at one, compare several.
     Runs(Runs),
     /// Serve models over HTTP, for OpenAI's and Anthropic's clients.
@@ -52,6 +56,40 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Help on a command or a topic (`psi help environment`).
     Help(Help),
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Up {
+    /// The model that answers: a folder, a GGUF file or a pulled model (default: the one chosen on the
+    /// page, else the one that comes with psi).
+    #[arg(long, value_name = "PATH")]
+    pub(crate) model: Option<PathBuf>,
+    /// Where to listen. Anything but this machine's own address needs a password (PSI_PASSWORD, or set on the page).
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) host: IpAddr,
+    /// The port; 0 takes a free one.
+    #[arg(long, value_name = "N", default_value_t = 7340)]
+    pub(crate) port: u16,
+    /// Another name by which the page may be asked for (may be given several times).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Vec<String>,
+    /// Do not open the browser.
+    #[arg(long)]
+    pub(crate) no_open: bool,
+    /// Number of threads (default: PSI_THREADS, else the number of cores).
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+impl Default for Up {
+    /// What `psi` alone does.
+    fn default() -> Self {
+        let psi = Cli::parse_from(["psi", "up"]);
+        match psi.command {
+            Some(Command::Up(up)) => up,
+            _ => unreachable!("that is the command"),
+        }
+    }
 }
 
 /// Which model, and how it is run.
@@ -245,6 +283,16 @@ pub(crate) struct Convert {
 
 #[derive(Args, Debug)]
 pub(crate) struct Train {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Print what the run would be, and stop.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// A recipe and where it runs.
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
     /// The recipe, a TOML file (`psi help recipe` lists its keys); may be left out with --resume.
     #[arg(value_name = "RECIPE", required_unless_present = "resume")]
     pub(crate) recipe: Option<PathBuf>,
@@ -254,9 +302,6 @@ pub(crate) struct Train {
     /// Go on with the run in DIR, or start it there.
     #[arg(long, value_name = "DIR")]
     pub(crate) resume: Option<PathBuf>,
-    /// Print what the run would be, and stop.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
     /// Show the run in the browser while it goes: curves, speed, samples.
     #[arg(long)]
     pub(crate) watch: bool,
@@ -405,6 +450,9 @@ pub(crate) struct Pull {
     /// Give up on a server that is silent for so many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: u64,
+    /// Say how far it is on standard error, for a program.
+    #[arg(long, hide = true)]
+    pub(crate) progress: bool,
 }
 
 #[derive(Args, Debug)]

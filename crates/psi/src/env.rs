@@ -38,6 +38,10 @@ pub(crate) const ENV_VARS: &[EnvVar] = &[
         name: "PSI_LOG",
         help: "What to log on standard error: error, warn, info (default), debug.",
     },
+    EnvVar {
+        name: "PSI_PASSWORD",
+        help: "Password of the assistant's page, set when `psi up` starts; needed with --host.",
+    },
     EnvVar { name: "PSI_THREADS", help: "Number of threads (default: the number of cores)." },
     EnvVar {
         name: "SSL_CERT_FILE",
@@ -94,6 +98,11 @@ pub(crate) fn server_key() -> Option<String> {
 /// `SSL_CERT_FILE`, if set: the convention of OpenSSL and most clients.
 pub(crate) fn certificates() -> Option<PathBuf> {
     read("SSL_CERT_FILE").map(PathBuf::from)
+}
+
+/// `PSI_PASSWORD`, if set.
+pub(crate) fn password() -> Option<String> {
+    read("PSI_PASSWORD")
 }
 
 /// `PSI_THREADS`, if set.

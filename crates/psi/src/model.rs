@@ -38,7 +38,7 @@ pub(crate) fn resolve(given: &Path) -> Outcome<PathBuf> {
 
 /// A tokenizer and, if the model has one, its chat template, with the command line's errors.
 #[derive(Debug)]
-pub(crate) struct Text(ModelText);
+pub(crate) struct Text(pub(crate) ModelText);
 
 impl std::ops::Deref for Text {
     type Target = ModelText;

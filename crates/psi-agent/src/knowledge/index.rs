@@ -235,19 +235,17 @@ impl Knowledge {
             if batch.is_empty() {
                 break;
             }
-            let texts: Vec<&str> = batch.iter().map(|(_, text)| text.as_str()).collect();
-            let vectors =
-                embedder.embed(&texts).map_err(|why| AgentError::invalid("embedder", why))?;
-            if vectors.len() != texts.len() {
-                let why = format!("{} vectors for {} texts", vectors.len(), texts.len());
-                return Err(AgentError::invalid("embedder", why));
-            }
+            let embed = |(id, text): &(i64, String)| {
+                let vector =
+                    embedder.embed(text).map_err(|why| AgentError::invalid("embedder", why))?;
+                Ok((*id, vector.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>()))
+            };
+            let vectors: Vec<(i64, Vec<u8>)> = batch.iter().map(embed).collect::<Result<_>>()?;
             self.db.write(|t| {
-                for ((id, _), vector) in batch.iter().zip(&vectors) {
-                    let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
+                for (id, vector) in &vectors {
                     let put = "INSERT OR REPLACE INTO passage_vector (passage, model, vector)
                         SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM passage WHERE id = ?1)";
-                    t.execute(put, (id, embedder.name(), bytes))?;
+                    t.execute(put, (id, embedder.name(), vector))?;
                 }
                 Ok(())
             })?;

@@ -63,8 +63,7 @@ impl Knowledge {
         let vector = match &self.embedder {
             Some(embedder) if !query.trim().is_empty() => {
                 let fail = |why| AgentError::invalid("embedder", why);
-                let vectors = embedder.embed(&[query]).map_err(fail)?;
-                vectors.into_iter().next().map(|v| (embedder.name().to_owned(), v))
+                Some((embedder.name().to_owned(), embedder.embed(query).map_err(fail)?))
             }
             _ => None,
         };

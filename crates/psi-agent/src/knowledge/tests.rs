@@ -49,18 +49,15 @@ impl Embedder for Topics {
         "topics"
     }
 
-    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+    fn embed(&self, text: &str) -> Result<Vec<f32>, String> {
         let topics =
             [["tea", "cup", "beverage", "steep"], ["car", "engine", "automobile", "drive"]];
-        let vector = |text: &&str| {
-            let lower = text.to_lowercase();
-            let count =
-                |words: &[&str; 4]| words.iter().map(|w| lower.matches(w).count()).sum::<usize>();
-            let v = topics.each_ref().map(|words| count(words) as f32);
-            let length = v.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-9);
-            v.map(|x| x / length).to_vec()
-        };
-        Ok(texts.iter().map(vector).collect())
+        let lower = text.to_lowercase();
+        let count =
+            |words: &[&str; 4]| words.iter().map(|w| lower.matches(w).count()).sum::<usize>();
+        let vector = topics.each_ref().map(|words| count(words) as f32);
+        let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-9);
+        Ok(vector.map(|x| x / length).to_vec())
     }
 }
 

@@ -35,6 +35,9 @@ use crate::{CallContext, Cancel, Clock, ConversationId, Tool};
 const MAX_BODY_BYTES: usize = 1 << 20;
 const MAX_TIME: std::time::Duration = std::time::Duration::from_secs(120);
 
+/// Whether a token is one that was given out.
+pub type Admit = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// The tools that other programs may call. Nobody approves their calls here, so there are fewer: those that read, and
 /// those of psi's own whose effect the user can see and undo.
 #[derive(Clone)]
@@ -74,12 +77,12 @@ impl Server {
         })
     }
 
-    /// Serves HTTP at `/mcp` on a listener of loopback, to those who know the token.
+    /// Serves HTTP at `/mcp` on a listener of loopback, to those whose token `admit` accepts.
     ///
     /// # Errors
     /// [`McpError::Listen`].
-    pub fn serve_http(self, listener: TcpListener, token: &str) -> Result<HttpServer, McpError> {
-        HttpServer::start(move || Ok(self.clone()), listener, Some(token))
+    pub fn serve_http(self, listener: TcpListener, admit: Admit) -> Result<HttpServer, McpError> {
+        HttpServer::start(move || Ok(self.clone()), listener, Some(admit))
     }
 
     fn call(&self, name: &str, arguments: &Value, cancel: Cancel) -> Option<CallToolResult> {
@@ -157,21 +160,20 @@ pub struct HttpServer {
 }
 
 impl HttpServer {
-    /// Serves what `handler` makes for each program, at `/mcp`. Host and Origin must be this machine's own names; with a
-    /// token, every request must carry it.
+    /// Serves what `handler` makes for each program, at `/mcp`. Host and Origin must be this machine's own names; with
+    /// `admit`, every request must carry a token that it accepts.
     ///
     /// # Errors
     /// [`McpError::Listen`].
     pub fn start<H: ServerHandler + Send + 'static>(
         handler: impl Fn() -> std::io::Result<H> + Send + Sync + 'static,
         listener: TcpListener,
-        token: Option<&str>,
+        admit: Option<Admit>,
     ) -> Result<Self, McpError> {
         let fail = |source| McpError::Listen { address: "the MCP server".to_owned(), source };
         let address = listener.local_addr().map_err(fail)?;
         let fail = |source| McpError::Listen { address: address.to_string(), source };
         listener.set_nonblocking(true).map_err(fail)?;
-        let token: Option<Arc<str>> = token.map(Arc::from);
         let (stop, stopped) = oneshot::channel();
         let (ready, wait) = mpsc::channel();
         let serve = move || {
@@ -181,7 +183,7 @@ impl HttpServer {
                     let listener = tokio::net::TcpListener::from_std(listener)?;
                     // The receiver waits below.
                     let _ = ready.send(Ok(()));
-                    let app = router(handler, address, token);
+                    let app = router(handler, address, admit);
                     let ended = async {
                         let _ = stopped.await;
                     };
@@ -232,7 +234,7 @@ impl Drop for HttpServer {
 fn router<H: ServerHandler + Send + 'static>(
     handler: impl Fn() -> std::io::Result<H> + Send + Sync + 'static,
     address: SocketAddr,
-    token: Option<Arc<str>>,
+    admit: Option<Admit>,
 ) -> Router {
     let port = address.port();
     let hosts = ["localhost", "127.0.0.1", "[::1]"].map(|host| format!("{host}:{port}"));
@@ -245,27 +247,22 @@ fn router<H: ServerHandler + Send + 'static>(
         StreamableHttpService::new(handler, Arc::new(LocalSessionManager::default()), config);
     Router::new()
         .nest_service("/mcp", service)
-        .layer(middleware::from_fn_with_state(token, require_token))
+        .layer(middleware::from_fn_with_state(admit, require_token))
 }
 
-/// 401 unless the request carries the token.
+/// 401 unless the request carries a token that is accepted.
 async fn require_token(
-    State(token): State<Option<Arc<str>>>,
+    State(admit): State<Option<Admit>>,
     request: Request,
     next: Next,
 ) -> Response {
     let given = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     let given = given.and_then(|v| v.strip_prefix("Bearer ")).unwrap_or("");
-    match token {
-        Some(token) if !is_same(token.as_bytes(), given.as_bytes()) => {
+    match admit {
+        Some(admit) if !admit(given) => {
             let ask = [(header::WWW_AUTHENTICATE, "Bearer")];
             (StatusCode::UNAUTHORIZED, ask, "the token is missing or wrong").into_response()
         }
         _ => next.run(request).await,
     }
-}
-
-/// Equality in a time that depends on the lengths only.
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (x, y)| differ | (x ^ y)) == 0
 }

@@ -42,15 +42,15 @@ fn loopback() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").unwrap()
 }
 
-fn own_server(token: &str) -> (HttpServer, Desk) {
+fn own_server() -> (HttpServer, Desk) {
     let desk = Desk::new();
     let server = Server::new(&desk.tools, Clock::fixed(Timestamp(0)), ConversationId(1));
-    (server.serve_http(loopback(), token).unwrap(), desk)
+    (server.serve_http(loopback(), Arc::new(|token| token == "secret")).unwrap(), desk)
 }
 
 #[test]
 fn a_client_calls_the_tools_of_psis_own_server() {
-    let (server, _desk) = own_server("secret");
+    let (server, _desk) = own_server();
     let url = format!("http://{}/mcp", server.address());
     let client =
         Client::connect(&http("own", &url, Some("secret")), &BTreeMap::new(), None).unwrap();
@@ -71,7 +71,7 @@ fn a_client_calls_the_tools_of_psis_own_server() {
 /// T3: without the token, nothing.
 #[test]
 fn t3_a_missing_or_wrong_token_is_401() {
-    let (server, _desk) = own_server("secret");
+    let (server, _desk) = own_server();
     let url = format!("http://{}/mcp", server.address());
     for token in [None, Some(""), Some("secre"), Some("secret2"), Some("SECRET")] {
         let error = Client::connect(&http("own", &url, token), &BTreeMap::new(), None).unwrap_err();
@@ -90,7 +90,7 @@ fn t3_a_missing_or_wrong_token_is_401() {
 /// T1: a page of another site, or a name that was made to point here, is refused.
 #[test]
 fn t1_foreign_hosts_and_origins_are_403() {
-    let (server, _desk) = own_server("secret");
+    let (server, _desk) = own_server();
     let port = server.address().port();
     let agent = ureq::Agent::new_with_config(
         ureq::config::Config::builder().http_status_as_error(false).build(),

@@ -1,5 +1,6 @@
 //! The assistant's parts, through their public functions.
 
+mod attacks;
 mod conversations;
 mod scripts;
 

@@ -9,6 +9,7 @@ mod hub;
 mod machine;
 mod program;
 mod pull;
+mod refine;
 mod score;
 mod skills;
 mod tokenize;
