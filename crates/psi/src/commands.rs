@@ -17,4 +17,4 @@ pub(crate) mod score;
 pub(crate) mod serve;
 pub(crate) mod tokenize;
 pub(crate) mod train;
-pub(crate) mod up;
+pub(crate) mod welcome;
