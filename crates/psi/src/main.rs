@@ -53,6 +53,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Train(args) => commands::train::run(&args),
         Command::Refine(args) => commands::refine::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
+        Command::Serve(args) => commands::serve::run(&args),
         Command::Pull(args) => commands::pull::run(&args),
         Command::Models(args) => commands::models::run(&args),
         Command::Data(args) => commands::data::run(&args),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use psi_infer::{
     SamplingParams,
-    chat::{ChatEvent, ChatFinish, ChatModel, ChatRequest, Reasoning, TemplateOptions},
+    chat::{
+    },
     service::Ticket,
 };
 
