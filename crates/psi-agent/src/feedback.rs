@@ -20,8 +20,18 @@ use crate::{
 
 /// Tags that the page offers; others may be given too.
 pub const TAGS: &[&str] = &[
-    "correct", "helpful", "clear", "wrong", "made up", "incomplete", "too long", "too short",
-    "tone", "ignored instructions", "wrong tool", "unsafe",
+    "correct",
+    "helpful",
+    "clear",
+    "wrong",
+    "made up",
+    "incomplete",
+    "too long",
+    "too short",
+    "tone",
+    "ignored instructions",
+    "wrong tool",
+    "unsafe",
 ];
 /// Longest tag, in characters.
 const MAX_TAG: usize = 40;

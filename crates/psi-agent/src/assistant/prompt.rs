@@ -39,7 +39,11 @@ impl Preamble {
 
 /// The messages of the prompt that led to `answer`, made again from what is kept: `path` is what came
 /// before it, `summary` what stood for its older part.
-pub(crate) fn prompt_of(answer: &Message, path: &[Message], summary: Option<Summary>) -> Vec<Value> {
+pub(crate) fn prompt_of(
+    answer: &Message,
+    path: &[Message],
+    summary: Option<Summary>,
+) -> Vec<Value> {
     let details = &answer.details;
     let after = details.summarised_upto;
     let preamble = Preamble {

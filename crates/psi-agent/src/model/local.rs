@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use psi_infer::{ SamplingParams, service::Ticket};
+use psi_infer::{SamplingParams, service::Ticket};
 
 use super::{ChatSource, FinishReason, Generation, Ongoing, Prompt, SourceEvent, SourceSink};
 use crate::conversation::Usage;
