@@ -21,6 +21,7 @@ mod live;
 mod memory;
 mod models;
 mod reply;
+mod review;
 mod routes;
 mod settings;
 mod shell;
@@ -38,7 +39,7 @@ pub use host::{Host, ListedModel, Machine, ModelState, Pull, Suggestion};
 use keys::Keys;
 use live::Rooms;
 use psi_agent::{
-    Access, Assistant,
+    Access, Assistant, Feedback,
     knowledge::{Background, Knowledge},
     tools::check_grant,
 };
@@ -52,7 +53,7 @@ pub struct PageOptions {
     pub address: SocketAddr,
     /// Names beside loopback ones by which the page may be asked for.
     pub names: Vec<String>,
-    /// Conversations, memory, settings, and who answers.
+    /// Conversations, memory, feedback, settings, and who answers.
     pub assistant: Assistant,
     /// Files that answers may come from.
     pub knowledge: Knowledge,
@@ -98,6 +99,7 @@ impl PageServer {
 /// What every request can reach.
 pub(crate) struct Ui {
     pub(crate) assistant: Assistant,
+    pub(crate) feedback: Feedback,
     pub(crate) knowledge: Knowledge,
     pub(crate) index: Background,
     pub(crate) host: Arc<dyn Host>,
@@ -119,6 +121,7 @@ impl Ui {
         let index = index.map_err(|e| ServeError::Start(io::Error::other(e)))?;
         index.refresh();
         Ok(Self {
+            feedback: Feedback::new(options.assistant.db()),
             assistant: options.assistant,
             knowledge: options.knowledge,
             index,

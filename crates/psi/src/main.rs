@@ -45,6 +45,9 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Outcome {
     match cli.command.unwrap_or_else(|| Command::Up(cli::Up::default())) {
         Command::Up(args) => commands::up::run(&args),
+        Command::Chat(args) => commands::chat::run(&args),
+        Command::Memory(command) => commands::memory::run(&command),
+        Command::Feedback(command) => commands::feedback::run(&command),
         Command::Generate(args) => commands::generate::run(&args),
         Command::Score(args) => commands::score::run(&args),
         Command::Tokenize(args) => commands::tokenize::run(&args),

@@ -19,6 +19,7 @@ use super::{
     hello,
     host::ModelState,
     reply::{Failure, html},
+    review,
     shell::{self, Frame, Place},
     thread::{self, Thread},
 };
@@ -84,6 +85,7 @@ impl Ui {
             running,
             after: after.to_string(),
             csrf: self.gate.csrf(),
+            ratings: &self.ratings(&messages)?,
             summaries: &self.assistant.conversations().summaries(conversation.id)?,
             keys: &self.keys(),
         };
@@ -241,5 +243,6 @@ fn dialogs() -> Markup {
     html! {
         (shell::rename_dialog())
         (thread::edit_form())
+        (review::better_dialog())
     }
 }

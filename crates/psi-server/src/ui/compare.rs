@@ -42,7 +42,7 @@ pub(crate) async fn page(
 ) -> Result<Response, Failure> {
     blocking(&ui, move |ui| {
         let content = pair(ui, MessageId(a), &b)?;
-        let lead = "Which answer is better? The conversation goes on from the one you choose; both stay in it.";
+        let lead = "Which answer is better? psi learns from your choice, and the conversation goes on from there; both answers stay in it.";
         let main = shell::place("Compare two answers", lead, &html! {}, &content);
         ui.page(&headers, (Place::Chat, "Compare two answers"), None, &main)
     })
@@ -120,10 +120,16 @@ fn turn(first: &Message, messages: &[Message], running: bool, keys: &Keys) -> Ma
 }
 
 fn verdicts(left: &Message, right: &Message, keys: &Keys) -> Markup {
+    let choices = [
+        ("left", "left", "Left is better", (left, right), false),
+        ("right", "right", "Right is better", (right, left), false),
+        ("tie", "check", "Both are as good", (left, right), true),
+    ];
     html! {
         div.row {
-            @for (name, text, chosen) in [("left", "Left is better", left), ("right", "Right is better", right)] {
-                button.btn type="button" data-post="/api/compare" data-key=(keys.of(name)) data-body=(json!({ "better": chosen.id })) { (icon(name)) (text) }
+            @for (key, sign, text, (chosen, over), tie) in choices {
+                button.btn type="button" data-post="/api/compare" data-key=(keys.of(key))
+                    data-body=(json!({ "better": chosen.id, "over": over.id, "tie": tie })) { (icon(sign)) (text) }
             }
             span.grow {}
             a.btn href={ "/c/" (left.conversation) } { "Back to the conversation" }
@@ -135,12 +141,15 @@ fn verdicts(left: &Message, right: &Message, keys: &Keys) -> Markup {
 #[derive(Deserialize)]
 struct Choice {
     better: MessageId,
+    over: MessageId,
+    tie: bool,
 }
 
-/// `POST /api/compare`: the conversation goes on from the better one.
+/// `POST /api/compare`: keeps the choice; the conversation goes on from the better one.
 pub(crate) async fn choose(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
-        let Choice { better } = body(&bytes)?;
+        let Choice { better, over, tie } = body(&bytes)?;
+        ui.feedback.choose(better, over, tie)?;
         let conversations = ui.assistant.conversations();
         let conversation = conversations.message(better)?.conversation;
         conversations.show(better)?;

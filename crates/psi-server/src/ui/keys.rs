@@ -35,10 +35,18 @@ pub(crate) const KEYS: &[Key] = &[
     key("stop", "escape", "Stop the answer", "In a conversation"),
     key("regenerate", "alt+r", "Ask for another answer", "In a conversation"),
     key("copy", "alt+c", "Copy the last answer", "In a conversation"),
+    key("up", "alt+u", "The last answer is good", "In a conversation"),
+    key("down", "alt+d", "The last answer is bad", "In a conversation"),
+    key("better", "alt+b", "Write a better answer", "In a conversation"),
     key("approve", "alt+y", "Allow the call that waits, this once", "In a conversation"),
     key("deny", "alt+x", "Deny the call that waits", "In a conversation"),
+    key("good", "1", "Good", "Review"),
+    key("bad", "2", "Bad", "Review"),
+    key("edit", "e", "Write a better answer", "Review"),
+    key("skip", "s", "Skip", "Review"),
     key("left", "1", "The left one is better", "Comparison"),
     key("right", "2", "The right one is better", "Comparison"),
+    key("tie", "t", "Both are as good", "Comparison"),
 ];
 
 /// The keys as they are set: changed ones by name.

@@ -11,7 +11,8 @@ use axum::{
 };
 
 use super::{
-    Ui, actions, chat, compare, exchange, files, gate, memory, models, reply::Failure, settings,
+    Ui, actions, chat, compare, exchange, files, gate, memory, models, reply::Failure, review,
+    settings,
 };
 use crate::{assets, runs};
 
@@ -51,6 +52,7 @@ fn pages() -> Router<Arc<Ui>> {
         .route("/memory/list", get(memory::found))
         .route("/models", get(models::page))
         .route("/models/list", get(models::live))
+        .route("/review", get(review::page))
         .route("/settings", get(settings::page))
         .route("/login", get(gate::login_page).post(gate::sign_in))
         .route("/assets/{name}", get(assets::asset))
@@ -78,6 +80,9 @@ fn api() -> Router<Arc<Ui>> {
         .route("/api/files/refresh", post(files::refresh))
         .route("/api/files/{id}/remove", post(files::remove))
         .route("/api/messages/{id}/compare", post(compare::begin))
+        .route("/api/messages/{id}/rate", post(review::rate))
+        .route("/api/messages/{id}/correct", post(review::correct))
+        .route("/api/review/{id}", post(review::judge))
         .route("/api/compare", post(compare::choose))
         .route("/api/memory", get(memory::json).post(memory::add))
         .route("/api/memory/merge", post(memory::merge))

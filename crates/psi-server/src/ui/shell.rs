@@ -15,15 +15,17 @@ pub(crate) enum Place {
     Chat,
     Memory,
     Files,
+    Review,
     Models,
     Runs,
     Settings,
 }
 
 /// Places with their address, sign and name.
-const PLACES: [(Place, &str, &str, &str); 5] = [
+const PLACES: [(Place, &str, &str, &str); 6] = [
     (Place::Memory, "/memory", "memory", "Memory"),
     (Place::Files, "/files", "folder", "Files"),
+    (Place::Review, "/review", "star", "Review"),
     (Place::Models, "/models", "chip", "Models"),
     (Place::Runs, "/runs", "chart", "Training"),
     (Place::Settings, "/settings", "gear", "Settings"),

@@ -27,6 +27,8 @@ pub(crate) struct Thread<'a> {
     /// Where the page stands that is rendered now.
     pub(crate) after: String,
     pub(crate) csrf: &'a str,
+    /// The user's thumbs: good is positive, bad negative.
+    pub(crate) ratings: &'a HashMap<MessageId, i8>,
     /// What stands in the prompt for older messages.
     pub(crate) summaries: &'a [Summary],
     pub(crate) keys: &'a Keys,
@@ -51,6 +53,7 @@ pub(crate) struct Turn {
     /// The first message of each answer to the same question, and which of them is shown.
     pub(crate) versions: Vec<MessageId>,
     pub(crate) shown: usize,
+    pub(crate) rating: i8,
     /// Whether nothing follows it.
     pub(crate) is_last: bool,
 }
@@ -85,7 +88,8 @@ impl Thread<'_> {
             let first = branch[user.map_or(0, |u| u + 1)];
             let versions = self.versions(first);
             let shown = versions.iter().position(|v| *v == first.id).unwrap_or(0);
-            Turn { versions, shown, is_last: next.is_none() }
+            let rating = self.ratings.get(&message.id).copied().unwrap_or(0);
+            Turn { versions, shown, rating, is_last: next.is_none() }
         });
         let running = self.running && next.is_none();
         Answer { message, results, approvals: self.approvals, running, turn, keys: self.keys }
@@ -247,11 +251,17 @@ impl Answer<'_> {
         let message = self.message;
         let first = turn.versions.get(turn.shown).copied().unwrap_or(message.id);
         let key = |name| turn.is_last.then(|| self.keys.of(name));
+        let rate = |verdict: i8| serde_json::json!({ "rating": if turn.rating == verdict { 0 } else { verdict } });
+        let address = format!("/api/messages/{}", message.id);
+        let better = serde_json::json!({ "text": message.content, "tags": "" }).to_string();
         let first_address = format!("/api/messages/{first}");
         html! {
             div.tools {
                 (switch(&turn.versions, turn.shown))
                 button.bare type="button" data-copy={ "#" (self.id()) "-a" } data-key=[key("copy")] aria-label="Copy the answer" title="Copy" { (icon("copy")) }
+                button.bare type="button" data-post={ (address) "/rate" } data-body=(rate(1)) data-key=[key("up")] aria-pressed=(turn.rating > 0) aria-label="A good answer" title="Good answer" { (icon("thumb-up")) }
+                button.bare type="button" data-post={ (address) "/rate" } data-body=(rate(-1)) data-key=[key("down")] aria-pressed=(turn.rating < 0) aria-label="A bad answer" title="Bad answer" { (icon("thumb-down")) }
+                button.bare type="button" data-dialog="better" data-target={ (address) "/correct" } data-set=(better) data-key=[key("better")] aria-label="Write a better answer" title="A better answer would be\u{2026}" { (icon("pen")) }
                 button.bare type="button" data-post={ (first_address) "/regenerate" } data-key=[key("regenerate")] aria-label="Answer again" title="Answer again" { (icon("redo")) }
                 details.menu {
                     summary.bare role="button" aria-label="More about this answer" { (icon("more")) }

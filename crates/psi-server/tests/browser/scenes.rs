@@ -28,6 +28,7 @@ pub(crate) const SCENES: &[Scene] = &[
         "what was said in one conversation is used in another, with its source",
         remembering::remember,
     ),
+    ("answers are rated, improved, compared and reviewed", remembering::judge),
     ("what is forgotten is gone", remembering::forget),
     ("everything works from the keyboard", answers::keyboard),
     ("what others wrote stays text", answers::hostile),

@@ -9,12 +9,11 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use jiff::tz::TimeZone;
 use psi_agent::{
-    Access, Assistant, Clock, Db, Memory, Timestamp,
+    Access, Assistant, Db, Memory,
     knowledge::{Knowledge, knowledge_tool},
     memory::HashedNgrams,
     tools::{Group, Toolkit, Web, built_in},
@@ -28,17 +27,15 @@ use self::{
 };
 use crate::{
     cli::Up,
+    commands::database,
     env,
     error::{Failure, Outcome, unusable},
     out::outln,
 };
 
 pub(crate) fn run(args: &Up) -> Outcome {
-    let Some(root) = env::home() else {
-        return Err(Failure::input("there is no home folder").hint("set PSI_HOME"));
-    };
-    let home = Home::at(&root);
-    let db = Db::open(&home.database(), Clock::new(Box::new(now))).map_err(unusable)?;
+    let home = database::home()?;
+    let db = database::open()?;
     if let Some(password) = env::password() {
         Access::new(&db).set_password(Some(&password)).map_err(unusable)?;
     }
@@ -121,10 +118,4 @@ fn shown(address: SocketAddr) -> SocketAddr {
         IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
         _ => address,
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the clock of the assistant")]
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(since.as_millis() as i64)
 }

@@ -93,3 +93,29 @@ pub(crate) fn forget(chrome: &Chrome) {
     assert!(!stored.windows(7).any(|w| w == b"Ypsilon"), "what is forgotten is gone from the file");
     clean(&server, &tab);
 }
+
+pub(crate) fn judge(chrome: &Chrome) {
+    let (server, tab) = begin(chrome);
+    ask(&tab, "rate me");
+    tab.press("Alt+u");
+    tab.wait("document.querySelector('[aria-label=\"A good answer\"][aria-pressed=true]')");
+    tab.press("Alt+b");
+    tab.wait("document.querySelector('#better[open] textarea')?.value.includes('rate me')");
+    tab.write(" Better.");
+    tab.click("#better .primary");
+    tab.sees("psi learns from it");
+    // Two answers side by side, and a choice between them.
+    tab.click(".msg.assistant .menu summary");
+    tab.click(".msg.assistant [data-post$='/compare']");
+    tab.wait("location.pathname.startsWith('/compare/')");
+    tab.wait("document.querySelectorAll('.two .answer').length === 2 && document.querySelector('[data-post=\"/api/compare\"]')");
+    tab.press("1");
+    tab.wait("location.pathname.startsWith('/c/')");
+    // What has not been judged comes to the queue, and the keyboard is enough for it.
+    ask(&tab, "judge me later");
+    tab.open(&server.at("/review"));
+    tab.sees("to: judge me later");
+    tab.press("2");
+    tab.wait("!document.querySelector('#review').innerText.includes('judge me later')");
+    clean(&server, &tab);
+}
