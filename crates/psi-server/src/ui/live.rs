@@ -408,3 +408,77 @@ fn parts(
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use psi_agent::{Details, Timestamp};
+
+    use super::*;
+
+    fn message(id: i64, role: Role, state: MessageState) -> Message {
+        Message {
+            id: MessageId(id),
+            conversation: ConversationId(1),
+            parent: None,
+            role,
+            content: String::new(),
+            reasoning: String::new(),
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+            state,
+            details: Details::default(),
+            created_at: Timestamp(0),
+        }
+    }
+
+    fn content(id: i64, text: &str) -> AgentEvent {
+        AgentEvent::Content { message: MessageId(id), text: text.to_owned() }
+    }
+
+    fn ids(update: &Update) -> Vec<&str> {
+        update.parts.iter().map(|p| p.id.as_str()).collect()
+    }
+
+    #[test]
+    fn a_page_gets_what_changed_since_its_version_and_nothing_twice() {
+        let rooms = Rooms::new(7);
+        let room = rooms.of(ConversationId(1));
+        let keys = Keys::default();
+        room.take(&AgentEvent::Message {
+            message: message(5, Role::Assistant, MessageState::Streaming),
+        });
+        let first = room.since(room.cursor(), &keys);
+        assert!(!first.stale && ids(&first).contains(&"m5"), "{first:?}");
+        room.take(&content(5, "One.\n\nTw"));
+        let second = room.since(first.cursor, &keys);
+        assert_eq!(ids(&second), ["m5-b0", "m5-b1"]);
+        assert_eq!(second.parts[0].parent.as_deref(), Some("m5-a"));
+        room.take(&content(5, "o."));
+        let third = room.since(second.cursor, &keys);
+        assert_eq!(ids(&third), ["m5-b1"]);
+        assert!(room.since(third.cursor, &keys).parts.is_empty());
+        // A page that comes late gets it all.
+        let late = room.since(Cursor { epoch: 7, version: 0 }, &keys);
+        assert!(ids(&late).ends_with(&["m5-b0", "m5-b1"]), "{late:?}");
+        // The whole article takes the place of its pieces once it is written.
+        let mut done = message(5, Role::Assistant, MessageState::Complete);
+        done.content = "One.\n\nTwo.".to_owned();
+        room.take(&AgentEvent::MessageDone { message: done });
+        let last = room.since(third.cursor, &keys);
+        assert_eq!(ids(&last), ["m5"]);
+        assert!(last.parts[0].html.contains("Two."), "{last:?}");
+    }
+
+    #[test]
+    fn pages_of_an_earlier_run_or_server_are_stale() {
+        let room = Room::new(7);
+        let keys = Keys::default();
+        let before = room.cursor();
+        room.end();
+        assert!(room.since(before, &keys).stale);
+        assert!(!room.since(room.cursor(), &keys).stale);
+        assert!(room.since(Cursor { epoch: 6, ..room.cursor() }, &keys).stale);
+        assert_eq!(Cursor::parse(&room.cursor().to_string()), Some(room.cursor()));
+        assert_eq!(Cursor::parse("x.1"), None);
+    }
+}
