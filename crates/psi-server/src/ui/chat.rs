@@ -83,6 +83,7 @@ impl Ui {
             messages: &messages,
             approvals: &approvals,
             running,
+            trouble: room.trouble(),
             after: after.to_string(),
             csrf: self.gate.csrf(),
             ratings: &self.ratings(&messages)?,

@@ -24,6 +24,8 @@ pub(crate) struct Thread<'a> {
     pub(crate) approvals: &'a [Approval],
     /// Whether it is being answered.
     pub(crate) running: bool,
+    /// What went wrong and is told by no message.
+    pub(crate) trouble: Option<String>,
     /// Where the page stands that is rendered now.
     pub(crate) after: String,
     pub(crate) csrf: &'a str,
@@ -72,6 +74,10 @@ impl Thread<'_> {
                         Role::Tool => {},
                     }
                     @for summary in self.summaries.iter().filter(|s| s.upto == message.id) { (summarised(summary)) }
+                }
+                @let told = branch.last().is_some_and(|m| m.state == MessageState::Failed);
+                @if let Some(trouble) = self.trouble.as_ref().filter(|_| !told) {
+                    div.notice.bad role="alert" { (icon("alert")) span { (trouble) } }
                 }
             }
         }
