@@ -16,6 +16,8 @@ mod player;
 mod remote;
 mod sample;
 mod tally;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::{
     collections::HashMap,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::player::{Overlong, Played};
-use crate::task::{Item, Output, Request, Verdict};
+use crate::task::{Choice, Item, Output, Request, Verdict};
 
 /// A judged answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct Sample {
     pub prompt: String,
     /// The choices it was given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub choices: Vec<String>,
+    pub choices: Vec<Choice>,
     /// What it answered; nothing where the prompt did not fit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Output>,
@@ -54,9 +54,7 @@ impl Sample {
     /// An answer and its verdict.
     pub(super) fn new(task: &str, item: &Item, played: Played, verdict: Verdict, cached: bool) -> Self {
         let choices = match &item.request {
-            Request::Choices { choices, .. } => {
-                choices.iter().map(|c| format!("{}{}", c.context, c.continuation)).collect()
-            }
+            Request::Choices { choices, .. } => choices.clone(),
             _ => Vec::new(),
         };
         Self {

@@ -4,6 +4,8 @@
 mod checkpoint;
 mod convert;
 mod data;
+mod eval;
+mod gate;
 mod generate;
 mod hub;
 mod machine;
