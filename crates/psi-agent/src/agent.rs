@@ -245,6 +245,11 @@ impl Agent {
         }
     }
 
+    /// Its bounds.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Whether the run is over.
     pub fn is_over(&self) -> bool {
         self.state == State::Over
@@ -268,12 +273,10 @@ impl Agent {
             }
             (State::Stopping, Input::Generated { calls, .. }) => self.stopped(calls),
             (State::Stopping, Input::GenerationFailed(_)) => self.finish(Ending::Cancelled),
-            (State::Generating | State::Counting, Input::GenerationFailed(error)) => {
-                self.finish(Ending::Failed { error })
-            }
-            (State::Summarising { .. }, Input::GenerationFailed(error)) => {
-                self.finish(Ending::Failed { error })
-            }
+            (
+                State::Counting | State::Summarising { .. } | State::Generating,
+                Input::GenerationFailed(error),
+            ) => self.finish(Ending::Failed { error }),
             (State::Calling, Input::Decided { call, decision }) => self.decided(&call, decision),
             (State::Calling, Input::Ran { call, outcome, duration_ms }) => {
                 self.ran(&call, outcome, duration_ms)

@@ -41,7 +41,7 @@ fn gsm8k_judges_the_published_solutions_as_openai_did() {
 
 #[test]
 fn every_family_is_a_task_and_its_reward_is_its_verdict() {
-    let library = Library::default();
+    let library = Library::new(Vec::new());
     let names = expand("procedural").unwrap();
     assert_eq!(names.len(), 31);
     for name in names {
@@ -62,7 +62,7 @@ fn every_family_is_a_task_and_its_reward_is_its_verdict() {
 
 #[test]
 fn versions_tell_tasks_splits_and_levels_apart() {
-    let library = Library::default();
+    let library = Library::new(Vec::new());
     let version = |name: &str, split, level| {
         let options = TaskOptions { level, ..TaskOptions::default() };
         library.open(name, split, options).unwrap().version()
@@ -82,7 +82,8 @@ fn versions_tell_tasks_splits_and_levels_apart() {
 #[test]
 fn names_are_found_and_near_misses_named() {
     assert!(names().iter().any(|n| n == "gsm8k"));
-    let error = Library::default().open("gsm9k", Split::Eval, TaskOptions::default()).unwrap_err();
+    let error =
+        Library::new(Vec::new()).open("gsm9k", Split::Eval, TaskOptions::default()).unwrap_err();
     assert_eq!(error.to_string(), "gsm9k: no such task");
     assert_eq!(error.hint().unwrap(), "did you mean gsm8k?");
     let error = Library::new(vec!["nowhere".into()])
@@ -90,6 +91,7 @@ fn names_are_found_and_near_misses_named() {
         .unwrap_err();
     assert!(error.to_string().contains("not found in nowhere"), "{error}");
     let options = TaskOptions { level: Some(9), ..TaskOptions::default() };
-    let error = Library::default().open("procedural/total", Split::Eval, options).unwrap_err();
+    let error =
+        Library::new(Vec::new()).open("procedural/total", Split::Eval, options).unwrap_err();
     assert_eq!(error.to_string(), "procedural/total: has the levels 0 to 2");
 }

@@ -5,7 +5,9 @@
 
 mod engine;
 mod generate;
+mod prefix;
 mod score;
+mod speculation;
 mod stop;
 
 pub mod chat;
@@ -19,4 +21,5 @@ pub use engine::{Engine, EngineError, EngineOptions, Logits, Sequence, Want, Wor
 pub use generate::{Finish, GenerateError, GenerateParams, Generated, Step, generate};
 pub use sampling::{SamplingError, SamplingParams, TokenLogprob};
 pub use score::{Score, ScoreOptions, log_probs, score};
+pub use speculation::Speculation;
 pub use stop::{StopMatcher, StopStep};

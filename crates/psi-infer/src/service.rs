@@ -4,6 +4,7 @@
 //! the others' decoding. What a request gets never depends on what runs beside it.
 
 mod constraint;
+mod embed;
 mod error;
 mod queue;
 mod request;
@@ -12,7 +13,9 @@ mod stream;
 mod worker;
 
 use std::{
+    collections::BTreeMap,
     fmt,
+    path::Path,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -25,12 +28,16 @@ use psi_kernels::{
     Cpu,
     kv::{KV_BLOCK, KvArena, KvDtype},
 };
-use psi_model::Decoder;
+use psi_model::{Adapter, Decoder, ModelError};
+use psi_tokenizer::TokenId;
 
 pub use constraint::{Constraint, ConstraintError};
+pub use embed::Pooling;
 pub use error::{ServiceError, SubmitError};
 pub use request::{Completion, Event, EventSink, Finish, Request, Ticket, TokenScore, Usage};
 
+use crate::Speculation;
+use embed::Embedding;
 use stream::Stream;
 use worker::Command;
 
@@ -49,6 +56,8 @@ pub struct ServiceOptions {
     pub prefill_chunk: usize,
     /// How keys and values are stored.
     pub kv_dtype: KvDtype,
+    /// How tokens are guessed ahead. Answers do not depend on it.
+    pub speculation: Speculation,
 }
 
 impl Default for ServiceOptions {
@@ -60,6 +69,7 @@ impl Default for ServiceOptions {
             cache_bytes: 1 << 30,
             prefill_chunk: 256,
             kv_dtype: KvDtype::Bf16,
+            speculation: Speculation::Off,
         }
     }
 }
@@ -72,7 +82,9 @@ pub struct Service {
 }
 
 struct Shared {
+    cpu: Arc<Cpu>,
     model: Arc<Decoder>,
+    adapters: Mutex<BTreeMap<String, Arc<Adapter>>>,
     max_context: usize,
     commands: Sender<Command>,
     door: Arc<Door>,
@@ -103,6 +115,19 @@ impl Door {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Counts a request in, if there is room for it.
+    fn enter(&self) -> Result<(), SubmitError> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(SubmitError::Stopped);
+        }
+        if state.n_open >= state.max_open {
+            return Err(SubmitError::QueueFull { n_open: state.n_open });
+        }
+        state.n_open += 1;
+        Ok(())
+    }
+
     /// Counts a request out.
     fn leave(&self) {
         self.lock().n_open -= 1;
@@ -115,10 +140,12 @@ impl Door {
 pub struct Status {
     /// Requests that run.
     pub n_running: usize,
-    /// Requests that wait.
+    /// Requests that wait, to begin or to go on.
     pub n_queued: usize,
     /// Cache blocks that running requests hold.
     pub n_blocks_used: usize,
+    /// Cache blocks that hold prefixes for later requests.
+    pub n_blocks_kept: usize,
     /// Cache blocks there are.
     pub n_blocks: usize,
     /// Positions per block.
@@ -127,12 +154,18 @@ pub struct Status {
     pub cache_bytes: usize,
     /// Requests ended, in whatever way.
     pub n_ended: u64,
+    /// How often a running request had to wait again because the cache was full.
+    pub n_paused: u64,
     /// Prompt tokens of requests that were started.
     pub n_prompt_tokens: u64,
-    /// Those of them whose keys and values were found in the cache.
+    /// Tokens whose keys and values were found in the cache.
     pub n_cached_tokens: u64,
     /// Tokens generated.
     pub n_generated_tokens: u64,
+    /// Tokens guessed ahead.
+    pub n_drafted_tokens: u64,
+    /// Those of them that were right.
+    pub n_accepted_tokens: u64,
     /// Forward passes.
     pub n_steps: u64,
 }
@@ -162,7 +195,9 @@ impl Service {
             .name("psi-service".to_owned())
             .spawn(move || worker::run(&setup, &received))
             .map_err(ServiceError::Thread)?;
-        Ok(Self { shared: Arc::new(Shared { model, max_context, commands, door }) })
+        let (cpu, adapters) = (Arc::clone(cpu), Mutex::default());
+        let shared = Shared { cpu, model, adapters, max_context, commands, door };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The model it serves.
@@ -182,23 +217,27 @@ impl Service {
     /// [`SubmitError`]; then `sink` is never called.
     pub fn submit(&self, request: Request, sink: EventSink) -> Result<Ticket, SubmitError> {
         let cancelled = Arc::new(AtomicBool::new(false));
-        let config = self.shared.model.config();
-        let stream = Stream::new(request, sink, &cancelled, config, self.shared.max_context)?;
-        {
-            let mut state = self.shared.door.lock();
-            if state.closed {
-                return Err(SubmitError::Stopped);
-            }
-            if state.n_open >= state.max_open {
-                return Err(SubmitError::QueueFull { n_open: state.n_open });
-            }
-            state.n_open += 1;
-        }
-        if self.shared.commands.send(Command::Submit(stream)).is_err() {
-            self.shared.door.leave();
-            return Err(SubmitError::Stopped);
-        }
+        let adapter = match &request.adapter {
+            None => None,
+            Some(name) => match self.adapters_by_name().get(name) {
+                Some(adapter) => Some(Arc::clone(adapter)),
+                None => return Err(SubmitError::UnknownAdapter(name.clone())),
+            },
+        };
+        let limits = (self.shared.model.config(), self.shared.max_context);
+        let stream = Stream::new(request, sink, &cancelled, adapter, limits)?;
+        self.send(Command::Submit(Box::new(stream)))?;
         Ok(Ticket::new(cancelled))
+    }
+
+    /// Sends what counts as a request.
+    fn send(&self, command: Command) -> Result<(), SubmitError> {
+        let Shared { door, commands, .. } = &*self.shared;
+        door.enter()?;
+        commands.send(command).map_err(|_| {
+            door.leave();
+            SubmitError::Stopped
+        })
     }
 
     /// Runs a request to its end.
@@ -211,6 +250,48 @@ impl Service {
         let sink: EventSink = Box::new(move |event| drop(sink.send(event)));
         let _ticket = self.submit(request, sink)?;
         Ok(Completion::collect(events))
+    }
+
+    /// One vector of length 1 for a text: the pooled features of its tokens.
+    ///
+    /// # Errors
+    /// [`SubmitError`] when the text is not taken, or the service is drained meanwhile.
+    pub fn embed(&self, tokens: Vec<TokenId>, pooling: Pooling) -> Result<Vec<f32>, SubmitError> {
+        let limits = (self.shared.model.config(), self.shared.max_context);
+        let (reply, answer) = mpsc::channel();
+        self.send(Command::Embed(Embedding::new(tokens, pooling, reply, limits)?))?;
+        answer.recv().unwrap_or(Err(SubmitError::Stopped))
+    }
+
+    /// Loads an adapter of the model from a folder as PEFT writes it. One that had the name is replaced:
+    /// requests that run keep what they began with.
+    ///
+    /// # Errors
+    /// [`ModelError`] when the folder holds no adapter of this model.
+    pub fn load_adapter(&self, name: &str, folder: &Path) -> Result<(), ModelError> {
+        let Shared { cpu, model, .. } = &*self.shared;
+        let adapter = Adapter::load(cpu, model, folder)?;
+        self.add_adapter(name, Arc::new(adapter));
+        Ok(())
+    }
+
+    /// [`Service::load_adapter`] for an adapter of the model that is loaded.
+    pub fn add_adapter(&self, name: &str, adapter: Arc<Adapter>) {
+        self.adapters_by_name().insert(name.to_owned(), adapter);
+    }
+
+    /// Takes an adapter away from new requests; returns whether there was one.
+    pub fn unload_adapter(&self, name: &str) -> bool {
+        self.adapters_by_name().remove(name).is_some()
+    }
+
+    /// Names of the adapters that requests can ask for.
+    pub fn adapters(&self) -> Vec<String> {
+        self.adapters_by_name().keys().cloned().collect()
+    }
+
+    fn adapters_by_name(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Adapter>>> {
+        self.shared.adapters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the service is doing.
@@ -253,6 +334,13 @@ fn plan_cache(model: &Decoder, options: &ServiceOptions) -> Result<(usize, usize
     let zero = [("max_batch", options.max_batch), ("prefill_chunk", options.prefill_chunk)];
     if let Some((field, _)) = zero.iter().find(|(_, value)| *value == 0) {
         return Err(ServiceError::Option { field, why: "must be at least 1".to_owned() });
+    }
+    if let Speculation::Draft { model: draft, .. } = &options.speculation {
+        let (n, n_draft) = (model.config().vocab_size, draft.config().vocab_size);
+        if n != n_draft {
+            let why = format!("has a draft model of {n_draft} tokens for a model of {n}");
+            return Err(ServiceError::Option { field: "speculation", why });
+        }
     }
     let longest = model.config().max_seq_len;
     let wanted = options.max_context.unwrap_or(longest);

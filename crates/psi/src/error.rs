@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt};
 
+use psi_eval::{gate::GateError, run::RunError, task::TaskError};
 use psi_infer::text::TextError;
 use psi_model::ModelError;
 use psi_store::StoreError;
@@ -89,6 +90,9 @@ fn hint_of(error: &(dyn Error + 'static)) -> Option<String> {
     let own = own.or_else(|| error.downcast_ref().and_then(model));
     let own = own.or_else(|| error.downcast_ref().and_then(tokenizer));
     let own = own.or_else(|| error.downcast_ref().and_then(TrainError::hint));
+    let own = own.or_else(|| error.downcast_ref().and_then(TaskError::hint));
+    let own = own.or_else(|| error.downcast_ref().and_then(RunError::hint));
+    let own = own.or_else(|| error.downcast_ref().and_then(GateError::hint));
     own.or_else(|| error.source().and_then(hint_of))
 }
 

@@ -72,8 +72,11 @@ fn approve(call: &str, scope: Scope, arguments: Option<Value>) -> Input {
 }
 
 fn run_ids(commands: &[Command]) -> Vec<&str> {
-    let id = |c| if let &Command::Run(ref call) = c { Some(call.id.as_str()) } else { None };
-    commands.iter().filter_map(id).collect()
+    let runs = commands.iter().filter_map(|c| match c {
+        Command::Run(call) => Some(call.id.as_str()),
+        _ => None,
+    });
+    runs.collect()
 }
 
 fn asked(commands: &[Command]) -> &[Approval] {

@@ -19,7 +19,7 @@ struct Client {
     name: String,
     /// Tokens it may ask for before the others' turn comes.
     deficit: usize,
-    waiting: VecDeque<Box<Stream>>,
+    waiting: VecDeque<Stream>,
 }
 
 impl FairQueue {
@@ -31,7 +31,7 @@ impl FairQueue {
         self.clients.is_empty()
     }
 
-    pub(super) fn push(&mut self, stream: Box<Stream>) {
+    pub(super) fn push(&mut self, stream: Stream) {
         match self.clients.iter_mut().find(|c| c.name == stream.client()) {
             Some(client) => client.waiting.push_back(stream),
             None => {
@@ -52,11 +52,11 @@ impl FairQueue {
             client.deficit += QUANTUM;
             self.clients.rotate_left(1);
         }
-        self.clients.front()?.waiting.front().map(|stream| &**stream)
+        self.clients.front()?.waiting.front()
     }
 
     /// Takes the request that [`FairQueue::peek`] shows.
-    pub(super) fn pop(&mut self) -> Option<Box<Stream>> {
+    pub(super) fn pop(&mut self) -> Option<Stream> {
         self.peek()?;
         let client = self.clients.front_mut()?;
         let stream = client.waiting.pop_front()?;
@@ -68,7 +68,7 @@ impl FairQueue {
     }
 
     /// Takes every request for which `wanted` is false.
-    pub(super) fn remove(&mut self, wanted: &dyn Fn(&Stream) -> bool) -> Vec<Box<Stream>> {
+    pub(super) fn remove(&mut self, wanted: &dyn Fn(&Stream) -> bool) -> Vec<Stream> {
         let mut removed = Vec::new();
         for client in &mut self.clients {
             let (keep, out): (VecDeque<_>, VecDeque<_>) =

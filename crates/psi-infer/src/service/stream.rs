@@ -10,13 +10,14 @@ use std::{
 };
 
 use psi_kernels::{Cpu, softmax::log_sum_exp};
-use psi_model::Config;
+use psi_model::{Adapter, Config};
 use psi_tokenizer::TokenId;
 
 use super::{Event, EventSink, Finish, Request, SubmitError, TokenScore, Usage, constraint};
 use crate::{
     Sequence,
     sampling::{sample, top_logprobs},
+    speculation::{Confidence, Draftee},
 };
 
 /// A request that waits or runs.
@@ -29,9 +30,13 @@ pub(super) struct Stream {
     n_prompt: usize,
     /// Its place in the cache: the first tokens of `history`, up to all but the last.
     pub(super) sequence: Sequence,
+    /// Its place in the draft model's cache.
+    pub(super) draft_sequence: Sequence,
+    pub(super) confidence: Confidence,
     n_cached: usize,
-    /// As many of the prompt's log-probabilities as are computed.
-    prompt_scores: Vec<Option<TokenScore>>,
+    /// As many of the prompt's log-probabilities as are computed; `None`: not wanted, or sent.
+    prompt_scores: Option<Vec<Option<TokenScore>>>,
+    is_started: bool,
     /// The last event, once it is known.
     end: Option<End>,
 }
@@ -48,28 +53,31 @@ impl Stream {
         mut request: Request,
         sink: EventSink,
         cancelled: &Arc<AtomicBool>,
-        config: &Config,
-        limit: usize,
-    ) -> Result<Box<Self>, SubmitError> {
+        adapter: Option<Arc<Adapter>>,
+        (config, limit): (&Config, usize),
+    ) -> Result<Self, SubmitError> {
         check(&request, config, limit)?;
         if request.stop_tokens.is_empty() {
             request.stop_tokens.clone_from(&config.special.eos);
         }
         let history = std::mem::take(&mut request.tokens);
         let n_prompt = history.len();
-        let sequence = Sequence::new(n_prompt + request.max_tokens);
-        let prompt_scores = vec![None];
-        Ok(Box::new(Self {
+        let sequence = Sequence::with_adapter(n_prompt + request.max_tokens, adapter);
+        let prompt_scores = request.prompt_logprobs.map(|_| vec![None]);
+        Ok(Self {
             request,
             sink,
             cancelled: Arc::clone(cancelled),
             history,
             n_prompt,
             sequence,
+            draft_sequence: Sequence::new(limit),
+            confidence: Confidence::new(),
             n_cached: 0,
             prompt_scores,
+            is_started: false,
             end: None,
-        }))
+        })
     }
 
     pub(super) fn client(&self) -> &str {
@@ -83,6 +91,18 @@ impl Stream {
 
     pub(super) fn n_prompt(&self) -> usize {
         self.n_prompt
+    }
+
+    /// Tokens that may be guessed: after them there must be room for one more.
+    pub(super) fn n_to_guess(&self) -> usize {
+        let left = self.request.max_tokens.saturating_sub(self.n_generated() + 1);
+        left.min(self.confidence.n())
+    }
+
+    /// How many of `tokens`, computed from position `start` on, the history goes by.
+    pub(super) fn n_right(&self, start: usize, tokens: &[TokenId]) -> usize {
+        let same = self.history[start..].iter().zip(tokens).take_while(|(a, b)| a == b);
+        same.count()
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
@@ -100,13 +120,47 @@ impl Stream {
 
     /// Whether every row of its next tokens is needed, not only the last.
     pub(super) fn scores_prompt(&self) -> bool {
-        self.request.prompt_logprobs.is_some() && self.prompt_scores.len() < self.n_prompt
+        self.prompt_scores.is_some()
     }
 
-    /// Says that it runs.
-    pub(super) fn start(&mut self) {
-        self.n_cached = self.sequence.len();
-        self.emit(Event::Started { n_cached: self.n_cached });
+    /// Says that it runs, the first time.
+    pub(super) fn start(&mut self) -> bool {
+        let is_first = !std::mem::replace(&mut self.is_started, true);
+        if is_first {
+            self.emit(Event::Started { n_cached: self.n_cached });
+        }
+        is_first
+    }
+
+    /// Counts tokens of the prompt that were not to be computed.
+    pub(super) fn found_in_cache(&mut self, n_tokens: usize) {
+        if self.n_generated() == 0 {
+            self.n_cached += n_tokens;
+        }
+    }
+
+    /// What a draft model needs to guess up to `n` tokens.
+    pub(super) fn draftee(&mut self, n: usize) -> Draftee<'_> {
+        Draftee {
+            n: n.min(self.n_to_guess()),
+            sequence: &mut self.draft_sequence,
+            history: &self.history,
+            n_prompt: self.n_prompt,
+            sampling: &self.request.sampling,
+            draft: Vec::new(),
+        }
+    }
+
+    /// Gives its place in the cache up; its tokens will be computed again.
+    pub(super) fn pause(&mut self) -> Sequence {
+        let again = Sequence::with_adapter(self.sequence.limit(), self.sequence.adapter().cloned());
+        std::mem::replace(&mut self.sequence, again)
+    }
+
+    /// Has no place in any cache: the caches are gone.
+    pub(super) fn forget(&mut self) {
+        drop(self.pause());
+        self.draft_sequence = Sequence::new(self.draft_sequence.limit());
     }
 
     /// Takes the logits after the token at `position`: a log-probability of the prompt, or the answer's
@@ -114,17 +168,14 @@ impl Stream {
     pub(super) fn take_row(&mut self, cpu: &Cpu, position: usize, logits: &mut [f32]) -> usize {
         let next = position + 1;
         if next < self.history.len() {
-            if let Some(n) = self.request.prompt_logprobs
-                && next == self.prompt_scores.len()
-                && next < self.n_prompt
+            if let (Some(n), Some(scores)) = (self.request.prompt_logprobs, &mut self.prompt_scores)
+                && next == scores.len()
             {
-                let token = self.history[next];
-                self.prompt_scores.push(Some(scored(cpu, logits, token, n)));
+                scores.push(Some(scored(cpu, logits, self.history[next], n)));
             }
             return 0;
         }
-        if next == self.n_prompt && self.request.prompt_logprobs.is_some() {
-            let scores = std::mem::take(&mut self.prompt_scores);
+        if let Some(scores) = self.prompt_scores.take() {
             self.emit(Event::Prompt(scores));
         }
         let before = self.history.len();
@@ -226,8 +277,8 @@ impl Stream {
         self.end.get_or_insert(End::Failed(why));
     }
 
-    /// Says how it ended; the sequence is to be given back to the engine.
-    pub(super) fn close(mut self) -> Sequence {
+    /// Says how it ended; its places in the cache and in the draft model's are to be given back.
+    pub(super) fn close(mut self) -> (Sequence, Sequence) {
         let usage = Usage {
             n_prompt: self.n_prompt,
             n_cached: self.n_cached,
@@ -239,7 +290,7 @@ impl Stream {
             None => Event::Finished { reason: Finish::Cancelled, usage },
         };
         self.emit(event);
-        self.sequence
+        (self.sequence, self.draft_sequence)
     }
 
     /// Calls the sink; one that panics gets nothing more and its request is cancelled.
@@ -260,16 +311,12 @@ impl fmt::Debug for Stream {
 
 fn check(request: &Request, config: &Config, limit: usize) -> Result<(), SubmitError> {
     let Request { tokens, max_tokens, sampling, stop_tokens, min_tokens, .. } = request;
+    let vocab_size = config.vocab_size;
+    check_tokens("prompt", tokens, vocab_size)?;
     if tokens.is_empty() {
         return Err(SubmitError::bad("prompt", "is empty"));
     }
-    let vocab_size = config.vocab_size;
-    for (field, tokens) in [("prompt", tokens), ("stop_tokens", stop_tokens)] {
-        if let Some(token) = tokens.iter().find(|&&t| t as usize >= vocab_size) {
-            let why = format!("holds token {token}, outside the vocabulary of {vocab_size}");
-            return Err(SubmitError::bad(field, why));
-        }
-    }
+    check_tokens("stop_tokens", stop_tokens, vocab_size)?;
     sampling.validate(vocab_size).map_err(|e| {
         SubmitError::bad(e.name, format!("is {}, but must be {}", e.value, e.allowed))
     })?;
@@ -282,6 +329,21 @@ fn check(request: &Request, config: &Config, limit: usize) -> Result<(), SubmitE
         return Err(SubmitError::ContextOverflow { n_prompt, max_tokens, limit });
     }
     Ok(())
+}
+
+/// Checks that tokens are in the vocabulary.
+pub(super) fn check_tokens(
+    field: &'static str,
+    tokens: &[TokenId],
+    vocab_size: usize,
+) -> Result<(), SubmitError> {
+    match tokens.iter().find(|&&t| t as usize >= vocab_size) {
+        None => Ok(()),
+        Some(token) => {
+            let why = format!("holds token {token}, outside the vocabulary of {vocab_size}");
+            Err(SubmitError::bad(field, why))
+        }
+    }
 }
 
 /// `token` with its log-probability and the `n` most probable ones.

@@ -2,20 +2,18 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        mpsc::{Receiver, TryRecvError},
-    },
+    sync::{Arc, mpsc::Receiver},
 };
 
 use psi_kernels::Cpu;
 use psi_model::Decoder;
 
-use super::{Door, ServiceOptions, scheduler::Scheduler, stream::Stream};
+use super::{Door, ServiceOptions, embed::Embedding, scheduler::Scheduler, stream::Stream};
 
 /// What a handle asks of the thread.
 pub(super) enum Command {
     Submit(Box<Stream>),
+    Embed(Embedding),
 }
 
 /// What the thread starts with.
@@ -34,11 +32,8 @@ pub(super) fn run(setup: &Setup, commands: &Receiver<Command>) {
             let Ok(command) = commands.recv() else { return };
             take(&mut scheduler, command);
         }
-        loop {
-            match commands.try_recv() {
-                Ok(command) => take(&mut scheduler, command),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(command) = commands.try_recv() {
+            take(&mut scheduler, command);
         }
         if catch_unwind(AssertUnwindSafe(|| scheduler.step())).is_err() {
             // A bug. What was half computed is not to be trusted; who waits keeps waiting.
@@ -49,6 +44,7 @@ pub(super) fn run(setup: &Setup, commands: &Receiver<Command>) {
 
 fn take(scheduler: &mut Scheduler, command: Command) {
     match command {
-        Command::Submit(stream) => scheduler.push(stream),
+        Command::Submit(stream) => scheduler.push(*stream),
+        Command::Embed(embedding) => scheduler.embed(embedding),
     }
 }

@@ -7,7 +7,8 @@
 const $ = (selector, root = document) => root.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 const byId = (id) => document.getElementById(id);
-const csrf = $("meta[name=csrf]")?.content ?? "";
+// The conversation's element is rendered anew when psi was restarted, and then knows the new one.
+const csrf = () => byId("thread")?.dataset.csrf ?? $("meta[name=csrf]")?.content ?? "";
 
 // --- parts ---
 
@@ -87,6 +88,8 @@ function apply(answer) {
   const follow = isAtEnd();
   for (const part of answer.parts ?? []) place(part);
   if (answer.toast) toast(answer.toast);
+  if (answer.thread && thread) refresh();
+  if (answer.chats) listChats();
   if (answer.refresh) location.reload();
   if (answer.go) location.assign(answer.go);
   if (answer.close) for (const dialog of $$("dialog[open]")) dialog.close();
@@ -96,7 +99,7 @@ function apply(answer) {
 // --- requests ---
 
 async function send(url, body = {}, method = "POST") {
-  const headers = { "content-type": "application/json", "x-psi-csrf": csrf };
+  const headers = { "content-type": "application/json", "x-psi-csrf": csrf(), "x-psi-page": location.pathname };
   let response;
   try {
     response = await fetch(url, { method, headers, body: JSON.stringify(body) });
@@ -151,15 +154,17 @@ function confirmed(text) {
 
 const thread = byId("thread");
 const events = thread?.dataset.events;
+const title = byId("title");
 let source;
 let isRunning = thread?.dataset.running === "true";
 
 function listen() {
   if (!events || source) return;
-  source = new EventSource(events);
+  source = new EventSource(`${events}?after=${thread.dataset.after}`);
   source.addEventListener("parts", (event) => {
     const growing = $(".answer.growing", thread);
     const before = growing?.childElementCount ?? 0;
+    thread.dataset.after = event.lastEventId;
     apply(JSON.parse(event.data));
     // A block is finished once another has begun: read it out then, not letter by letter.
     if (growing?.isConnected && growing.childElementCount > before && before > 0) {
@@ -189,6 +194,7 @@ async function refresh() {
   setRunning(next.dataset.running === "true");
   dress(morph(thread, next));
   if (follow) toEnd();
+  listChats();
 }
 
 function setRunning(running) {
@@ -255,6 +261,7 @@ document.addEventListener("click", async (event) => {
   if (target.matches(".copy")) return copy(target.parentElement.querySelector("code").textContent, target);
   if (data.copy) return copy($(data.copy).innerText, target);
   if (data.say) return say(data.say);
+  if (data.pick) return byId(data.pick).click();
   if (data.dialog) return openDialog(byId(data.dialog), target);
   if (data.close !== undefined) return target.closest("dialog").close();
   if (data.toggle) return toggleSide();
@@ -337,12 +344,23 @@ let findTimer;
 find?.addEventListener("input", () => {
   clearTimeout(findTimer);
   findTimer = setTimeout(async () => {
-    const response = await fetch(`/chats?q=${encodeURIComponent(find.value)}`);
-    if (!response.ok) return;
-    morph(byId("chats"), parse(await response.text()));
+    await listChats();
     if (find.value) announce(`${$$("li", byId("chats")).length} found`);
   }, 120);
 });
+
+// The list of conversations, or what the search finds; the title of the one that is open is in it.
+async function listChats() {
+  const here = location.pathname.match(/^\/c\/(\d+)/)?.[1] ?? "";
+  const response = await fetch(`/chats?${new URLSearchParams({ q: find.value, ...(here && { here }) })}`);
+  if (!response.ok) return;
+  morph(byId("chats"), parse(await response.text()));
+  const name = $("li.here > a", byId("chats"))?.textContent;
+  if (title && name) {
+    title.textContent = name;
+    document.title = `${name} \u00b7 psi`;
+  }
+}
 
 // --- lists that filter as one types ---
 
@@ -386,10 +404,11 @@ document.addEventListener("keydown", (event) => {
 
 // --- files ---
 
-const picker = byId("attach");
-picker?.addEventListener("change", async () => {
+document.addEventListener("change", async (event) => {
+  const picker = event.target.closest("input[data-upload]");
+  if (!picker) return;
   for (const file of picker.files) {
-    const headers = { "x-psi-csrf": csrf, "content-type": "application/octet-stream" };
+    const headers = { "x-psi-csrf": csrf(), "content-type": "application/octet-stream" };
     const url = `${picker.dataset.upload}?name=${encodeURIComponent(file.name)}`;
     const response = await fetch(url, { method: "POST", headers, body: file });
     const answer = await response.json().catch(() => ({}));

@@ -41,8 +41,8 @@ fn page(title: &str, live: &str, fragment: &Markup) -> Markup {
             }
             body.plain {
                 header {
-                    img src="/assets/psi.svg" alt="";
-                    a href="/runs" { "psi runs" }
+                    a href="/" aria-label="psi" { img src="/assets/psi.svg" alt=""; }
+                    a href="/runs" { "Training runs" }
                 }
                 main data-live=(live) { (fragment) }
             }

@@ -155,7 +155,9 @@ fn gist(arguments: &Value) -> String {
     let value = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
     let text = match object.len() {
         1 => object.values().map(value).collect::<String>(),
-        _ => object.iter().map(|(k, v)| format!("{k}: {}", value(v))).collect::<Vec<_>>().join(", "),
+        _ => {
+            object.iter().map(|(k, v)| format!("{k}: {}", value(v))).collect::<Vec<_>>().join(", ")
+        }
     };
     first_line(&text)
 }
@@ -209,7 +211,8 @@ mod tests {
     fn a_waiting_call_shows_its_real_arguments_whole() {
         let long = format!("{}<end>", "x".repeat(5000));
         let call = call(json!({ "path": "a\u{202e}txt", "text": long }));
-        let approval = Approval { call: call.clone(), effect: Effect::Writes, reason: Reason::NoGrant };
+        let approval =
+            Approval { call: call.clone(), effect: Effect::Writes, reason: Reason::NoGrant };
         let html = card(1, &call, &Stand::Asking(approval), &Keys::default()).into_string();
         assert!(html.contains(&"x".repeat(5000)) && html.contains("&lt;end&gt;"));
         assert!(html.contains("change the order in which text is shown"));

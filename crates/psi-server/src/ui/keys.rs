@@ -17,7 +17,12 @@ pub(crate) struct Key {
     pub(crate) place: &'static str,
 }
 
-const fn key(name: &'static str, key: &'static str, does: &'static str, place: &'static str) -> Key {
+const fn key(
+    name: &'static str,
+    key: &'static str,
+    does: &'static str,
+    place: &'static str,
+) -> Key {
     Key { name, key, does, place }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use maud::{Markup, html};
 use psi_agent::{
-    Conversation, MemoryUse, Message, MessageId, MessageState, Role,
+    Conversation, MemoryUse, Message, MessageId, MessageState, Role, Summary,
     agent::{Approval, ContextMeter},
 };
 
@@ -24,10 +24,13 @@ pub(crate) struct Thread<'a> {
     pub(crate) approvals: &'a [Approval],
     /// Whether it is being answered.
     pub(crate) running: bool,
+    /// Where the page stands that is rendered now.
+    pub(crate) after: String,
+    pub(crate) csrf: &'a str,
     /// The user's verdicts: good is positive, bad negative.
     pub(crate) ratings: &'a HashMap<MessageId, i8>,
-    /// What stands in the prompt for older messages: the last message it stands for, and the text.
-    pub(crate) summaries: &'a [(MessageId, String)],
+    /// What stands in the prompt for older messages.
+    pub(crate) summaries: &'a [Summary],
     pub(crate) keys: &'a Keys,
 }
 
@@ -61,14 +64,14 @@ impl Thread<'_> {
         let id = self.conversation.id;
         let branch = branch(self.messages, self.conversation.leaf);
         html! {
-            div.thread id="thread" data-events={ "/api/conversations/" (id) "/events" } data-refresh={ "/c/" (id) "/thread" } data-running=(self.running) {
+            div.thread id="thread" data-events={ "/api/conversations/" (id) "/events" } data-refresh={ "/c/" (id) "/thread" } data-after=(self.after) data-csrf=(self.csrf) data-running=(self.running) {
                 @for (at, message) in branch.iter().enumerate() {
                     @match message.role {
                         Role::User => (user(message, &self.versions(message))),
                         Role::Assistant => (self.answer(&branch, at).render()),
                         Role::Tool => {},
                     }
-                    @for (_, text) in self.summaries.iter().filter(|(upto, _)| *upto == message.id) { (summary(text)) }
+                    @for summary in self.summaries.iter().filter(|s| s.upto == message.id) { (summarised(summary)) }
                 }
             }
         }
@@ -332,12 +335,12 @@ fn timing(message: &Message) -> String {
 }
 
 /// The line under the messages that a summary stands for.
-fn summary(text: &str) -> Markup {
+fn summarised(summary: &Summary) -> Markup {
     html! {
         div.mark {
             details {
-                summary { "From here up, psi reads a summary instead of the messages. Show it" }
-                p { (text) }
+                summary { "psi reads a summary of the " (summary.n_messages) " messages above" }
+                p { (summary.content) }
             }
         }
     }

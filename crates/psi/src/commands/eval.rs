@@ -1,5 +1,10 @@
 //! `psi eval`: how good a model is.
 
+mod compare;
+mod contamination;
+pub(crate) mod player;
+mod report;
+mod run;
 mod skills;
 
 use crate::{cli::Eval, error::Outcome};
@@ -7,5 +12,9 @@ use crate::{cli::Eval, error::Outcome};
 pub(crate) fn run(args: &Eval) -> Outcome {
     match args {
         Eval::Skills(args) => skills::run(args),
+        Eval::Run(args) => run::run(args),
+        Eval::Compare(args) => compare::run(args),
+        Eval::Report(args) => report::run(args),
+        Eval::Contamination(args) => contamination::run(args),
     }
 }

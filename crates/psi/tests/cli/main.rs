@@ -4,11 +4,14 @@
 mod checkpoint;
 mod convert;
 mod data;
+mod eval;
+mod gate;
 mod generate;
 mod hub;
 mod machine;
 mod program;
 mod pull;
+mod refine;
 mod score;
 mod skills;
 mod tokenize;

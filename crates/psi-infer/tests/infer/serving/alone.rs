@@ -1,6 +1,6 @@
 //! What a request gets when it is alone: a loop over the engine, without the service.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use psi_infer::{
     Engine, EngineOptions, SamplingParams, Sequence, Want, Work,
@@ -8,6 +8,7 @@ use psi_infer::{
     service::{Completion, Constraint, ConstraintError, Finish, Request},
 };
 use psi_kernels::{kv::KvDtype, softmax::log_sum_exp};
+use psi_model::Adapter;
 
 use super::{cpu, decoder};
 
@@ -23,6 +24,7 @@ pub(crate) struct Ask {
     pub(crate) logprobs: Option<usize>,
     pub(crate) prompt_logprobs: Option<usize>,
     pub(crate) staircase: Option<usize>,
+    pub(crate) adapter: Option<String>,
     pub(crate) client: String,
 }
 
@@ -39,8 +41,8 @@ impl Ask {
             logprobs: self.logprobs,
             prompt_logprobs: self.prompt_logprobs,
             constraint: self.staircase.map(constraint),
+            adapter: self.adapter.clone(),
             client: self.client.clone(),
-            ..Request::default()
         }
     }
 }
@@ -118,18 +120,21 @@ impl Answer {
 /// Answers asks one at a time.
 pub(crate) struct Alone {
     engine: Engine,
+    pub(crate) adapters: HashMap<String, Arc<Adapter>>,
 }
 
 impl Alone {
     pub(crate) fn new(model: &str, kv: KvDtype) -> Self {
         let cpu = cpu(1);
         let options = EngineOptions { kv, n_positions: 4096, chunk: 512 };
-        let model = decoder(&cpu, model);
-        Self { engine: Engine::new(&cpu, Arc::clone(&model), options) }
+        let engine = Engine::new(&cpu, decoder(&cpu, model), options);
+        Self { engine, adapters: HashMap::new() }
     }
 
     pub(crate) fn answer(&mut self, ask: &Ask) -> Answer {
-        let mut sequence = Sequence::new(ask.tokens.len() + ask.max_tokens);
+        let limit = ask.tokens.len() + ask.max_tokens;
+        let adapter = ask.adapter.as_ref().map(|name| Arc::clone(&self.adapters[name]));
+        let mut sequence = Sequence::with_adapter(limit, adapter);
         let answer = self.run(ask, &mut sequence);
         self.engine.release(sequence);
         answer
