@@ -2,6 +2,7 @@
 
 pub mod draws;
 mod greedy;
+pub mod predictions;
 pub mod procedural;
 mod readers;
 pub mod scorers;

@@ -402,8 +402,73 @@ pub(crate) enum SplitName {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Eval {
+    /// Scores answers that were made elsewhere.
+    Score(EvalScore),
     /// Tool calls, memory, reading, reasoning and small talk on held-out conversations.
     Skills(EvalSkills),
+    /// The tasks: what they ask, where their data comes from, whether it is here.
+    Tasks(EvalTasks),
+}
+
+/// Where evaluation data lies.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct EvalData {
+    /// Look for data in this folder too, before PSI_HOME/datasets (may be given several times).
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Vec<PathBuf>,
+    /// The Python that runs programs of models, in the sandbox.
+    #[arg(long, value_name = "NAME", default_value = "python3")]
+    pub(crate) python: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EvalTasks {
+    #[command(flatten)]
+    pub(crate) data: EvalData,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EvalScore {
+    /// A task, a suite of tasks, or a .toml file that declares a task (`psi eval tasks` lists them).
+    #[arg(long, value_name = "TASK")]
+    pub(crate) task: String,
+    /// A file with an answer on each line, or a folder with such a file for each task.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) predictions: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: EvalData,
+    /// Path of the answer in a row, as in `model.solution` (default: the usual names).
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) field: Option<String>,
+    /// What items without an answer are: an error, wrong, or left out.
+    #[arg(long, value_name = "WHAT", default_value = "refuse")]
+    pub(crate) missing: MissingItems,
+    /// Score this many items, chosen by the seed (default: all; 100 of a procedural task).
+    #[arg(long, value_name = "N")]
+    pub(crate) n: Option<usize>,
+    /// Seed of the choice, or of a procedural task's items.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Difficulty of a procedural task (default: all in turn).
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) level: Option<usize>,
+    /// Print the first N wrong answers; with --json the verdict on every answer is there anyway.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) show_wrong: usize,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What becomes of items that have no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MissingItems {
+    Refuse,
+    Wrong,
+    Skip,
 }
 
 #[derive(Args, Debug)]

@@ -101,7 +101,7 @@ type Row = Map<String, Value>;
 pub(super) fn open(path: &Path, split: Split, options: TaskOptions) -> Result<Task> {
     let text = readers::text(path)?;
     let declared: Declaration = toml::from_str(&text).map_err(|e| {
-        let line = e.span().map_or(0, |span| text[..span.start].lines().count().max(1));
+        let line = e.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
         bad(path, line, e.message().to_owned())
     })?;
     if options.level.is_some() {

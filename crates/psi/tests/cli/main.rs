@@ -4,6 +4,7 @@
 mod checkpoint;
 mod convert;
 mod data;
+mod eval;
 mod generate;
 mod hub;
 mod machine;

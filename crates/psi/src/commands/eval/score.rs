@@ -1,0 +1,126 @@
+//! `psi eval score`: answers made elsewhere against a task or a suite.
+
+use psi_eval::{
+    predictions::{Missing, Predictions, Score, file_for},
+    split::Split,
+    stats::Share,
+    task::{Metric, Task},
+    tasks::{TaskOptions, expand},
+};
+use serde_json::{Value, json};
+
+use super::library;
+use crate::{
+    cli::{EvalScore, MissingItems},
+    error::{Outcome, unusable},
+    out::{out, outln},
+    table::columns,
+};
+
+pub(crate) fn run(args: &EvalScore) -> Outcome {
+    let library = library::open(&args.data);
+    let options = TaskOptions { level: args.level, ..TaskOptions::default() };
+    let missing = match args.missing {
+        MissingItems::Refuse => Missing::Refuse,
+        MissingItems::Wrong => Missing::Wrong,
+        MissingItems::Skip => Missing::Skip,
+    };
+    let mut scored: Vec<(Task, Score)> = Vec::new();
+    for name in expand(&args.task).map_err(unusable)? {
+        let task = library.open(&name, Split::Eval, options).map_err(unusable)?;
+        let file = file_for(&args.predictions, &name).map_err(unusable)?;
+        let predictions = Predictions::read(&file, args.field.as_deref()).map_err(unusable)?;
+        let items = task.items(args.n, args.seed);
+        let score = predictions.score(&task, &items, missing).map_err(unusable)?;
+        scored.push((task, score));
+    }
+    if args.json {
+        let tasks: Vec<Value> = scored.iter().map(document).collect();
+        // One task is its own document; a suite is a list with the mean over its tasks.
+        let document = match &tasks[..] {
+            [task] => task.clone(),
+            _ => json!({ "suite": args.task, "mean": mean(&scored), "tasks": tasks }),
+        };
+        outln!("{document:#}");
+        return Ok(());
+    }
+    let mut rows =
+        vec![["task", "metric", "value", "95 % interval", "of"].map(str::to_owned).to_vec()];
+    for (task, score) in &scored {
+        rows.extend(score.metrics.iter().map(|metric| cells(task, metric)));
+    }
+    if scored.len() > 1 {
+        let value = format!("{:.2}", 100.0 * mean(&scored));
+        let row = [args.task.as_str(), "mean over tasks", &value, "", &scored.len().to_string()];
+        rows.push(row.map(str::to_owned).to_vec());
+    }
+    out!("{}", columns(&rows));
+    for (task, score) in &scored {
+        let wrong = score.judged.iter().filter(|j| !j.verdict.correct).take(args.show_wrong);
+        for judged in wrong {
+            let found = judged.verdict.extracted.as_deref().unwrap_or("(nothing)");
+            outln!(
+                "\n{} {}\n  found  {}",
+                task.name(),
+                judged.id,
+                found.replace('\n', "\n         ")
+            );
+            for (key, value) in &judged.verdict.detail {
+                outln!("  {key}  {value}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The mean of the tasks' headline figures.
+fn mean(scored: &[(Task, Score)]) -> f64 {
+    let heads = scored.iter().filter_map(|(_, score)| score.metrics.first());
+    Metric::mean("mean", heads.map(|metric| metric.value)).value
+}
+
+fn document((task, score): &(Task, Score)) -> Value {
+    let metrics = score.metrics.iter().map(|m| {
+        let mut value = json!({ "name": m.name, "value": m.value, "n": m.n });
+        if let Some((low, high)) = interval(m) {
+            value["interval"] = json!([low, high]);
+        }
+        value
+    });
+    let items = score.judged.iter().map(|j| {
+        let mut value = serde_json::to_value(&j.verdict).expect("a verdict has a JSON form");
+        value["id"] = json!(j.id);
+        value
+    });
+    json!({
+        "task": task.name(),
+        "version": task.version().to_string(),
+        "split": task.split().name(),
+        "scorer": task.scorer().version(),
+        "n": score.judged.len(),
+        "right": score.judged.iter().filter(|j| j.verdict.correct).count(),
+        "metrics": metrics.collect::<Vec<_>>(),
+        "items": items.collect::<Vec<_>>(),
+    })
+}
+
+/// Wilson's interval of a share of right answers; other figures have none here.
+fn interval(metric: &Metric) -> Option<(f64, f64)> {
+    let right = metric.value * metric.n as f64;
+    let is_share = (0.0..=1.0).contains(&metric.value) && (right - right.round()).abs() < 1e-6;
+    let named = ["accuracy", "prompt_", "instruction_", "exact_match", "pass@1", "refused_"];
+    let is_named = named.iter().any(|name| metric.name.starts_with(name));
+    (is_share && is_named && metric.n > 0)
+        .then(|| Share { right: right.round() as usize, total: metric.n }.wilson())
+}
+
+fn cells(task: &Task, metric: &Metric) -> Vec<String> {
+    let percent = |x: f64| format!("{:.2}", 100.0 * x);
+    let (value, between) = match interval(metric) {
+        Some((low, high)) => {
+            (percent(metric.value), format!("{} - {}", percent(low), percent(high)))
+        }
+        None => (format!("{:.4}", metric.value), String::new()),
+    };
+    vec![task.name().to_owned(), metric.name.clone(), value, between, metric.n.to_string()]
+}
