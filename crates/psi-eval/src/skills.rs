@@ -24,7 +24,7 @@ use serde_json::{Map, Value, json};
 
 pub use memory::Memory;
 pub use scene::Message;
-pub use scoring::{Answer, Mistake, Player, Row, ScoreError, Table, score};
+pub use scoring::{Answer, Mistake, Play, Player, Row, ScoreError, Table, score};
 
 use crate::{draws::Draws, procedural, split::Split};
 use facts::Fact;

@@ -1,51 +1,34 @@
-//! Statistics of right and wrong answers.
+//! What scores mean: intervals, paired comparisons, and tests that may be looked at after every item.
+//!
+//! Intervals are pairs (low, high); probabilities and scores are fractions, not percent.
 
-/// A share with its interval.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Share {
-    /// Right answers.
-    pub right: usize,
-    /// All answers.
-    pub total: usize,
-}
-
-impl Share {
-    /// The share itself; 0 of nothing is 0.
-    pub fn value(self) -> f64 {
-        if self.total == 0 { 0.0 } else { self.right as f64 / self.total as f64 }
-    }
-
-    /// The 95 % interval of Wilson (1927), which stays inside 0..1 and is honest for small samples.
-    pub fn wilson(self) -> (f64, f64) {
-        const Z: f64 = 1.959_963_984_540_054;
-        if self.total == 0 {
-            return (0.0, 1.0);
-        }
-        let n = self.total as f64;
-        let p = self.value();
-        let z2 = Z * Z;
-        let centre = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
-        let half = Z / (1.0 + z2 / n) * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
-        ((centre - half).max(0.0), (centre + half).min(1.0))
-    }
-}
-
+mod betting;
+mod bootstrap;
 #[cfg(test)]
-mod tests {
-    use super::*;
+mod golden;
+mod mean;
+mod paired;
+mod share;
+mod tango;
 
-    #[test]
-    fn wilson_equals_published_values() {
-        // Newcombe 1998, table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
-        let cases = [
-            (81, 263, 0.2553, 0.3662),
-            (15, 148, 0.0624, 0.1605),
-            (0, 20, 0.0, 0.1611),
-            (1, 29, 0.0061, 0.1718),
-        ];
-        for (right, total, low, high) in cases {
-            let (l, h) = Share { right, total }.wilson();
-            assert!((l - low).abs() < 6e-5 && (h - high).abs() < 6e-5, "{right}/{total}: {l} {h}");
-        }
+pub use betting::{Bets, Rates, Verdict};
+pub use bootstrap::{Bootstrap, bootstrap};
+pub use mean::Mean;
+pub use paired::{Paired, detectable, items_needed};
+pub use share::Share;
+
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+
+/// The point below which the standard normal lies with probability `p`.
+pub fn normal_quantile(p: f64) -> f64 {
+    Normal::standard().inverse_cdf(p)
+}
+
+/// The same of Student's t.
+fn t_quantile(p: f64, degrees: f64) -> f64 {
+    match StudentsT::new(0.0, 1.0, degrees) {
+        Ok(t) => t.inverse_cdf(p),
+        // Without a degree of freedom nothing is known.
+        Err(_) => f64::INFINITY,
     }
 }

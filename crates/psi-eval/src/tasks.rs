@@ -168,6 +168,13 @@ impl Library {
     }
 }
 
+impl Default for Library {
+    /// No folder: the tasks that need no data.
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
 /// Whether a task's name is the path of a declaration.
 fn is_declaration(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|e| e == "toml")

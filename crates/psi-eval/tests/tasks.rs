@@ -41,7 +41,7 @@ fn gsm8k_judges_the_published_solutions_as_openai_did() {
 
 #[test]
 fn every_family_is_a_task_and_its_reward_is_its_verdict() {
-    let library = Library::new(Vec::new());
+    let library = Library::default();
     let names = expand("procedural").unwrap();
     assert_eq!(names.len(), 31);
     for name in names {
@@ -62,7 +62,7 @@ fn every_family_is_a_task_and_its_reward_is_its_verdict() {
 
 #[test]
 fn versions_tell_tasks_splits_and_levels_apart() {
-    let library = Library::new(Vec::new());
+    let library = Library::default();
     let version = |name: &str, split, level| {
         let options = TaskOptions { level, ..TaskOptions::default() };
         library.open(name, split, options).unwrap().version()
@@ -82,8 +82,7 @@ fn versions_tell_tasks_splits_and_levels_apart() {
 #[test]
 fn names_are_found_and_near_misses_named() {
     assert!(names().iter().any(|n| n == "gsm8k"));
-    let error =
-        Library::new(Vec::new()).open("gsm9k", Split::Eval, TaskOptions::default()).unwrap_err();
+    let error = Library::default().open("gsm9k", Split::Eval, TaskOptions::default()).unwrap_err();
     assert_eq!(error.to_string(), "gsm9k: no such task");
     assert_eq!(error.hint().unwrap(), "did you mean gsm8k?");
     let error = Library::new(vec!["nowhere".into()])
@@ -91,8 +90,7 @@ fn names_are_found_and_near_misses_named() {
         .unwrap_err();
     assert!(error.to_string().contains("not found in nowhere"), "{error}");
     let options = TaskOptions { level: Some(9), ..TaskOptions::default() };
-    let error =
-        Library::new(Vec::new()).open("procedural/total", Split::Eval, options).unwrap_err();
+    let error = Library::default().open("procedural/total", Split::Eval, options).unwrap_err();
     assert_eq!(error.to_string(), "procedural/total: has the levels 0 to 2");
 }
 
@@ -390,7 +388,7 @@ fn a_declared_task_is_read_and_its_mistakes_are_named() {
     let path = folder.path().join("capitals.toml").display().to_string();
     let open = |text: &str, split| {
         write("capitals.toml", text);
-        Library::new(Vec::new()).open(&path, split, TaskOptions::default())
+        Library::default().open(&path, split, TaskOptions::default())
     };
     let rows = "{\"country\": \"France\", \"capital\": \"Paris\", \"of\": [\"Paris\", \"Rome\"], \"right\": 0}\n\
                 {\"country\": \"Italy\", \"capital\": \"Rome\", \"of\": [\"Paris\", \"Rome\"], \"right\": 1}\n";

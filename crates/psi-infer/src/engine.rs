@@ -6,9 +6,11 @@ use psi_kernels::{
     Cpu,
     kv::{KV_BLOCK, KvArena, KvDtype, Segment},
 };
-use psi_model::{Batch, Decoder};
+use psi_model::{Adapter, Batch, Decoder};
 use psi_tensor::Graph;
 use psi_tokenizer::TokenId;
+
+use crate::prefix::{Blocks, Root};
 
 /// How an engine is set up.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +35,7 @@ pub struct Engine {
     model: Arc<Decoder>,
     graph: Graph,
     arena: KvArena,
-    free: Vec<u32>,
+    blocks: Blocks,
     chunk: usize,
 }
 
@@ -43,6 +45,9 @@ pub struct Sequence {
     blocks: Vec<u32>,
     len: usize,
     limit: usize,
+    /// The first blocks that other sequences may use too: nothing changes them any more.
+    n_published: usize,
+    adapter: Option<Arc<Adapter>>,
 }
 
 impl Sequence {
@@ -51,12 +56,27 @@ impl Sequence {
     /// RoPE scalings that depend on a sequence's length (`dynamic`, `longrope`) go by `limit`: it is
     /// fixed, so the cache never holds keys of two scalings and cutting a prompt changes nothing.
     pub fn new(limit: usize) -> Self {
-        Self { blocks: Vec::new(), len: 0, limit }
+        Self::with_adapter(limit, None)
+    }
+
+    /// [`Sequence::new`] that runs with an adapter of the engine's model.
+    pub fn with_adapter(limit: usize, adapter: Option<Arc<Adapter>>) -> Self {
+        Self { blocks: Vec::new(), len: 0, limit, n_published: 0, adapter }
+    }
+
+    /// The adapter it runs with.
+    pub fn adapter(&self) -> Option<&Arc<Adapter>> {
+        self.adapter.as_ref()
     }
 
     /// Number of positions that the cache holds.
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// Number of tokens it may grow to.
+    pub fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Whether the cache holds nothing.
@@ -171,9 +191,9 @@ impl Engine {
     pub fn new(cpu: &Arc<Cpu>, model: Arc<Decoder>, options: EngineOptions) -> Self {
         let n_blocks = options.n_positions.div_ceil(KV_BLOCK).max(1);
         let arena = KvArena::new(model.config().kv_shape(), options.kv, n_blocks);
-        let free = (0..n_blocks as u32).rev().collect();
+        let blocks = Blocks::new(n_blocks);
         let graph = Graph::infer(cpu);
-        Self { cpu: Arc::clone(cpu), model, graph, arena, free, chunk: options.chunk.max(1) }
+        Self { cpu: Arc::clone(cpu), model, graph, arena, blocks, chunk: options.chunk.max(1) }
     }
 
     /// The CPU it runs on.
@@ -196,22 +216,72 @@ impl Engine {
         self.arena.bytes() / (self.arena.n_blocks() * KV_BLOCK)
     }
 
-    /// Positions that can still be stored (whole blocks).
+    /// Positions that can still be stored (whole blocks), in place of kept prefixes too.
     pub fn n_free(&self) -> usize {
-        self.free.len() * KV_BLOCK
+        self.blocks.n_free() * KV_BLOCK
     }
 
-    /// Gives a sequence's blocks back.
+    /// Blocks of prefixes that no sequence uses.
+    pub fn n_kept_blocks(&self) -> usize {
+        self.blocks.n_kept()
+    }
+
+    /// Gives a sequence's blocks back; what was published of it is kept while there is room.
     pub fn release(&mut self, sequence: Sequence) {
-        self.free.extend(sequence.blocks);
+        sequence.blocks.into_iter().for_each(|b| self.blocks.release(b));
     }
 
     /// Forgets the positions from `len` on.
+    ///
+    /// # Panics
+    /// When one of them was published.
     pub fn truncate(&mut self, sequence: &mut Sequence, len: usize) {
         if len < sequence.len {
+            let n_published = sequence.n_published;
+            assert!(len >= n_published * KV_BLOCK, "{len} tokens, {n_published} blocks published");
             sequence.len = len;
-            self.free.extend(sequence.blocks.drain(len.div_ceil(KV_BLOCK)..));
+            let rest = sequence.blocks.drain(len.div_ceil(KV_BLOCK)..);
+            rest.for_each(|b| self.blocks.release(b));
         }
+    }
+
+    /// Keeps the whole blocks of a sequence, whose tokens `history` begins with, for others that begin
+    /// alike. Sharing changes no bit: a block holds the same whoever computed it.
+    pub fn publish(&mut self, sequence: &mut Sequence, history: &[TokenId]) {
+        let root = self.root(sequence);
+        for i in sequence.n_published..sequence.len / KV_BLOCK {
+            let parent = i.checked_sub(1).map(|p| sequence.blocks[p]);
+            let tokens = &history[i * KV_BLOCK..(i + 1) * KV_BLOCK];
+            let block = sequence.blocks[i];
+            sequence.blocks[i] = self.blocks.publish(root, parent, tokens, block);
+            sequence.n_published = i + 1;
+        }
+    }
+
+    /// Extends a sequence by the published blocks that continue it as `tokens` goes on, but leaves at
+    /// least the last of `tokens` to be computed. Does nothing in the middle of a block.
+    pub fn adopt(&mut self, sequence: &mut Sequence, tokens: &[TokenId]) {
+        let root = self.root(sequence);
+        while sequence.len == sequence.n_published * KV_BLOCK
+            && sequence.len + KV_BLOCK < tokens.len()
+        {
+            let parent = sequence.blocks.last().copied();
+            let next = &tokens[sequence.len..sequence.len + KV_BLOCK];
+            let Some(block) = self.blocks.find(root, parent, next) else { return };
+            sequence.blocks.push(block);
+            sequence.len += KV_BLOCK;
+            sequence.n_published += 1;
+        }
+    }
+
+    /// What a sequence's first token comes after.
+    fn root(&self, sequence: &Sequence) -> Root {
+        let config = self.model.config();
+        // A short sequence's frequencies, the longest one's, or those of its very length.
+        let known = [1, config.max_seq_len];
+        let rope = known.into_iter().find(|&len| config.cache_survives(len, sequence.limit));
+        let adapter = sequence.adapter.as_ref().map_or(0, |a| a.id());
+        Root { adapter, rope: rope.unwrap_or(sequence.limit) }
     }
 
     /// Appends tokens to sequences and returns the logits that were asked for.
@@ -223,24 +293,36 @@ impl Engine {
     /// [`EngineError`] when a sequence would become too long, the cache is too small or a token is not
     /// in the vocabulary; then nothing has changed.
     pub fn forward(&mut self, work: &mut [Work<'_>]) -> Result<Logits, EngineError> {
+        let values = self.append(work, Output::Logits)?;
+        Ok(Logits { values, vocab_size: self.model.config().vocab_size })
+    }
+
+    /// [`Engine::forward`] up to the output head: the normed residual stream (rows, d_model).
+    ///
+    /// # Errors
+    /// As [`Engine::forward`].
+    pub fn features(&mut self, work: &mut [Work<'_>]) -> Result<Vec<f32>, EngineError> {
+        self.append(work, Output::Features)
+    }
+
+    fn append(&mut self, work: &mut [Work<'_>], output: Output) -> Result<Vec<f32>, EngineError> {
         self.check(work)?;
         for item in work.iter_mut() {
             let n_blocks = (item.sequence.len + item.tokens.len()).div_ceil(KV_BLOCK);
             while item.sequence.blocks.len() < n_blocks {
                 // `check` has counted the free blocks.
-                item.sequence.blocks.extend(self.free.pop());
+                item.sequence.blocks.extend(self.blocks.take());
             }
         }
-        let vocab_size = self.model.config().vocab_size;
-        let mut logits = Logits { values: Vec::new(), vocab_size };
+        let mut values = Vec::new();
         let mut pieces = Pieces::new(work);
         while let Some(batch) = pieces.next_batch(self.chunk) {
-            self.run(&batch, &mut logits.values);
+            self.run(&batch, output, &mut values);
         }
         for item in work.iter_mut() {
             item.sequence.len += item.tokens.len();
         }
-        Ok(logits)
+        Ok(values)
     }
 
     fn check(&self, work: &[Work<'_>]) -> Result<(), EngineError> {
@@ -257,7 +339,7 @@ impl Engine {
             }
             n_needed += n_tokens.div_ceil(KV_BLOCK) - item.sequence.blocks.len();
         }
-        match n_needed <= self.free.len() {
+        match n_needed <= self.blocks.n_free() {
             true => Ok(()),
             false => {
                 Err(EngineError::CacheFull { n_needed: n_needed * KV_BLOCK, n_free: self.n_free() })
@@ -265,10 +347,11 @@ impl Engine {
         }
     }
 
-    fn run(&mut self, batch: &[Piece<'_>], logits: &mut Vec<f32>) {
+    fn run(&mut self, batch: &[Piece<'_>], output: Output, values: &mut Vec<f32>) {
         let mut tokens = Vec::new();
         let mut segments = Vec::new();
         let mut rope_lens = Vec::new();
+        let mut adapters = Vec::new();
         let mut rows = Vec::new();
         for piece in batch {
             let row0 = tokens.len();
@@ -276,28 +359,45 @@ impl Engine {
             let n_rows = piece.tokens.len();
             segments.push(Segment { row0, n_rows, pos0: piece.pos0, blocks: piece.blocks });
             rope_lens.push(piece.limit);
+            adapters.push(piece.adapter);
             match piece.want {
                 Want::Nothing => {}
                 Want::Last => rows.push((row0 + n_rows - 1) as u32),
                 Want::All => rows.extend((row0..row0 + n_rows).map(|r| r as u32)),
             }
         }
-        let batch = Batch { tokens: &tokens, segments: &segments, rope_lens: &rope_lens };
+        let batch = Batch {
+            tokens: &tokens,
+            segments: &segments,
+            rope_lens: &rope_lens,
+            adapters: &adapters,
+        };
         self.graph.reset();
         if rows.is_empty() {
             self.model.hidden(&self.graph, &batch, &mut self.arena);
         } else {
             let want = psi_model::Want::Rows(&rows);
-            let out = self.model.forward(&self.graph, &batch, &mut self.arena, want);
-            logits.extend_from_slice(&out.data());
+            let (graph, arena) = (&self.graph, &mut self.arena);
+            let out = match output {
+                Output::Logits => self.model.forward(graph, &batch, arena, want),
+                Output::Features => self.model.features(graph, &batch, arena, want),
+            };
+            values.extend_from_slice(&out.data());
         }
     }
 }
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Engine({} of {} blocks free)", self.free.len(), self.arena.n_blocks())
+        write!(f, "Engine({} of {} blocks free)", self.blocks.n_free(), self.arena.n_blocks())
     }
+}
+
+/// What is computed of the rows that are wanted.
+#[derive(Clone, Copy)]
+enum Output {
+    Logits,
+    Features,
 }
 
 /// A run of one sequence's tokens inside one forward pass.
@@ -306,6 +406,7 @@ struct Piece<'a> {
     pos0: usize,
     blocks: &'a [u32],
     limit: usize,
+    adapter: Option<&'a Adapter>,
     want: Want,
 }
 
@@ -336,6 +437,7 @@ impl<'a> Pieces<'a> {
                     pos0: item.sequence.len + self.done,
                     blocks: &item.sequence.blocks,
                     limit: item.sequence.limit,
+                    adapter: item.sequence.adapter.as_deref(),
                     want,
                 });
             }

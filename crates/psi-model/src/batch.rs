@@ -1,6 +1,10 @@
 //! What a forward pass is given, and which rows of it are wanted.
 
+use std::ops::Range;
+
 use psi_kernels::kv::Segment;
+
+use crate::Adapter;
 
 /// Tokens of several sequences, a run of consecutive positions of each.
 #[derive(Clone, Copy, Debug)]
@@ -14,12 +18,14 @@ pub struct Batch<'a> {
     /// segment: a sequence's prompt and what it may still grow to, fixed while its cache lives, so that
     /// how the prompt is cut does not matter. Empty: the positions given so far.
     pub rope_lens: &'a [usize],
+    /// The adapter that each segment runs with. Empty: none has one.
+    pub adapters: &'a [Option<&'a Adapter>],
 }
 
 impl<'a> Batch<'a> {
     /// A batch whose RoPE lengths are the positions given so far.
     pub fn new(tokens: &'a [u32], segments: &'a [Segment<'a>]) -> Self {
-        Self { tokens, segments, rope_lens: &[] }
+        Self { tokens, segments, rope_lens: &[], adapters: &[] }
     }
 
     /// The length that decides segment `i`'s RoPE.
@@ -34,6 +40,23 @@ impl<'a> Batch<'a> {
         self.segments.iter().flat_map(of).collect()
     }
 
+    /// The rows that have an adapter; neighbours with the same one together.
+    pub(crate) fn adapted_rows(&self) -> Vec<(Range<usize>, &'a Adapter)> {
+        let mut parts: Vec<(Range<usize>, &'a Adapter)> = Vec::new();
+        for (s, adapter) in self.segments.iter().zip(self.adapters) {
+            let Some(adapter) = adapter else { continue };
+            let rows = s.row0..s.row0 + s.n_rows;
+            match parts.last_mut() {
+                Some((last, same)) if last.end == rows.start && same.id() == adapter.id() => {
+                    last.end = rows.end;
+                }
+                _ => parts.push((rows, adapter)),
+            }
+        }
+        parts.retain(|(rows, _)| !rows.is_empty());
+        parts
+    }
+
     #[track_caller]
     pub(crate) fn assert_covered(&self) {
         let mut next = 0;
@@ -44,6 +67,8 @@ impl<'a> Batch<'a> {
         assert_eq!(next, self.tokens.len(), "segments cover {next} rows of {}", self.tokens.len());
         let lens = self.rope_lens.len();
         assert!(lens == 0 || lens == self.segments.len(), "{lens} RoPE lengths");
+        let n = self.adapters.len();
+        assert!(n == 0 || n == self.segments.len(), "{n} adapters");
     }
 }
 

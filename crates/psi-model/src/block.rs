@@ -1,13 +1,15 @@
 //! One block: attention and a feed-forward part, each beside a residual connection.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use psi_kernels::{
     activation::Activation,
     attention::AttentionParams,
     kv::{KvArena, KvShape, Segment},
 };
-use psi_tensor::{ExpertPart, LayerNorm, Linear, Part, RmsNorm, RopeTables, Var};
+use psi_tensor::{ExpertPart, LayerNorm, Linear, Part, RmsNorm, RopeTables, RowAdapter, Var};
+
+use crate::{Adapter, tensors::Role};
 
 /// A norm of the residual stream.
 #[derive(Clone, Debug)]
@@ -73,14 +75,48 @@ pub(crate) struct Context<'a> {
     pub(crate) segments: &'a [Segment<'a>],
     /// `None` for layers without RoPE.
     pub(crate) rope: Option<&'a Arc<RopeTables>>,
+    pub(crate) adapted: AdaptedRows<'a>,
+}
+
+/// The rows of a batch that have an adapter, in one layer.
+#[derive(Clone, Copy)]
+pub(crate) struct AdaptedRows<'a> {
+    pub(crate) rows: &'a [(Range<usize>, &'a Adapter)],
+    pub(crate) layer: usize,
+}
+
+impl AdaptedRows<'_> {
+    /// The layers' products of x, with what the rows' adapters add.
+    fn linear_many<'g, const N: usize>(
+        self,
+        x: Var<'g>,
+        layers: [(Role, &Linear); N],
+    ) -> [Var<'g>; N] {
+        let adapters = layers.map(|(role, _)| self.adapters(role));
+        x.linear_many_adapted(layers.map(|(_, layer)| layer), adapters.each_ref().map(|a| &a[..]))
+    }
+
+    fn linear<'g>(self, x: Var<'g>, role: Role, layer: &Linear) -> Var<'g> {
+        let [y] = self.linear_many(x, [(role, layer)]);
+        y
+    }
+
+    fn adapters(&self, role: Role) -> Vec<RowAdapter<'_>> {
+        let found = self.rows.iter().filter_map(|(rows, adapter)| {
+            let (lora, gains) = adapter.linear(self.layer, role)?;
+            Some(RowAdapter { rows: rows.clone(), lora, gains })
+        });
+        found.collect()
+    }
 }
 
 impl Block {
     /// x + norm(attn(norm(x))), then x + norm(mlp(norm(x))), with the norms that the model has.
     pub(crate) fn forward<'g>(&self, x: Var<'g>, context: Context<'_>) -> Var<'g> {
+        let adapted = context.adapted;
         let attn = self.attn.forward(normed(x, self.attn_norm.as_ref()), context); // (T, D)
         let x = x + normed(attn, self.post_attn_norm.as_ref());
-        let mlp = self.mlp.forward(normed(x, self.mlp_norm.as_ref()));
+        let mlp = self.mlp.forward(normed(x, self.mlp_norm.as_ref()), adapted);
         x + normed(mlp, self.post_mlp_norm.as_ref())
     }
 }
@@ -104,7 +140,8 @@ impl Block {
                 .map(|&(row0, n_rows, pos0, ref blocks)| Segment { row0, n_rows, pos0, blocks })
                 .collect();
             let cache = (&mut cache, 0);
-            block.forward(x, Context { cache, segments: &segments, rope: rope.as_ref() })
+            let adapted = AdaptedRows { rows: &[], layer: 0 };
+            block.forward(x, Context { cache, segments: &segments, rope: rope.as_ref(), adapted })
         })
     }
 }
@@ -120,35 +157,38 @@ pub(crate) fn normed<'g>(x: Var<'g>, norm: Option<&BlockNorm>) -> Var<'g> {
 
 impl Attention {
     fn forward<'g>(&self, x: Var<'g>, context: Context<'_>) -> Var<'g> {
-        let [q, k, v] = x.linear_many([&self.w_q, &self.w_k, &self.w_v]); // (T, H), (T, K), (T, K)
+        let adapted = context.adapted;
+        let inputs = [(Role::Q, &self.w_q), (Role::K, &self.w_k), (Role::V, &self.w_v)];
+        let [q, k, v] = adapted.linear_many(x, inputs); // (T, H), (T, K), (T, K)
         let q = self.q_norm.as_ref().map_or(q, |norm| q.rms_norm(norm));
         let k = self.k_norm.as_ref().map_or(k, |norm| k.rms_norm(norm));
         let turn = |x: Var<'g>| context.rope.map_or(x, |tables| x.rope(self.d_head, tables));
         let (q, k) = (turn(q), turn(k));
         let y = q.attention(k, v, context.cache, context.segments, self.params); // (T, H)
-        y.linear(&self.w_o)
+        adapted.linear(y, Role::O, &self.w_o)
     }
 }
 
 impl FeedForward {
-    fn forward<'g>(&self, x: Var<'g>) -> Var<'g> {
+    fn forward<'g>(&self, x: Var<'g>, adapted: AdaptedRows<'_>) -> Var<'g> {
         match self {
-            Self::Dense(mlp) => mlp.forward(x),
+            Self::Dense(mlp) => mlp.forward(x, adapted),
             Self::Experts(experts) => experts.forward(x),
         }
     }
 }
 
 impl Mlp {
-    fn forward<'g>(&self, x: Var<'g>) -> Var<'g> {
+    fn forward<'g>(&self, x: Var<'g>, adapted: AdaptedRows<'_>) -> Var<'g> {
+        let up = (Role::Up, &self.w_up);
         let hidden = match &self.w_gate {
             Some(w_gate) => {
-                let [gate, up] = x.linear_many([w_gate, &self.w_up]); // (T, F), (T, F)
+                let [gate, up] = adapted.linear_many(x, [(Role::Gate, w_gate), up]); // (T, F), (T, F)
                 gate.gated(self.activation, up)
             }
-            None => x.linear(&self.w_up).activate(self.activation),
+            None => adapted.linear(x, up.0, up.1).activate(self.activation),
         };
-        hidden.linear(&self.w_down)
+        adapted.linear(hidden, Role::Down, &self.w_down)
     }
 }
 
@@ -156,7 +196,11 @@ impl Experts {
     fn forward<'g>(&self, x: Var<'g>) -> Var<'g> {
         let routing = x.linear(&self.router).route(self.top_k, self.norm_topk_prob); // (T, k)
         let parts = routing.by_expert();
-        let run = |part: &ExpertPart| self.experts[part.expert].forward(x.gather_rows(&part.rows));
+        // Experts have no adapters of their own: `Adapter::load` refuses them.
+        let adapted = AdaptedRows { rows: &[], layer: 0 };
+        let run = |part: &ExpertPart| {
+            self.experts[part.expert].forward(x.gather_rows(&part.rows), adapted)
+        };
         let outputs: Vec<Var<'g>> = parts.iter().map(run).collect();
         routing.combine(x.cols(), &parts, &outputs)
     }

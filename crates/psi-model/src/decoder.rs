@@ -12,7 +12,7 @@ use psi_tensor::{Graph, LayerNorm, Linear, Parameter, RmsNorm, RopeTables, Var, 
 
 use crate::{
     Batch, Config, Rope, TensorId, TensorInfo, Want,
-    block::{Attention, Block, BlockNorm, Context, Experts, FeedForward, Mlp, normed},
+    block::{AdaptedRows, Attention, Block, BlockNorm, Context, Experts, FeedForward, Mlp, normed},
     config::NormKind,
     tensors::Role,
 };
@@ -123,13 +123,17 @@ impl Decoder {
         cache: &mut KvArena,
         want: Want<'_>,
     ) -> Var<'g> {
-        let x = self.wanted(graph, batch, cache, want);
+        let x = self.features(graph, batch, cache, want);
         self.logits(x)
     }
 
-    /// The normed residual stream of the rows that `want` names: what the output head reads.
+    /// The normed residual stream (rows, d_model) of the rows that `want` names: what the output head
+    /// reads, and what embeddings of texts are made of.
+    ///
+    /// # Panics
+    /// As [`Decoder::forward`].
     #[track_caller]
-    fn wanted<'g>(
+    pub fn features<'g>(
         &self,
         graph: &'g Graph,
         batch: &Batch<'_>,
@@ -159,7 +163,7 @@ impl Decoder {
         want: Want<'_>,
         (targets, weights): (&[Option<u32>], &[f32]),
     ) -> (Var<'g>, Vec<f32>) {
-        let x = self.wanted(graph, batch, cache, want);
+        let x = self.features(graph, batch, cache, want);
         let head = self.head.as_ref().unwrap_or(&self.embed);
         if self.config.final_softcap.is_none() {
             return x.weighted_log_probs(head, targets, weights);
@@ -197,6 +201,7 @@ impl Decoder {
         let rope = self.rope_tables(batch, &positions, &self.config.rope);
         let local_rope = self.config.local_rope.as_ref();
         let local_rope = local_rope.map(|r| self.rope_tables(batch, &positions, r));
+        let adapted_rows = batch.adapted_rows();
         let mut x = graph.scope(|| self.embed(graph, batch.tokens, &positions));
         for (i, (block, kind)) in self.blocks.iter().zip(&self.config.layers).enumerate() {
             let context = Context {
@@ -207,6 +212,7 @@ impl Decoder {
                     (true, false) => Some(&rope),
                     (true, true) => local_rope.as_ref(),
                 },
+                adapted: AdaptedRows { rows: &adapted_rows, layer: i },
             };
             x = match graph.recompute() {
                 None => graph.scope_from(x, |x| block.forward(x, context)),

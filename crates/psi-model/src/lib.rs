@@ -5,6 +5,7 @@
 //! function prefills, decodes and trains. `names.rs` has the table from psi's tensor names to those of
 //! the two formats.
 
+mod adapter;
 mod batch;
 mod block;
 mod config;
@@ -18,6 +19,7 @@ mod save;
 mod source;
 mod tensors;
 
+pub use adapter::{Adapter, AdapterPart};
 pub use batch::{Batch, Want};
 pub use config::{
     Biases, Config, Family, LayerKind, Moe, Norm, NormKind, Placement, QkNorm, SpecialTokens,

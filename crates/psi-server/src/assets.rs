@@ -7,7 +7,8 @@ use axum::{
 };
 
 /// Name, media type and content.
-const ASSETS: [(&str, &str, &str); 3] = [
+const ASSETS: [(&str, &str, &str); 4] = [
+    ("app.js", "text/javascript; charset=utf-8", include_str!("assets/app.js")),
     ("live.js", "text/javascript; charset=utf-8", include_str!("assets/live.js")),
     ("psi.css", "text/css; charset=utf-8", include_str!("assets/psi.css")),
     ("psi.svg", "image/svg+xml", include_str!("assets/psi.svg")),

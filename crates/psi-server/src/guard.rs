@@ -30,23 +30,39 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
         Ok(()) => next.run(request).await,
         Err((status, why)) => (status, why).into_response(),
     };
-    for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
+    protect(&mut response);
     response
 }
 
-fn check(method: &Method, headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
+/// Tells a browser what the answer may do.
+pub(crate) fn protect(response: &mut Response) {
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+}
+
+fn check(method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
     if method != Method::GET && method != Method::HEAD {
         return Err((StatusCode::METHOD_NOT_ALLOWED, "these pages are only read\n"));
     }
+    check_names(headers, &is_loopback)
+}
+
+/// Why a request is refused.
+pub(crate) type Refusal = (StatusCode, &'static str);
+
+/// The Host must be one of this server's names, and an Origin, where one is sent, its own.
+pub(crate) fn check_names(
+    headers: &HeaderMap,
+    is_own: &dyn Fn(&str) -> bool,
+) -> Result<(), Refusal> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
         return Err((StatusCode::BAD_REQUEST, "one Host header is needed\n"));
     };
-    let host = host.to_str().ok().filter(|h| is_loopback(h));
+    let host = host.to_str().ok().filter(|h| is_own(h));
     let Some(host) = host else {
-        return Err((StatusCode::FORBIDDEN, "this server answers on loopback names only\n"));
+        return Err((StatusCode::FORBIDDEN, "this server does not answer to that name\n"));
     };
     match headers.get(header::ORIGIN) {
         None => Ok(()),
@@ -56,20 +72,28 @@ fn check(method: &Method, headers: &HeaderMap) -> Result<(), (StatusCode, &'stat
 }
 
 /// Whether a Host header (`name`, `name:port`, `[address]:port`) names this machine to itself.
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let name = name_of(host);
+    name.is_some_and(|name| {
+        name.eq_ignore_ascii_case("localhost")
+            || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    })
+}
+
+/// The name or address in a Host header, without its port; none if it is neither.
+pub(crate) fn name_of(host: &str) -> Option<&str> {
     let name = match host.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
             Some((address, port)) if port.is_empty() || is_port(port) => address,
-            _ => return false,
+            _ => return None,
         },
         None => match host.split_once(':') {
             Some((name, port)) if is_port(&format!(":{port}")) => name,
-            Some(_) => return false,
+            Some(_) => return None,
             None => host,
         },
     };
-    name.eq_ignore_ascii_case("localhost")
-        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    Some(name)
 }
 
 fn is_port(text: &str) -> bool {

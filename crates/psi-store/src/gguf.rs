@@ -18,7 +18,7 @@ use crate::sniff;
 use crate::tensor::TensorView;
 use parse::{Header, Info, sorted_unique};
 
-pub(crate) use split::shard_path;
+pub(crate) use split::{all_shards, shard_path};
 pub use split::{is_later_shard, shard_of};
 pub use value::{Array, Kind, Strings, Value};
 pub use write::Writer;

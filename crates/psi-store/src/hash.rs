@@ -3,9 +3,10 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Result, StoreError};
@@ -38,6 +39,24 @@ impl ContentHash {
         }
     }
 
+    /// Hash of a model or an adapter: of a folder, the names and hashes of the files directly in it, in
+    /// order of their names, hidden ones left out; of a GGUF file that is split, of all its files; else
+    /// of the file.
+    pub fn of_artefact(path: &Path) -> Result<Self> {
+        let files = if path.is_dir() { files_of(path)? } else { crate::gguf::all_shards(path) };
+        if let [file] = files.as_slice()
+            && !path.is_dir()
+        {
+            return Self::of_file(file);
+        }
+        let mut hasher = Hasher::new();
+        for file in files {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            hasher.update(format!("{}  {name}\n", Self::of_file(&file)?).as_bytes());
+        }
+        Ok(hasher.finish())
+    }
+
     /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -46,6 +65,33 @@ impl ContentHash {
     /// The first 12 digits, for people.
     pub fn short(&self) -> String {
         self.to_string()[..12].to_owned()
+    }
+}
+
+/// The files directly in a folder, by name.
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
+    let fail = |e| StoreError::io(folder, "listing", e);
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(fail)? {
+        let path = entry.map_err(fail)?.path();
+        let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
+        if path.is_file() && !hidden {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+impl Serialize for ContentHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ContentHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -149,6 +195,35 @@ mod tests {
         crate::write_atomic(&path, b"abc").unwrap();
         assert_eq!(ContentHash::of_file(&path).unwrap().to_string(), ABC);
         assert!(ContentHash::of_file(dir.path()).is_err());
+    }
+
+    #[test]
+    fn an_artefact_is_its_files_wherever_they_lie() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            crate::write_atomic(&path, text.as_bytes()).unwrap();
+            path
+        };
+        for folder in ["a", "b"] {
+            write(&format!("{folder}/config.json"), "{}");
+            write(&format!("{folder}/model.safetensors"), "weights");
+        }
+        let hash = |name: &str| ContentHash::of_artefact(&dir.path().join(name)).unwrap();
+        assert_eq!(hash("a"), hash("b"));
+        write("b/.psi-1.tmp", "left over");
+        assert_eq!(hash("a"), hash("b"));
+        write("b/model.safetensors", "Weights");
+        assert_ne!(hash("a"), hash("b"));
+        let file = write("m.gguf", "abc");
+        assert_eq!(hash("m.gguf"), ContentHash::of_file(&file).unwrap());
+        let (first, second) = (write("s-00001-of-00002.gguf", "a"), "s-00002-of-00002.gguf");
+        write(second, "b");
+        let both = ContentHash::of_artefact(&first).unwrap();
+        write(second, "c");
+        assert_ne!(both, ContentHash::of_artefact(&first).unwrap());
+        assert!(ContentHash::of_artefact(&dir.path().join("none")).is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::assistant::Assistant;
 use crate::error::{Result, StoreError};
 use crate::models::ModelDir;
 
@@ -86,6 +87,16 @@ impl Home {
     /// Results of evaluations.
     pub fn evals(&self) -> PathBuf {
         self.root.join("evals")
+    }
+
+    /// What the assistant serves, and every switch before.
+    pub fn assistant(&self) -> Assistant {
+        Assistant::at(&self.root.join("assistant.jsonl"))
+    }
+
+    /// Every decision of the gate, one per line.
+    pub fn gates(&self) -> PathBuf {
+        self.root.join("gates.jsonl")
     }
 
     /// The database of conversations, memories and feedback.

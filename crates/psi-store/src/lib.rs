@@ -9,11 +9,13 @@
 pub mod gguf;
 pub mod safetensors;
 
+mod assistant;
 mod atomic;
 mod dtype;
 mod error;
 mod hash;
 mod home;
+mod log;
 mod mapped;
 mod models;
 mod nearest;
@@ -21,12 +23,14 @@ mod sink;
 mod sniff;
 mod tensor;
 
+pub use assistant::{Artefact, Assistant, Reason, Served, Switch};
 pub use atomic::{AtomicDir, AtomicFile, write_atomic};
 pub use dtype::DType;
 pub use error::{At, Result, StoreError};
 pub use gguf::Gguf;
 pub use hash::{ContentHash, Hasher};
 pub use home::{Home, HomeVars};
+pub use log::{Log, LogLines};
 pub use mapped::MappedFile;
 pub use models::{ModelDir, ModelEntry, ModelForm, ModelName};
 pub use nearest::nearest;

@@ -22,6 +22,6 @@ mod gradcheck;
 
 pub use gradients::{Gradients, ParamId};
 pub use graph::Graph;
-pub use ops::{ExpertPart, Part, Recompute, RopeTables, Routing};
+pub use ops::{ExpertPart, Part, Recompute, RopeTables, Routing, RowAdapter};
 pub use var::Var;
 pub use weight::{LayerNorm, Linear, Lora, Magnitude, Parameter, RmsNorm, Vector, Weight};

@@ -17,6 +17,7 @@ mod softcap;
 mod sum;
 mod z_loss;
 
+pub use linear::RowAdapter;
 pub use moe::{ExpertPart, Routing};
 pub use recompute::{Part, Recompute};
 pub use rope::RopeTables;

@@ -3,6 +3,7 @@
 pub mod data;
 mod error;
 pub mod recipe;
+pub mod refine;
 pub mod run;
 pub mod synth;
 pub mod trainer;

@@ -39,6 +39,24 @@ pub(crate) struct RunDir {
 }
 
 impl RunDir {
+    /// The folder that the settings name, and whether it holds a checkpoint; then it is gone on from only
+    /// if `resume` says so.
+    pub(crate) fn begin(settings: &Settings, resume: bool) -> Result<(Self, bool)> {
+        let Some(dir) = settings.text("run.dir").map(PathBuf::from) else {
+            let error = settings.refuse("run.dir", "the run has no folder");
+            return Err(error.with_hint("set run.dir, or PSI_HOME to keep runs there"));
+        };
+        let begun = newest(&dir.join("checkpoints"))?.is_some();
+        if begun && !resume {
+            let error = TrainError::run(&dir, "holds a run already");
+            return Err(error.with_hint(format!(
+                "go on with it by --resume {}, or give this run another run.dir",
+                dir.display()
+            )));
+        }
+        Ok((Self::open(&dir)?, begun))
+    }
+
     /// Opens or makes the folder. Leftovers of a killed process are removed.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         fs::create_dir_all(path.join("checkpoints"))

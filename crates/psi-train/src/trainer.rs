@@ -27,23 +27,22 @@ use psi_kernels::Cpu;
 use psi_model::Decoder;
 use psi_tensor::{Gradients, optim::global_norm};
 
-use self::{
-    average::Average, forward::Workspace, optimiser::Optimiser, parameters::for_each_trained,
-    prepare::Prepared,
-};
+use self::{average::Average, prepare::Prepared};
 pub use self::{
     estimate::{Estimate, dry_run},
     event::{Event, Finished, Record},
     prepare::Environment,
 };
 pub(crate) use self::{
-    forward::LossConfig,
+    export::write as write_result,
+    forward::{LossConfig, Workspace},
     guard::Outliers,
     init::Init,
-    method::Method,
-    optimiser::OptimConfig,
+    method::{Method, beside_model, refresh, start},
+    optimiser::{OptimConfig, Optimiser},
+    parameters::for_each_trained,
     schedule::{Course, Schedule},
-    text::TextFiles,
+    text::{Text, TextFiles},
 };
 use crate::{
     Result, TrainError,
@@ -145,7 +144,10 @@ impl Trainer {
         let resumed_at = loaded.as_ref().map(|l| l.state.step);
         let state = match loaded {
             Some(mut loaded) => {
-                loader.seek(&loaded.state.position)?;
+                match &loaded.state.position {
+                    Some(position) => loader.seek(position)?,
+                    None => return Err(wrong_kind(&loaded.path)),
+                }
                 optimiser.restore(&mut decoder, loaded.state.updates, &mut loaded.tensors);
                 if let Some(average) = &mut average {
                     average.restore(&mut loaded.tensors);
@@ -157,21 +159,22 @@ impl Trainer {
                 step: 0,
                 updates: 0,
                 tokens: 0,
-                position: loader.position(),
+                position: Some(loader.position()),
                 losses: Outliers::default(),
                 norms: Outliers::default(),
                 skipped: 0,
                 best: None,
+                rl: None,
             },
         };
         let files = Arc::new(text.files.clone());
         Ok(Self {
             cpu: Arc::clone(cpu),
             workspace: Workspace::new(cpu, &decoder, config.recompute),
-            metrics: Lines::open(&run.file("metrics.jsonl"), state.step)?,
-            samples: Lines::open(&run.file("samples.jsonl"), state.step)?,
+            metrics: Lines::open(&run.file("metrics.jsonl"), resumed_at)?,
+            samples: Lines::open(&run.file("samples.jsonl"), resumed_at)?,
             rows: match config.log_rows {
-                true => Some(Lines::open(&run.file("rows.jsonl"), state.step)?),
+                true => Some(Lines::open(&run.file("rows.jsonl"), resumed_at)?),
                 false => None,
             },
             writer: Writer::new(run.checkpoints(), files, config.save.keep),
@@ -234,7 +237,7 @@ impl Trainer {
         self.state.step = step;
         self.state.updates = self.optimiser.steps();
         self.state.tokens += n_tokens as u64;
-        self.state.position = self.loader.position();
+        self.state.position = Some(self.loader.position());
         let tokens_per_s = n_tokens as f64 / started.elapsed().as_secs_f64();
         Ok(Record {
             step,
@@ -365,4 +368,9 @@ impl Trainer {
             model,
         })
     }
+}
+
+fn wrong_kind(checkpoint: &std::path::Path) -> TrainError {
+    TrainError::run(checkpoint, "is of a run of psi refine")
+        .with_hint("psi refine --resume goes on")
 }

@@ -1,8 +1,12 @@
 //! The command line: every command, argument and default, declared once.
 
-use std::path::PathBuf;
+mod eval;
+
+use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use eval::*;
 
 /// psi: run, inspect, convert and measure language models on your own machine.
 #[derive(Debug, Parser)]
@@ -14,6 +18,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// The assistant's page, in the browser; what `psi` alone does.
+    Up(Up),
     /// Write text: the model's continuation of a prompt, on standard output.
     Generate(Generate),
     /// Log-likelihood of a text under a model.
@@ -26,8 +32,12 @@ pub(crate) enum Command {
     Convert(Convert),
     /// Train a model: pre-training, fine-tuning, adapters, as a recipe says.
     Train(Train),
+    /// Improve a chat model by reinforcement learning on tasks with verifiers, as a recipe says.
+    Refine(RunArgs),
     /// Training runs: list them, look at one, compare several.
     Runs(Runs),
+    /// Serve models over HTTP, for OpenAI's and Anthropic's clients.
+    Serve(Serve),
     /// Download a model from the Hugging Face Hub.
     Pull(Pull),
     /// The models in PSI_HOME.
@@ -38,12 +48,48 @@ pub(crate) enum Command {
     /// How good a model is.
     #[command(subcommand)]
     Eval(Eval),
+    /// Decide whether a model may replace the one that is served.
+    Gate(Gate),
     /// This machine's roof, then kernels, prefill and decode as a share of it.
     Bench(Bench),
     /// What this machine can do: instruction sets, threads, memory, which models fit.
     Doctor(Doctor),
     /// Help on a command or a topic (`psi help environment`).
     Help(Help),
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Up {
+    /// The model that answers: a folder, a GGUF file or a pulled model (default: the one chosen on the
+    /// page, else the one that comes with psi).
+    #[arg(long, value_name = "PATH")]
+    pub(crate) model: Option<PathBuf>,
+    /// Where to listen. Anything but this machine's own address needs a password (PSI_PASSWORD, or set on the page).
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) host: IpAddr,
+    /// The port; 0 takes a free one.
+    #[arg(long, value_name = "N", default_value_t = 7340)]
+    pub(crate) port: u16,
+    /// Another name by which the page may be asked for (may be given several times).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Vec<String>,
+    /// Do not open the browser.
+    #[arg(long)]
+    pub(crate) no_open: bool,
+    /// Number of threads (default: PSI_THREADS, else the number of cores).
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+impl Default for Up {
+    /// What `psi` alone does.
+    fn default() -> Self {
+        let psi = Cli::parse_from(["psi", "up"]);
+        match psi.command {
+            Some(Command::Up(up)) => up,
+            _ => unreachable!("that is the command"),
+        }
+    }
 }
 
 /// Which model, and how it is run.
@@ -237,6 +283,16 @@ pub(crate) struct Convert {
 
 #[derive(Args, Debug)]
 pub(crate) struct Train {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Print what the run would be, and stop.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// A recipe and where it runs.
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
     /// The recipe, a TOML file (`psi help recipe` lists its keys); may be left out with --resume.
     #[arg(value_name = "RECIPE", required_unless_present = "resume")]
     pub(crate) recipe: Option<PathBuf>,
@@ -246,9 +302,6 @@ pub(crate) struct Train {
     /// Go on with the run in DIR, or start it there.
     #[arg(long, value_name = "DIR")]
     pub(crate) resume: Option<PathBuf>,
-    /// Print what the run would be, and stop.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
     /// Show the run in the browser while it goes: curves, speed, samples.
     #[arg(long)]
     pub(crate) watch: bool,
@@ -310,6 +363,77 @@ pub(crate) enum RunsCommand {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// A checkpoint folder, a GGUF file or the name of a pulled model; NAME=PATH gives it a name (may be
+    /// given several times; the first answers requests that name none).
+    #[arg(long, value_name = "PATH", required = true)]
+    pub(crate) model: Vec<String>,
+    /// Address to listen on; one that others can reach needs --keys.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) host: std::net::IpAddr,
+    /// Port to listen on; 0: a free one.
+    #[arg(long, value_name = "N", default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Who may ask: a TOML file of [[key]] entries (see the guide on serving).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
+    /// Most answers that are written at once, per model.
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub(crate) max_batch: usize,
+    /// Most answers that wait beside them; one more is refused with 429.
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub(crate) max_queue: usize,
+    /// Most tokens of prompt and answer (default: what the model was made for).
+    #[arg(long, value_name = "N")]
+    pub(crate) context: Option<usize>,
+    /// Memory for keys and values, in MiB, per model.
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    pub(crate) cache: usize,
+    /// Type of the key/value cache (default: bf16).
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) kv: Option<Kv>,
+    /// Keep the weights in this type (default: as stored; f16 as bf16).
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) dtype: Option<Dtype>,
+    /// Number of threads (default: PSI_THREADS, else the number of cores).
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// A chat template to use instead of the models' own.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chat_template: Option<PathBuf>,
+    /// Load models when they are first asked for, also the first one.
+    #[arg(long)]
+    pub(crate) lazy: bool,
+    /// Drop a model from memory when nobody has asked for it so long.
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) idle_unload: Option<u64>,
+    /// Folder that LoRA adapters may be loaded from.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapters: Option<PathBuf>,
+    /// Folder for completions and responses that clients ask to be stored (default: in memory only).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// File that each answer's token counts are appended to; daily quotas survive a restart with it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ledger: Option<PathBuf>,
+    /// File that a line per request is appended to, without its contents; `-`: standard error.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) access_log: Option<PathBuf>,
+    /// A name by which the server may be called, beside localhost (may be given several times).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allow_host: Vec<String>,
+    /// A site whose pages may ask, e.g. https://app.example (may be given several times).
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) allow_origin: Vec<String>,
+    /// Longest request, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 16)]
+    pub(crate) max_body: usize,
+    /// Time for running answers to end when the server is ended.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) drain: u64,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Pull {
     /// ORG/NAME or ORG/NAME@revision.
     #[arg(value_name = "MODEL")]
@@ -326,13 +450,37 @@ pub(crate) struct Pull {
     /// Give up on a server that is silent for so many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: u64,
+    /// Say how far it is on standard error, for a program.
+    #[arg(long, hide = true)]
+    pub(crate) progress: bool,
 }
 
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Models {
+    #[command(subcommand)]
+    pub(crate) command: Option<ModelsCommand>,
     /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// Serve the candidate that the gate promoted; refused without its record.
+    Promote {
+        /// The record of the gate, or the folder that holds it.
+        #[arg(value_name = "RECORD")]
+        record: PathBuf,
+    },
+    /// Serve again what was served before the last promotion.
+    Rollback,
+    /// What the assistant serves, and every switch before.
+    Served {
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -400,100 +548,11 @@ pub(crate) enum SplitName {
     Eval,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Eval {
-    /// Scores answers that were made elsewhere.
-    Score(EvalScore),
-    /// Tool calls, memory, reading, reasoning and small talk on held-out conversations.
-    Skills(EvalSkills),
-    /// The tasks: what they ask, where their data comes from, whether it is here.
-    Tasks(EvalTasks),
-}
-
-/// Where evaluation data lies.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct EvalData {
-    /// Look for data in this folder too, before PSI_HOME/datasets (may be given several times).
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) data: Vec<PathBuf>,
-    /// The Python that runs programs of models, in the sandbox.
-    #[arg(long, value_name = "NAME", default_value = "python3")]
-    pub(crate) python: String,
-}
-
 #[derive(Args, Debug)]
-pub(crate) struct EvalTasks {
-    #[command(flatten)]
-    pub(crate) data: EvalData,
-    /// Print one JSON document.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct EvalScore {
-    /// A task, a suite of tasks, or a .toml file that declares a task (`psi eval tasks` lists them).
-    #[arg(long, value_name = "TASK")]
-    pub(crate) task: String,
-    /// A file with an answer on each line, or a folder with such a file for each task.
-    #[arg(long, value_name = "PATH")]
-    pub(crate) predictions: PathBuf,
-    #[command(flatten)]
-    pub(crate) data: EvalData,
-    /// Path of the answer in a row, as in `model.solution` (default: the usual names).
-    #[arg(long, value_name = "FIELD")]
-    pub(crate) field: Option<String>,
-    /// What items without an answer are: an error, wrong, or left out.
-    #[arg(long, value_name = "WHAT", default_value = "refuse")]
-    pub(crate) missing: MissingItems,
-    /// Score this many items, chosen by the seed (default: all; 100 of a procedural task).
-    #[arg(long, value_name = "N")]
-    pub(crate) n: Option<usize>,
-    /// Seed of the choice, or of a procedural task's items.
-    #[arg(long, value_name = "S", default_value_t = 0)]
-    pub(crate) seed: u64,
-    /// Difficulty of a procedural task (default: all in turn).
-    #[arg(long, value_name = "LEVEL")]
-    pub(crate) level: Option<usize>,
-    /// Print the first N wrong answers; with --json the verdict on every answer is there anyway.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) show_wrong: usize,
-    /// Print one JSON document.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// What becomes of items that have no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum MissingItems {
-    Refuse,
-    Wrong,
-    Skip,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct EvalSkills {
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
-    /// Conversations of each kind (twice as many notes, four times as many problems).
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) n: u32,
-    /// Seed of the held-out conversations.
-    #[arg(long, value_name = "S", default_value_t = 0)]
-    pub(crate) seed: u64,
-    /// Conversations at a time.
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    pub(crate) batch: u32,
-    /// Show the first N wrong answers of each skill.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) show_wrong: usize,
-    /// Print one JSON document.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Bench {
+    #[command(subcommand)]
+    pub(crate) command: Option<BenchCommand>,
     /// Measure prefill and decode of this model too.
     #[arg(long, value_name = "PATH")]
     pub(crate) model: Option<PathBuf>,
@@ -524,6 +583,115 @@ pub(crate) struct Bench {
     /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// A server under load: time to the first token, between tokens, throughput.
+    Serve(BenchServe),
+    /// A server under load for long, with clients that leave; every answer is checked.
+    Soak(BenchSoak),
+}
+
+/// What a load is sent to.
+#[derive(Args, Debug)]
+pub(crate) struct LoadTarget {
+    /// Serve this model in this process: a folder, a GGUF file, or a pulled model's name.
+    #[arg(long, value_name = "PATH", conflicts_with = "url")]
+    pub(crate) model: Option<PathBuf>,
+    /// A server that offers OpenAI's /v1/completions with token ids as prompt.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The model to name in requests to the server.
+    #[arg(long, value_name = "NAME", default_value = "default", requires = "url")]
+    pub(crate) model_name: String,
+    /// A file with the key that the server asks for.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Prompts are random token ids below this (default: the model's vocabulary; 1000 with --url).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) vocab: Option<u32>,
+    /// Keep the weights in this type (default: as stored).
+    #[arg(long, value_name = "TYPE", requires = "model")]
+    pub(crate) dtype: Option<Dtype>,
+    /// Type of the key/value cache.
+    #[arg(long, value_name = "TYPE", requires = "model")]
+    pub(crate) kv: Option<Kv>,
+    /// Number of threads.
+    #[arg(long, value_name = "N", requires = "model")]
+    pub(crate) threads: Option<usize>,
+    /// Most requests that run at once.
+    #[arg(long, value_name = "N", default_value_t = 32, requires = "model")]
+    pub(crate) max_batch: usize,
+    /// Most prompt tokens per step.
+    #[arg(long, value_name = "N", requires = "model")]
+    pub(crate) chunk: Option<usize>,
+    /// Guess tokens from what the prompt and the answer say already.
+    #[arg(long, requires = "model", conflicts_with = "draft_model")]
+    pub(crate) lookup: bool,
+    /// Guess tokens with this smaller model.
+    #[arg(long, value_name = "PATH", requires = "model")]
+    pub(crate) draft_model: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BenchServe {
+    #[command(flatten)]
+    pub(crate) target: LoadTarget,
+    /// Requests at once: each client sends its next one when the last is answered.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 8, 32])]
+    pub(crate) concurrency: Vec<usize>,
+    /// Send requests at random moments instead, so many per second on average.
+    #[arg(long, value_name = "X,...", value_delimiter = ',', conflicts_with = "concurrency")]
+    pub(crate) rate: Vec<f64>,
+    /// Requests per level (default: 2 per client, 32 with --rate).
+    #[arg(long, value_name = "N")]
+    pub(crate) requests: Option<usize>,
+    /// Tokens of each prompt.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub(crate) prompt: usize,
+    /// Tokens that all prompts begin with, beside those.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) prefix: usize,
+    /// Tokens of each answer.
+    #[arg(long = "gen", value_name = "N", default_value_t = 128)]
+    pub(crate) generate: usize,
+    /// Send one request before each level that does not count.
+    #[arg(long)]
+    pub(crate) warmup: bool,
+    /// Which random prompts.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Draw the levels into this SVG file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BenchSoak {
+    #[command(flatten)]
+    pub(crate) target: LoadTarget,
+    /// How long, in seconds.
+    #[arg(long, value_name = "N", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seconds: u64,
+    /// Clients.
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub(crate) concurrency: usize,
+    /// Share of requests whose client leaves before the end.
+    #[arg(long, value_name = "X", default_value_t = 0.3)]
+    pub(crate) leave: f64,
+    /// Most tokens of a prompt's own part.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub(crate) prompt: usize,
+    /// Most tokens of an answer.
+    #[arg(long = "gen", value_name = "N", default_value_t = 64)]
+    pub(crate) generate: usize,
+    /// Which random requests.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
 #[derive(Args, Debug)]

@@ -23,6 +23,10 @@ pub(crate) const ENV_VARS: &[EnvVar] = &[
         help: "Proxy for downloads; also ALL_PROXY, and NO_PROXY for hosts reached without.",
     },
     EnvVar {
+        name: "OPENAI_API_KEY",
+        help: "Key of the server that psi eval run --model URL asks; sent to that server only.",
+    },
+    EnvVar {
         name: "PSI_HOME",
         help: "Folder for models, runs and the database (default: the platform's data folder).",
     },
@@ -33,6 +37,10 @@ pub(crate) const ENV_VARS: &[EnvVar] = &[
     EnvVar {
         name: "PSI_LOG",
         help: "What to log on standard error: error, warn, info (default), debug.",
+    },
+    EnvVar {
+        name: "PSI_PASSWORD",
+        help: "Password of the assistant's page, set when `psi up` starts; needed with --host.",
     },
     EnvVar { name: "PSI_THREADS", help: "Number of threads (default: the number of cores)." },
     EnvVar {
@@ -82,9 +90,19 @@ pub(crate) fn hub_token() -> Option<String> {
     read("HF_TOKEN").map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())
 }
 
+/// `OPENAI_API_KEY`, if set: the convention of clients of such servers.
+pub(crate) fn server_key() -> Option<String> {
+    read("OPENAI_API_KEY").map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())
+}
+
 /// `SSL_CERT_FILE`, if set: the convention of OpenSSL and most clients.
 pub(crate) fn certificates() -> Option<PathBuf> {
     read("SSL_CERT_FILE").map(PathBuf::from)
+}
+
+/// `PSI_PASSWORD`, if set.
+pub(crate) fn password() -> Option<String> {
+    read("PSI_PASSWORD")
 }
 
 /// `PSI_THREADS`, if set.

@@ -2,7 +2,8 @@
 
 use std::{error::Error, fmt};
 
-use psi_eval::task::TaskError;
+use psi_eval::{gate::GateError, run::RunError, task::TaskError};
+use psi_infer::text::TextError;
 use psi_model::ModelError;
 use psi_store::StoreError;
 use psi_tokenizer::TokenizerError;
@@ -82,12 +83,16 @@ fn hint_of(error: &(dyn Error + 'static)) -> Option<String> {
     let model = |e: &ModelError| e.hint();
     let tokenizer = |e: &TokenizerError| e.hint().map(str::to_owned);
     let data = |e: &DataError| e.hint();
+    let text = |e: &TextError| e.hint().map(str::to_owned);
     let own = error.downcast_ref().and_then(store);
+    let own = own.or_else(|| error.downcast_ref().and_then(text));
     let own = own.or_else(|| error.downcast_ref().and_then(data));
     let own = own.or_else(|| error.downcast_ref().and_then(model));
-    let own = own.or_else(|| error.downcast_ref().and_then(TaskError::hint));
     let own = own.or_else(|| error.downcast_ref().and_then(tokenizer));
     let own = own.or_else(|| error.downcast_ref().and_then(TrainError::hint));
+    let own = own.or_else(|| error.downcast_ref().and_then(TaskError::hint));
+    let own = own.or_else(|| error.downcast_ref().and_then(RunError::hint));
+    let own = own.or_else(|| error.downcast_ref().and_then(GateError::hint));
     own.or_else(|| error.source().and_then(hint_of))
 }
 

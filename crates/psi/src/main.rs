@@ -2,6 +2,7 @@
 #![allow(clippy::print_stderr, reason = "remarks for people go to standard error")]
 
 mod cli;
+mod clock;
 mod commands;
 mod cpu;
 mod env;
@@ -44,17 +45,21 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Outcome {
     let Some(command) = cli.command else { return commands::welcome::run() };
     match command {
+        Command::Up(_) => commands::welcome::run(),
         Command::Generate(args) => commands::generate::run(&args),
         Command::Score(args) => commands::score::run(&args),
         Command::Tokenize(args) => commands::tokenize::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Convert(args) => commands::convert::run(&args),
         Command::Train(args) => commands::train::run(&args),
+        Command::Refine(args) => commands::refine::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
+        Command::Serve(args) => commands::serve::run(&args),
         Command::Pull(args) => commands::pull::run(&args),
         Command::Models(args) => commands::models::run(&args),
         Command::Data(args) => commands::data::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
+        Command::Gate(args) => commands::gate::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Help(args) => commands::help::run(&args),

@@ -7,11 +7,11 @@ use std::{
     sync::Arc,
 };
 
-use psi_infer::{Engine, EngineOptions};
+use psi_infer::{Engine, EngineOptions, text::ModelText};
 use psi_kernels::{Cpu, Format, kv::KvDtype, quant::BlockType};
 use psi_model::{Decoder, LoadOptions};
-use psi_store::{Gguf, Home};
-use psi_tokenizer::{ChatTemplate, Tokenizer, TokenizerConfig};
+use psi_store::Home;
+use psi_tokenizer::ChatTemplate;
 
 use crate::{
     cli::{Dtype, Kv, ModelArgs},
@@ -19,7 +19,7 @@ use crate::{
     error::{Failure, Outcome, unusable},
 };
 
-pub(crate) use vocab::{gguf_vocab, put_vocab};
+pub(crate) use vocab::put_vocab;
 
 /// The path of a model that was given as a path, a folder or the name of a pulled model.
 pub(crate) fn resolve(given: &Path) -> Outcome<PathBuf> {
@@ -36,66 +36,31 @@ pub(crate) fn resolve(given: &Path) -> Outcome<PathBuf> {
     }
 }
 
-/// A tokenizer and, if the model has one, its chat template.
+/// A tokenizer and, if the model has one, its chat template, with the command line's errors.
 #[derive(Debug)]
-pub(crate) struct Text {
-    pub(crate) tokenizer: Tokenizer,
-    pub(crate) template: Option<String>,
+pub(crate) struct Text(pub(crate) ModelText);
+
+impl std::ops::Deref for Text {
+    type Target = ModelText;
+
+    fn deref(&self) -> &ModelText {
+        &self.0
+    }
 }
 
 impl Text {
     /// Reads the tokenizer of a model folder, a GGUF file or a `tokenizer.json`.
     pub(crate) fn open(path: &Path) -> Outcome<Self> {
-        if path.is_dir() {
-            Self::from_folder(path)
-        } else if path.extension().is_some_and(|e| e == "json") {
-            let tokenizer = Tokenizer::from_json(&read(path)?, path).map_err(unusable)?;
-            Ok(Self { tokenizer, template: None })
-        } else {
-            Self::from_gguf(&Gguf::open(path).map_err(unusable)?)
-        }
-    }
-
-    fn from_folder(dir: &Path) -> Outcome<Self> {
-        let file = dir.join("tokenizer.json");
-        if !file.exists() {
-            return Err(Failure::input(format!("{}: no such file", file.display()))
-                .hint("psi needs the model's tokenizer.json beside its weights"));
-        }
-        let mut tokenizer = Tokenizer::from_json(&read(&file)?, &file).map_err(unusable)?;
-        let mut template = None;
-        let config = dir.join("tokenizer_config.json");
-        if config.exists() {
-            let config = TokenizerConfig::from_json(&read(&config)?, &config).map_err(unusable)?;
-            tokenizer.apply_config(&config).map_err(unusable)?;
-            template = config.chat_template;
-        }
-        let separate = dir.join("chat_template.jinja");
-        if separate.exists() {
-            let text = std::fs::read_to_string(&separate);
-            template = Some(text.map_err(|e| unreadable(&separate, e))?);
-        }
-        Ok(Self { tokenizer, template })
-    }
-
-    fn from_gguf(gguf: &Gguf) -> Outcome<Self> {
-        let vocab = gguf_vocab(gguf)?;
-        let tokenizer = Tokenizer::from_gguf(&vocab, gguf.path()).map_err(unusable)?;
-        let template = gguf.opt_str("tokenizer.chat_template").map_err(unusable)?;
-        Ok(Self { tokenizer, template: template.map(str::to_owned) })
+        ModelText::open(path).map(Self).map_err(unusable)
     }
 
     /// The chat template, compiled.
     pub(crate) fn chat(&self) -> Outcome<Option<ChatTemplate>> {
-        let text_of = |id: Option<u32>| id.and_then(|id| self.tokenizer.token(id)).unwrap_or("");
-        let Some(source) = &self.template else { return Ok(None) };
-        let (bos, eos) = (text_of(self.tokenizer.bos()), text_of(self.tokenizer.eos()));
-        let template = ChatTemplate::new(source, bos, eos).map_err(|e| {
+        self.chat_template().map_err(|e| {
             Failure::input("the model's chat template cannot be used")
                 .because(e)
                 .hint("--raw continues the prompt without the template")
-        })?;
-        Ok(Some(template))
+        })
     }
 }
 
@@ -114,7 +79,7 @@ pub(crate) struct Runner {
     pub(crate) text: Text,
     pub(crate) decoder: Arc<Decoder>,
     pub(crate) cpu: Arc<Cpu>,
-    kv: KvDtype,
+    pub(crate) kv: KvDtype,
 }
 
 impl Runner {
@@ -150,7 +115,7 @@ pub(crate) fn load_decoder(
 }
 
 /// The panel format of a type.
-fn format(dtype: Dtype) -> Outcome<Format> {
+pub(crate) fn format(dtype: Dtype) -> Outcome<Format> {
     Ok(match dtype {
         Dtype::F32 => Format::F32,
         Dtype::Bf16 => Format::Bf16,

@@ -6,11 +6,16 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Work shorter than this shows nothing.
 const QUIET: Duration = Duration::from_secs(2);
+/// Time between two reports to a program.
+const REPORT: Duration = Duration::from_millis(250);
 
 /// A bar over `total` bytes that appears after two seconds.
 pub(crate) struct Progress {
     bar: ProgressBar,
     started: std::time::Instant,
+    /// For a program that reads standard error: when it was last told.
+    told: Option<std::cell::Cell<std::time::Instant>>,
+    total: u64,
 }
 
 impl Progress {
@@ -32,7 +37,13 @@ impl Progress {
                 .progress_chars("━╸─"),
         );
         bar.set_message(what.to_owned());
-        Self { bar, started: std::time::Instant::now() }
+        Self { bar, started: std::time::Instant::now(), told: None, total }
+    }
+
+    /// Says `progress DONE TOTAL` on standard error, a few times a second, for a program that reads it.
+    pub(crate) fn reported(mut self, reported: bool) -> Self {
+        self.told = reported.then(|| std::cell::Cell::new(self.started));
+        self
     }
 
     /// Moves to `done`.
@@ -42,6 +53,12 @@ impl Progress {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
         self.bar.set_position(done);
+        if let Some(told) = &self.told
+            && (told.get().elapsed() > REPORT || done == self.total)
+        {
+            told.set(std::time::Instant::now());
+            eprintln!("progress {done} {}", self.total);
+        }
     }
 }
 

@@ -141,8 +141,9 @@ fn held_out(n: usize, seed: u64) -> Vec<Conversation> {
     items
 }
 
-/// An exchange while it is played.
-struct Play {
+/// The scored exchange of a conversation while a model plays it: its tools run in the conversation's world.
+#[derive(Clone, Debug)]
+pub struct Play {
     messages: Vec<Value>,
     world: World,
     calls: Vec<Call>,
@@ -195,7 +196,8 @@ impl Player<'_> {
 }
 
 impl Play {
-    fn new(item: &Conversation) -> Self {
+    /// Just before the scored answer.
+    pub fn new(item: &Conversation) -> Self {
         let asked = &item.messages[..item.scored_from];
         Self {
             messages: asked.iter().map(Message::to_json).collect(),
@@ -207,8 +209,18 @@ impl Play {
         }
     }
 
-    /// Takes what the model wrote: runs its calls, or ends the exchange.
-    fn take(&mut self, text: String) {
+    /// Everything said so far, as JSON messages.
+    pub fn messages(&self) -> &[Value] {
+        &self.messages
+    }
+
+    /// Whether the model has answered, or written what is no turn.
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Takes what the model wrote, without its end-of-turn token: runs its calls, or ends the exchange.
+    pub fn take(&mut self, text: String) {
         match Turn::parse(&text) {
             Err(_) => self.done = true,
             Ok(turn) if turn.calls.is_empty() => {
@@ -227,7 +239,8 @@ impl Play {
         self.written.push(text);
     }
 
-    fn judge(self, item: &Conversation) -> Answer {
+    /// What the model did, against the conversation's right answer.
+    pub fn judge(self, item: &Conversation) -> Answer {
         let expected = expected_calls(item);
         let calls_right = self.calls.len() == expected.len()
             && self.calls.iter().zip(expected).all(|(made, right)| made.is_same(right));

@@ -2,7 +2,9 @@
 
 mod batching;
 mod generating;
+mod json_schema;
 mod scoring;
+mod serving;
 
 use std::{path::PathBuf, sync::Arc};
 

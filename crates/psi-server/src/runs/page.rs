@@ -39,10 +39,10 @@ fn page(title: &str, live: &str, fragment: &Markup) -> Markup {
                 link rel="stylesheet" href="/assets/psi.css";
                 script type="module" src="/assets/live.js" {}
             }
-            body {
+            body.plain {
                 header {
-                    img src="/assets/psi.svg" alt="";
-                    a href="/runs" { "psi runs" }
+                    a href="/" aria-label="psi" { img src="/assets/psi.svg" alt=""; }
+                    a href="/runs" { "Training runs" }
                 }
                 main data-live=(live) { (fragment) }
             }
@@ -117,7 +117,7 @@ fn summary(run: &Run, metrics: &Lines) -> Markup {
     let tile =
         |name: &str, value: String| html! { div.tile { span.soft { (name) } b { (value) } } };
     html! {
-        progress.bar max=(run.steps.max(1)) value=(step) aria-label="steps done" {}
+        progress.steps max=(run.steps.max(1)) value=(step) aria-label="steps done" {}
         div.tiles {
             (tile("step", format!("{step:.0} of {}", run.steps)))
             @if let Some(loss) = metrics.last_number("loss") { (tile("loss", number(loss))) }

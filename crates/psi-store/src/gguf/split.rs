@@ -30,6 +30,14 @@ pub fn is_later_shard(path: &Path) -> bool {
     shard_of(path).is_some_and(|(_, number, _)| number > 1)
 }
 
+/// All files of a split model of which `path` is one; just `path` for any other.
+pub(crate) fn all_shards(path: &Path) -> Vec<PathBuf> {
+    match shard_of(path) {
+        Some((prefix, _, count)) => (1..=count).map(|i| shard_path(&prefix, i, count)).collect(),
+        None => vec![path.to_owned()],
+    }
+}
+
 /// The name of file `number` (from 1) of `count`.
 pub(crate) fn shard_path(prefix: &Path, number: u32, count: u32) -> PathBuf {
     let mut name = prefix.as_os_str().to_owned();

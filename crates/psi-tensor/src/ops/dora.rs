@@ -70,7 +70,7 @@ impl Linear {
 
 impl Magnitude {
     /// m / c; a row of zeros stays one.
-    fn gains(&self) -> Vec<f32> {
+    pub fn gains(&self) -> Vec<f32> {
         let gain = |(m, c): (&f32, &f32)| if *c > 0.0 { m / c } else { 0.0 };
         self.m.values().iter().zip(&*self.norms).map(gain).collect()
     }

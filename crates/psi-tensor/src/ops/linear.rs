@@ -4,6 +4,8 @@
 //! d_b = sum over rows of d_y, d_B = s d_yᵀ (x Aᵀ), d_A = s (d_y B)ᵀ x. Products of a bf16 weight are
 //! computed in bf16 backward as they are forward.
 
+use std::ops::Range;
+
 use psi_kernels::{
     Cpu, Format,
     gemm::{Compute, GemmShape, Layout, gemm},
@@ -35,7 +37,24 @@ impl<'g> Var<'g> {
     /// When the row is not as long as every W's.
     #[track_caller]
     pub fn linear_many<const N: usize>(self, layers: [&Linear; N]) -> [Self; N] {
+        self.linear_many_adapted(layers, [&[]; N])
+    }
+
+    /// [`Var::linear_many`] with adapters that some rows have for themselves, beside what the layers have.
+    /// A row's result is the same bits whichever adapters other rows have. Without gradient.
+    ///
+    /// # Panics
+    /// When the row is not as long as every W's, or a graph that records is given adapters.
+    #[track_caller]
+    pub fn linear_many_adapted<const N: usize>(
+        self,
+        layers: [&Linear; N],
+        adapters: [&[RowAdapter<'_>]; N],
+    ) -> [Self; N] {
+        let is_plain = adapters.iter().all(|a| a.is_empty());
+        assert!(is_plain || !self.graph.is_training(), "rows with adapters have no gradient");
         if layers.iter().any(|layer| layer.magnitude.is_some()) {
+            assert!(is_plain, "rows with adapters on a layer with DoRA");
             return layers.map(|layer| self.dora(layer));
         }
         let (graph, rows, k) = (self.graph, self.rows(), self.cols());
@@ -59,10 +78,15 @@ impl<'g> Var<'g> {
                 .collect();
             matmul_many(cpu, &x, rows, &mut outputs);
         }
-        let mut ys = ys.into_iter();
+        let mut ys = ys.into_iter().zip(adapters);
         layers.map(|layer| {
-            let mut y = ys.next().unwrap_or_default();
-            let hidden = layer.adapter.as_ref().map(|lora| self.add_adapter(lora, &mut y));
+            let (mut y, adapters) = ys.next().unwrap_or_default();
+            let hidden = layer.adapter.as_ref().map(|lora| self.add_adapter(0..rows, lora, &mut y));
+            for RowAdapter { rows, lora, gains } in adapters {
+                let y = &mut y[rows.start * layer.weight.n()..rows.end * layer.weight.n()];
+                self.add_adapter(rows.clone(), lora, y);
+                scale_columns(cpu, gains, y);
+            }
             if let Some(bias) = &layer.bias {
                 add_bias(cpu, &bias.values, &mut y);
             }
@@ -77,18 +101,40 @@ impl<'g> Var<'g> {
         })
     }
 
-    /// y += s (x Aᵀ) Bᵀ; returns x Aᵀ.
-    fn add_adapter(self, lora: &Lora, y: &mut [f32]) -> Vec<f32> {
-        let (graph, cpu, rows) = (self.graph, self.graph.cpu(), self.rows());
-        let mut hidden = vec![0.0; rows * lora.a.n()];
-        matmul(cpu, &self.data(), rows, lora.a.matrix(), &mut hidden);
+    /// y += s (x Aᵀ) Bᵀ for these rows of x; returns x Aᵀ.
+    fn add_adapter(self, rows: Range<usize>, lora: &Lora, y: &mut [f32]) -> Vec<f32> {
+        let (graph, cpu, k) = (self.graph, self.graph.cpu(), self.cols());
+        let mut hidden = vec![0.0; rows.len() * lora.a.n()];
+        let x = rows.start * k..rows.end * k;
+        matmul(cpu, &self.data()[x], rows.len(), lora.a.matrix(), &mut hidden);
         let mut update = graph.buffer(y.len());
-        matmul(cpu, &hidden, rows, lora.b.matrix(), &mut update);
+        matmul(cpu, &hidden, rows.len(), lora.b.matrix(), &mut update);
         for_parts(cpu, 1, y, |range, y| {
             y.iter_mut().zip(&update[range]).for_each(|(y, u)| *y += lora.scale * u);
         });
         graph.recycle(update);
         hidden
+    }
+}
+
+/// An adapter of some rows of a batch.
+#[derive(Clone, Debug)]
+pub struct RowAdapter<'a> {
+    /// The rows.
+    pub rows: Range<usize>,
+    /// A, B and s.
+    pub lora: &'a Lora,
+    /// DoRA's m / c by output feature ([`crate::Magnitude::gains`]); empty for plain LoRA.
+    pub gains: &'a [f32],
+}
+
+fn scale_columns(cpu: &Cpu, gains: &[f32], y: &mut [f32]) {
+    if !gains.is_empty() {
+        for_parts(cpu, gains.len(), y, |_, y| {
+            for row in y.chunks_exact_mut(gains.len()) {
+                row.iter_mut().zip(gains).for_each(|(y, gain)| *y *= gain);
+            }
+        });
     }
 }
 

@@ -14,6 +14,7 @@ use super::writer::Snapshot;
 use crate::{
     Result, TrainError,
     data::Position,
+    refine::RlState,
     trainer::{Outliers, TextFiles},
 };
 
@@ -29,13 +30,17 @@ pub(crate) struct State {
     pub(crate) updates: u64,
     /// Positions the model has been trained on.
     pub(crate) tokens: u64,
-    /// Where the data go on.
-    pub(crate) position: Position,
+    /// Where the data go on, in a run that has data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) position: Option<Position>,
     pub(crate) losses: Outliers,
     pub(crate) norms: Outliers,
     /// Steps in a row that the guard has skipped.
     pub(crate) skipped: u64,
     pub(crate) best: Option<Best>,
+    /// Of a run of `psi refine`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rl: Option<RlState>,
 }
 
 /// The checkpoint with the fewest bits per byte.

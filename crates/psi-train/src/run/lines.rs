@@ -19,9 +19,9 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    /// Opens the file and keeps the lines up to `step`: what a killed process wrote beyond its last
-    /// checkpoint will be written again.
-    pub(crate) fn open(path: &Path, step: u64) -> Result<Self> {
+    /// Opens the file and keeps the lines up to the checkpoint's step (none without a checkpoint): what a
+    /// killed process wrote beyond it will be written again.
+    pub(crate) fn open(path: &Path, checkpoint: Option<u64>) -> Result<Self> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(e) if e.kind() == ErrorKind::NotFound => String::new(),
@@ -31,7 +31,10 @@ impl Lines {
         // Only the last line can be half-written.
         let kept: String = text
             .split_inclusive('\n')
-            .take_while(|line| line.ends_with('\n') && of(line).is_some_and(|s| s <= step))
+            .take_while(|line| {
+                line.ends_with('\n')
+                    && of(line).is_some_and(|s| checkpoint.is_some_and(|step| s <= step))
+            })
             .collect();
         if kept.len() != text.len() {
             write_atomic(path, kept.as_bytes())?;
@@ -63,13 +66,13 @@ mod tests {
     fn lines_beyond_the_checkpoint_and_half_lines_are_dropped() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("metrics.jsonl");
-        let mut lines = Lines::open(&path, 0).unwrap();
+        let mut lines = Lines::open(&path, Some(0)).unwrap();
         (1..=3).for_each(|s| lines.write(&json!({"step": s})).unwrap());
         lines.file.write_all(b"{\"step\": 4, \"lo").unwrap();
         let read = || std::fs::read_to_string(&path).unwrap();
-        drop(Lines::open(&path, 9).unwrap());
+        drop(Lines::open(&path, Some(9)).unwrap());
         assert_eq!(read(), "{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n");
-        let mut lines = Lines::open(&path, 2).unwrap();
+        let mut lines = Lines::open(&path, Some(2)).unwrap();
         lines.write(&json!({"step": 3, "again": true})).unwrap();
         assert_eq!(read(), "{\"step\":1}\n{\"step\":2}\n{\"step\":3,\"again\":true}\n");
     }

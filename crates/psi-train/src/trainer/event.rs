@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::refine::RefineRecord;
+
 /// One thing that happened. The binary prints it; nothing depends on it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -28,6 +30,8 @@ pub enum Event {
     },
     /// A step is done.
     Step(Record),
+    /// A step of `psi refine` is done; boxed, as it tells more than the others.
+    Refined(Box<RefineRecord>),
     /// A continuation of one of the recipe's prompts.
     Sample {
         /// After this step.

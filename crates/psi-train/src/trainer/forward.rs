@@ -69,16 +69,40 @@ impl Workspace {
         sum
     }
 
-    /// Sum of -ln p over the targets of `rows`.
-    pub(crate) fn score(&mut self, decoder: &Decoder, rows: &Rows) -> f64 {
-        let Some(work) = self.work(rows) else { return 0.0 };
+    /// Log-probabilities of the targets of `rows`, in order, and the gradient of sum(w log p) with one weight
+    /// for each, which is added to `gradients`.
+    pub(crate) fn learn_weighted(
+        &mut self,
+        decoder: &Decoder,
+        rows: &Rows,
+        weights: &[f32],
+        gradients: &mut Gradients,
+    ) -> Vec<f32> {
+        let Some(work) = self.work(rows) else { return Vec::new() };
+        self.graph.reset();
+        let segments = work.segments(rows);
+        let batch = Batch::new(&rows.tokens, &segments);
+        let scored = (work.targets.as_slice(), weights);
+        let (graph, cache) = (&self.graph, &mut self.cache);
+        let (loss, log_probs) =
+            decoder.weighted_log_probs(graph, &batch, cache, work.want(), scored);
+        self.graph.backward(loss, gradients);
+        log_probs
+    }
+
+    /// Log-probabilities of the targets of `rows`, in order.
+    pub(crate) fn log_probs(&mut self, decoder: &Decoder, rows: &Rows) -> Vec<f32> {
+        let Some(work) = self.work(rows) else { return Vec::new() };
         self.graph.reset();
         let segments = work.segments(rows);
         let batch = Batch::new(&rows.tokens, &segments);
         let logits = decoder.forward(&self.graph, &batch, &mut self.cache, work.want());
-        let log_probs = logits.log_probs(&work.targets);
-        let log_probs = log_probs.data();
-        nll(&log_probs)
+        logits.log_probs(&work.targets).to_vec()
+    }
+
+    /// Sum of -ln p over the targets of `rows`.
+    pub(crate) fn score(&mut self, decoder: &Decoder, rows: &Rows) -> f64 {
+        nll(&self.log_probs(decoder, rows))
     }
 
     /// What is to be computed of `rows`; `None` if nothing has a target.

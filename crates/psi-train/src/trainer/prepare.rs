@@ -50,21 +50,9 @@ pub(crate) fn prepare(
     resume: bool,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Prepared> {
-    let Some(dir) = settings.text("run.dir").map(PathBuf::from) else {
-        let error = settings.refuse("run.dir", "the run has no folder");
-        return Err(error.with_hint("set run.dir, or PSI_HOME to keep runs there"));
-    };
-    let begun = newest(&dir.join("checkpoints"))?.is_some();
-    if begun && !resume {
-        let error = TrainError::run(&dir, "holds a run already");
-        return Err(error.with_hint(format!(
-            "go on with it by --resume {}, or give this run another run.dir",
-            dir.display()
-        )));
-    }
     let from = settings.text("model.from").map(PathBuf::from);
     let data = data_config(&mut settings)?;
-    let run = RunDir::open(&dir)?;
+    let (run, begun) = RunDir::begin(&settings, resume)?;
     let text = open_text(&run, &settings, &data, on_event)?;
     let model = model_config(&mut settings, &text, from.as_deref())?;
     let seed = settings.count("run.seed") as u64;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Memory left to the rest of the machine.
-const RESERVE: u64 = 1_500_000_000;
+pub(crate) const RESERVE: u64 = 1_500_000_000;
 /// Parameter counts people run, in billions.
 const SIZES: [f64; 8] = [0.14, 0.6, 1.2, 1.7, 4.0, 8.0, 14.0, 32.0];
 /// Bits per weight of the common files.
@@ -94,15 +94,25 @@ fn fits(available: u64) -> String {
     for billions in SIZES {
         let mut row = vec![format!("{billions} B")];
         for (_, bits) in TYPES {
-            let weights = billions * 1e9 * bits / 8.0;
-            let cache = 4096.0 * cache_bytes_per_position(billions);
-            let need = (weights + cache) as u64;
+            let need = needs(billions, bits);
             let mark = if need + RESERVE <= available { "fits" } else { "too big" };
             row.push(format!("{mark} ({})", bytes(need)));
         }
         rows.push(row);
     }
     columns(&rows)
+}
+
+/// Memory of a model of so many parameters in weights of so many bits, with 4,096 tokens of context.
+pub(crate) fn needs(billions: f64, bits: f64) -> u64 {
+    let weights = billions * 1e9 * bits / 8.0;
+    let cache = 4096.0 * cache_bytes_per_position(billions);
+    (weights + cache) as u64
+}
+
+/// The same of a model whose files have so many bytes, taken as two per parameter.
+pub(crate) fn needs_of_file(n_bytes: u64) -> u64 {
+    needs(n_bytes as f64 / 2e9, 16.0)
 }
 
 /// A typical bf16 cache: 16 layers x 8 heads x 64 x 2 x 2 bytes at 1.2 B parameters, growing with the
@@ -112,7 +122,7 @@ fn cache_bytes_per_position(billions: f64) -> f64 {
 }
 
 /// The processor's name, where the system tells it.
-fn processor() -> Option<String> {
+pub(crate) fn processor() -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|l| l.starts_with("model name"))?;
     line.split_once(':').map(|(_, name)| name.trim().to_owned())

@@ -1,6 +1,10 @@
 //! `psi eval`: how good a model is.
 
-mod library;
+mod compare;
+mod contamination;
+pub(crate) mod player;
+mod report;
+mod run;
 mod score;
 mod skills;
 mod tasks;
@@ -9,8 +13,12 @@ use crate::{cli::Eval, error::Outcome};
 
 pub(crate) fn run(args: &Eval) -> Outcome {
     match args {
-        Eval::Score(args) => score::run(args),
         Eval::Skills(args) => skills::run(args),
+        Eval::Run(args) => run::run(args),
+        Eval::Score(args) => score::run(args),
+        Eval::Compare(args) => compare::run(args),
+        Eval::Report(args) => report::run(args),
+        Eval::Contamination(args) => contamination::run(args),
         Eval::Tasks(args) => tasks::run(args),
     }
 }

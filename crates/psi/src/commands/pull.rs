@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Pull) -> Outcome {
     check_disk(&dir, wanted.iter().map(Wanted::missing).fold(0, u64::saturating_add))?;
 
     let total = wanted.iter().map(|w| w.size).fold(0, u64::saturating_add);
-    let bar = Progress::bytes(&name.to_string(), total);
+    let bar = Progress::bytes(&name.to_string(), total).reported(args.progress);
     let (commit, retries) = (listing.commit.as_str(), args.retries);
     let mut fetcher = Fetcher { hub: &hub, commit, retries, bar: &bar, before: 0 };
     let mut parts = Vec::new();

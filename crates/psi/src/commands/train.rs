@@ -1,6 +1,6 @@
 //! `psi train`: runs a recipe, or goes on with a run.
 
-mod progress;
+pub(super) mod progress;
 
 use std::{
     path::PathBuf,
@@ -11,14 +11,14 @@ use psi_store::Home;
 use psi_train::{
     TrainError,
     recipe::Settings,
-    trainer::{self, Environment, Estimate, Finished},
+    trainer::{self, Environment, Estimate, Event, Finished},
 };
 use serde_json::{Map, Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use self::progress::Display;
 use crate::{
-    cli::Train,
+    cli::{RunArgs, Train},
     commands::runs::watch,
     cpu, env,
     error::{Failure, Outcome, unusable},
@@ -27,28 +27,46 @@ use crate::{
 };
 
 pub(crate) fn run(args: &Train) -> Outcome {
-    let settings = settings(args)?;
-    let cpu = cpu::cpu(args.threads)?;
-    let datasets = env::home().map(|home| Home::at(&home).datasets());
-    let environment = Environment { cpu: &cpu, datasets };
+    let run = &args.run;
     if args.dry_run {
-        let estimate = trainer::dry_run(settings, &environment).map_err(failure)?;
-        print_estimate(&estimate, args.json);
+        let cpu = cpu::cpu(run.threads)?;
+        let environment = Environment { cpu: &cpu, datasets: datasets() };
+        let estimate = trainer::dry_run(settings(run)?, &environment).map_err(failure)?;
+        print_estimate(&estimate, run.json);
         return Ok(());
     }
+    run_with(run, trainer::train)
+}
+
+fn datasets() -> Option<PathBuf> {
+    env::home().map(|home| Home::at(&home).datasets())
+}
+
+/// A loop over a recipe: `psi train`'s or `psi refine`'s.
+type Loop = fn(
+    Settings,
+    &Environment<'_>,
+    bool,
+    &AtomicBool,
+    &mut dyn FnMut(Event),
+) -> psi_train::Result<Finished>;
+
+pub(super) fn run_with(args: &RunArgs, train: Loop) -> Outcome {
+    let settings = settings(args)?;
+    let cpu = cpu::cpu(args.threads)?;
+    let environment = Environment { cpu: &cpu, datasets: datasets() };
     let dir = settings.text("run.dir").map(PathBuf::from).filter(|_| args.watch);
     let _page = dir.map(|dir| watch::watch_one(&dir, args.port)).transpose()?;
     let stop = stop_on_signals()?;
     let mut display = Display::new();
-    let finished = trainer::train(settings, &environment, args.resume.is_some(), &stop, &mut |e| {
-        display.show(&e);
-    });
+    let resume = args.resume.is_some();
+    let finished = train(settings, &environment, resume, &stop, &mut |e| display.show(&e));
     drop(display);
     report(args, &finished.map_err(failure)?)
 }
 
 /// The recipe (of a run to go on with: the one it keeps) with the command line on top.
-fn settings(args: &Train) -> Outcome<Settings> {
+fn settings(args: &RunArgs) -> Outcome<Settings> {
     let kept = args.resume.as_ref().map(|dir| dir.join("config.toml"));
     let recipe = match (&args.recipe, kept) {
         (Some(recipe), _) => recipe.clone(),
@@ -69,7 +87,7 @@ fn settings(args: &Train) -> Outcome<Settings> {
 }
 
 /// A flag that Ctrl-C and a polite kill set; a second one ends the program at once.
-fn stop_on_signals() -> Outcome<Arc<AtomicBool>> {
+pub(crate) fn stop_on_signals() -> Outcome<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         let at_once =
@@ -92,12 +110,13 @@ fn failure(error: TrainError) -> Failure {
     }
 }
 
-fn report(args: &Train, finished: &Finished) -> Outcome {
+fn report(args: &RunArgs, finished: &Finished) -> Outcome {
     let Finished { dir, step, steps, tokens, val_bpb, model } = finished;
     let Some(model) = model else {
         let recipe = args.recipe.as_ref().map_or(String::new(), |r| format!("{} ", r.display()));
         let error = Failure::failed(format!("stopped after step {step} of {steps}; all is saved"));
-        return Err(error.hint(format!("psi train {recipe}--resume {} goes on", dir.display())));
+        let hint = format!("the same command with {recipe}--resume {} goes on", dir.display());
+        return Err(error.hint(hint));
     };
     if args.json {
         let document = json!({

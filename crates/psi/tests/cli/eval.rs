@@ -1,140 +1,145 @@
-//! `psi eval score` and `psi eval tasks`: answers made elsewhere, and programs in the sandbox.
+//! `psi eval run`, `compare`, `report`, `contamination` with a real small model.
 
-use std::fs;
+use std::{collections::HashSet, fs, path::PathBuf, time::Duration};
 
-use serde_json::{Value, json};
+use psi_testkit::{Rng, shared_data};
+use serde_json::Value;
 
 use crate::program::{Program, write};
 
-fn lines(rows: &[Value]) -> String {
-    rows.iter().map(|row| format!("{row}\n")).collect()
+/// A home and the small model.
+pub(crate) struct Lab {
+    pub(crate) program: Program,
+    pub(crate) model: String,
+    pub(crate) data: PathBuf,
 }
 
-#[test]
-fn the_tasks_are_listed_with_what_is_missing() {
-    let program = Program::new();
-    let table = program.run(&["eval", "tasks"]).ok().stdout;
-    for part in ["gsm8k", "no data", "procedural", "yes", "blimp"] {
-        assert!(table.contains(part), "{table}");
+impl Lab {
+    pub(crate) fn new() -> Option<Self> {
+        let data = shared_data()?;
+        let model = data.join("models/stories260K/hf").display().to_string();
+        Some(Self { program: Program::new(), model, data })
     }
-    let document = program.run(&["eval", "tasks", "--json"]).ok().json();
-    let tasks = document.as_array().unwrap().iter();
-    let procedural = tasks.clone().find(|t| t["name"] == "procedural").unwrap();
-    assert_eq!(procedural["tasks"].as_array().unwrap().len(), 31);
-    assert_eq!(tasks.clone().find(|t| t["name"] == "math500").unwrap()["splits"], json!(["eval"]));
+
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.program.path(name).display().to_string()
+    }
+
+    fn run_args(&self, out: &str, more: &[&str]) -> Vec<String> {
+        let out = self.path(out);
+        let args = ["eval", "run", "procedural/total", "--model", &self.model, "--out", &out];
+        args.iter().chain(more).map(|&a| a.to_owned()).collect()
+    }
+
+    fn samples(&self, out: &str) -> Vec<Value> {
+        let text = fs::read_to_string(self.program.path(out).join("samples.jsonl")).unwrap();
+        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
 }
 
 #[test]
-fn answers_to_a_declared_task_are_scored() {
-    let program = Program::new();
-    write(
-        &program.path("rows.jsonl"),
-        b"{\"q\": \"1+1\", \"a\": \"2\"}\n{\"q\": \"2+2\", \"a\": \"4\"}\n",
-    );
-    let task = program.path("sums.toml").display().to_string();
-    let text = "name = \"sums\"\ndata = \"rows.jsonl\"\nprompt = \"{q}\"\nanswer = \"{a}\"\nscorer = \"exact\"\n";
-    write(&program.path("sums.toml"), text.as_bytes());
-    let answers = program.path("answers.jsonl");
-    let score = |rows: &[Value], more: &[&str]| {
-        write(&answers, lines(rows).as_bytes());
-        let path = answers.display().to_string();
-        let args = ["eval", "score", "--task", &task, "--predictions", &path, "--json"];
-        program.run(&[&args[..], more].concat())
+fn a_run_killed_again_and_again_answers_every_item_once() {
+    let Some(lab) = Lab::new() else { return };
+    let more = ["--n", "150", "--max-tokens", "24", "--no-cache", "--json"];
+    let whole = lab.program.run(&lab.run_args("whole", &more)).ok().json();
+    let mut rng = Rng::new(3);
+    let args = lab.run_args("killed", &[&more[..], &["--resume"]].concat());
+    let mut killed = 0;
+    for _ in 0..40 {
+        let mut child = lab.program.start(&args);
+        std::thread::sleep(Duration::from_millis(40 + rng.below(400)));
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        killed += 1;
+    }
+    assert!(killed > 0, "never killed while it ran");
+    let before = if lab.program.path("killed/samples.jsonl").exists() {
+        lab.samples("killed").len()
+    } else {
+        0
     };
-    let document =
-        score(&[json!({"id": 2, "output": "4"}), json!({"id": 1, "output": "3"})], &[]).ok().json();
-    assert_eq!((&document["right"], &document["n"]), (&json!(1), &json!(2)));
-    assert_eq!(document["metrics"][0]["value"], 0.5);
-    assert_eq!(document["items"][0]["extracted"], "3");
-    // By question, and by order.
-    let rows =
-        [json!({"prompt": "2+2", "response": "4"}), json!({"prompt": "1+1", "response": "2"})];
-    assert_eq!(score(&rows, &[]).ok().json()["right"], 2);
-    assert_eq!(score(&[json!({"text": "2"}), json!({"text": "4"})], &[]).ok().json()["right"], 2);
+    let resumed = lab.program.run(&args).ok().json();
+    let (one, other) = (lab.samples("whole"), lab.samples("killed"));
+    let ids = |samples: &[Value]| -> HashSet<String> {
+        samples.iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect()
+    };
     assert_eq!(
-        score(&[json!({"x": {"y": "2"}}), json!({"x": {"y": "4"}})], &["--field", "x.y"])
-            .ok()
-            .json()["right"],
-        2
+        (other.len(), ids(&other).len()),
+        (150, 150),
+        "killed {killed} times, {before} before"
     );
-    // What is wrong is said with its place.
-    let one = [json!({"id": 1, "output": "2"})];
-    score(&one, &[]).failed(2, &["answers.jsonl", "1 of 2 items have no answer", "the first is 2"]);
-    assert_eq!(score(&one, &["--missing", "wrong"]).ok().json()["metrics"][0]["value"], 0.5);
-    assert_eq!(score(&one, &["--missing", "skip"]).ok().json()["metrics"][0]["value"], 1.0);
-    score(&[json!({"id": 9, "output": "2"})], &[]).failed(2, &["answers.jsonl:1", "\"9\"", "sums"]);
-    score(&[json!({"id": 1})], &[]).failed(2, &["answers.jsonl:1", "no answer"]);
-    program
-        .run(&["eval", "score", "--task", "gsm9k", "--predictions", "x"])
-        .failed(2, &["gsm9k", "did you mean gsm8k"]);
+    assert_eq!(ids(&one), ids(&other));
+    assert_eq!(resumed["tasks"][0]["metrics"], whole["tasks"][0]["metrics"]);
+    // The same answers, whatever ran beside them.
+    let (a, b) = (lab.path("whole"), lab.path("killed"));
+    let compared = lab.program.run(&["eval", "compare", &a, &b, "--json"]).ok().json();
+    let task = &compared["tasks"][0];
+    assert_eq!((&task["n"], &task["differing"]), (&Value::from(150), &Value::from(0)), "{task}");
 }
 
 #[test]
-fn the_published_solutions_get_their_published_scores() {
-    let Some(data) = psi_testkit::shared_data() else { return };
-    let program = Program::new();
-    let data = data.join("evals").display().to_string();
-    let solutions = format!("{data}/gsm8k/example_model_solutions.jsonl");
-    let args = ["eval", "score", "--task", "gsm8k", "--data", &data, "--predictions", &solutions];
-    let field = ["--field", "175b_verification.solution", "--json"];
-    let document = program.run(&[&args[..], &field].concat()).ok().json();
-    assert_eq!((&document["right"], &document["n"]), (&json!(742), &json!(1319)));
-    let run = format!(
-        "{data}/bbh/code-davinci-002-outputs/code-davinci-002-direct/penguins_in_a_table_few_shot_template_0-255000.json"
-    );
-    let task = "bbh_direct/penguins_in_a_table";
-    let args = ["eval", "score", "--task", task, "--data", &data, "--predictions", &run];
-    let table = program.run(&args).ok().stdout;
-    assert!(table.contains("66.44"), "{table}");
+fn answers_come_from_the_cache_and_pages_are_written() {
+    let Some(lab) = Lab::new() else { return };
+    let more = ["--n", "10", "--max-tokens", "8", "--json"];
+    let first = lab.program.run(&lab.run_args("a", &more)).ok().json();
+    let again = lab.program.run(&lab.run_args("b", &more)).ok().json();
+    let cached = |run: &Value| run["tasks"][0]["summary"]["cached"].clone();
+    assert_eq!((cached(&first), cached(&again)), (Value::from(0), Value::from(10)));
+    lab.program.run(&["eval", "report", &lab.path("a")]).ok();
+    let html = fs::read_to_string(lab.program.path("a/report.html")).unwrap();
+    assert!(html.contains("procedural/total") && !html.contains("http"), "{html}");
+    assert!(lab.program.path("a/report.md").exists() && lab.program.path("a/report.json").exists());
+    let args = ["eval", "compare", &lab.path("a"), &lab.path("b"), "--report", &lab.path("c")];
+    let table = lab.program.run(&args).ok().stdout;
+    assert!(table.contains("all 10 answers are the same"), "{table}");
+    assert!(lab.program.path("c/report.html").exists());
 }
 
-/// Programs run only where the sandbox works; elsewhere they are refused with the reason.
 #[test]
-fn programs_of_models_are_run_in_the_sandbox() {
-    let Some(data) = psi_testkit::shared_data() else { return };
-    let Some(_) = psi_testkit::python(&["sys"]) else { return };
-    let program = Program::new();
-    let folder = data.join("evals");
-    let data = folder.display().to_string();
-    let answers = program.path("answers.jsonl");
-    let score = |task: &str, rows: &[Value]| {
-        write(&answers, lines(rows).as_bytes());
-        let path = answers.display().to_string();
-        let args = ["eval", "score", "--task", task, "--data", &data, "--predictions", &path];
-        program.run(&[&args[..], &["--missing", "skip", "--json"]].concat())
+fn what_cannot_be_run_is_refused_before_anything_is_computed() {
+    let Some(lab) = Lab::new() else { return };
+    lab.program.run(&lab.run_args("a", &["--n", "5", "--max-tokens", "4"])).ok();
+    let failed = |out: &str, more: &[&str], words: &[&str]| {
+        lab.program.run(&lab.run_args(out, more)).failed(2, words);
     };
-    if cfg!(not(target_os = "linux")) {
-        score("humaneval", &[]).failed(2, &["humaneval", "Landlock"]);
-        return;
-    }
-    // The published MBPP solutions, some of them; a wrong one; hostile ones.
-    let text = fs::read_to_string(folder.join("mbpp/mbpp.jsonl")).unwrap();
-    let rows: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    let chosen = rows.iter().filter(|r| r["task_id"].as_u64().unwrap() % 50 == 12);
-    let mut answers: Vec<Value> = chosen
-        .filter(|r| (11..=510).contains(&r["task_id"].as_u64().unwrap()))
-        .map(|r| json!({"task_id": r["task_id"], "completion": r["code"]}))
-        .collect();
-    let n = answers.len();
-    assert_eq!(n, 10);
-    for hostile in [
-        "import os; os._exit(0)\n",
-        "while True: pass",
-        "open('/etc/passwd', 'w')",
-        "raise SystemExit(3)",
-    ] {
-        answers.push(json!({"task_id": 11, "completion": hostile}));
-    }
-    let document = score("mbpp", &answers).ok().json();
-    let items = document["items"].as_array().unwrap();
-    let own: Vec<&Value> = items.iter().filter(|i| i["id"] != "11").collect();
-    assert!(own.len() == n && own.iter().all(|i| i["correct"] == true), "{document:#}");
-    let endings: Vec<&str> = items
-        .iter()
-        .filter(|i| i["id"] == "11")
-        .map(|i| i["detail"]["ending"].as_str().unwrap())
-        .collect();
-    assert_eq!(endings[1..], ["time limit", "failed", "failed"], "{document:#}");
-    let cheat = items.iter().find(|i| i["id"] == "11").unwrap();
-    assert_eq!(cheat["correct"], false, "leaving before the tests is not passing them");
+    failed("a", &["--n", "5"], &["holds a run already", "--resume"]);
+    failed("a", &["--n", "6", "--max-tokens", "4", "--resume"], &["was run with", "x5", "x6"]);
+    failed(
+        "b",
+        &["--n", "5", "--max-tokens", "600"],
+        &["do not fit", "eval/0/", "--overlong wrong"],
+    );
+    failed("b", &["--n", "5", "--chat"], &["no chat template"]);
+    assert!(!lab.program.path("b").exists());
+    let wrong = ["--n", "5", "--max-tokens", "600", "--overlong", "wrong", "--json"];
+    let run = lab.program.run(&lab.run_args("c", &wrong)).ok().json();
+    assert_eq!(run["tasks"][0]["summary"]["overlong"], 5);
+    let out = lab.path("d");
+    let args = ["eval", "run", "procedural/totl", "--model", &lab.model, "--out", &out];
+    lab.program.run(&args).failed(2, &["no such task", "procedural/total"]);
+    let (a, none) = (lab.path("a"), lab.path("none"));
+    lab.program.run(&["eval", "compare", &a, &none]).failed(2, &["run.json"]);
+}
+
+#[test]
+fn training_data_that_holds_test_items_is_found() {
+    let Some(lab) = Lab::new() else { return };
+    let evals = lab.data.join("evals").display().to_string();
+    let test = fs::read_to_string(lab.data.join("evals/gsm8k/test.jsonl")).unwrap();
+    let leaked: Vec<&str> = test.lines().take(3).collect();
+    let file = lab.program.path("train.jsonl");
+    write(&file, (leaked.join("\n") + "\n{\"text\": \"Something else.\"}\n").as_bytes());
+    let training = file.display().to_string();
+    let args =
+        ["eval", "contamination", "gsm8k", "--data", &evals, "--training", &training, "--json"];
+    let report = &lab.program.run(&args).ok().json()["tasks"][0]["report"];
+    let ids: Vec<&str> =
+        report["hits"].as_array().unwrap().iter().map(|h| h["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["test/1", "test/2", "test/3"], "{report}");
+    write(&file, b"not json\n");
+    lab.program.run(&args).failed(2, &["train.jsonl:1"]);
 }

@@ -2,14 +2,12 @@
 
 use psi_eval::{
     predictions::{Missing, Predictions, Score, file_for},
-    split::Split,
     stats::Share,
     task::{Metric, Task},
-    tasks::{TaskOptions, expand},
 };
 use serde_json::{Value, json};
 
-use super::library;
+use super::player;
 use crate::{
     cli::{EvalScore, MissingItems},
     error::{Outcome, unusable},
@@ -18,17 +16,14 @@ use crate::{
 };
 
 pub(crate) fn run(args: &EvalScore) -> Outcome {
-    let library = library::open(&args.data);
-    let options = TaskOptions { level: args.level, ..TaskOptions::default() };
     let missing = match args.missing {
         MissingItems::Refuse => Missing::Refuse,
         MissingItems::Wrong => Missing::Wrong,
         MissingItems::Skip => Missing::Skip,
     };
     let mut scored: Vec<(Task, Score)> = Vec::new();
-    for name in expand(&args.task).map_err(unusable)? {
-        let task = library.open(&name, Split::Eval, options).map_err(unusable)?;
-        let file = file_for(&args.predictions, &name).map_err(unusable)?;
+    for task in player::tasks(std::slice::from_ref(&args.task), &args.tasks_from)? {
+        let file = file_for(&args.predictions, task.name()).map_err(unusable)?;
         let predictions = Predictions::read(&file, args.field.as_deref()).map_err(unusable)?;
         let items = task.items(args.n, args.seed);
         let score = predictions.score(&task, &items, missing).map_err(unusable)?;

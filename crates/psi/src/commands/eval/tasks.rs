@@ -6,7 +6,7 @@ use psi_eval::{
 };
 use serde_json::json;
 
-use super::library;
+use super::player;
 use crate::{
     cli::EvalTasks,
     error::Outcome,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(crate) fn run(args: &EvalTasks) -> Outcome {
-    let library = library::open(&args.data);
+    let library = player::library(&args.tasks_from);
     if args.json {
         let entries = TASKS.iter().map(|entry| {
             let tasks = expand(entry.name).expect("an entry of the list");

@@ -12,12 +12,14 @@ use crate::error::{Failure, Outcome};
 
 /// Shows every run in `root` until the program is ended.
 pub(super) fn watch(root: PathBuf, port: u16) -> Outcome {
-    let find = move || {
-        let runs = run::list(&root).unwrap_or_default();
-        runs.iter().map(|summary| shown(&summary.dir, Some(summary))).collect()
-    };
-    serve(port, Arc::new(find))?.wait();
+    serve(port, Arc::new(move || runs_in(&root)))?.wait();
     Ok(())
+}
+
+/// Every run in `root`, as pages show it.
+pub(crate) fn runs_in(root: &Path) -> Vec<Run> {
+    let runs = run::list(root).unwrap_or_default();
+    runs.iter().map(|summary| shown(&summary.dir, Some(summary))).collect()
 }
 
 /// Shows the run in `dir`, which need not have begun, while the result lives.

@@ -6,7 +6,10 @@ use std::{
 };
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use psi_train::trainer::{Event, Record};
+use psi_train::{
+    refine::RefineRecord,
+    trainer::{Event, Record},
+};
 
 /// Between lines where there is no terminal.
 const QUIET: Duration = Duration::from_secs(10);
@@ -49,6 +52,7 @@ impl Display {
                 }
             }
             Event::Step(record) => self.step(record),
+            Event::Refined(record) => self.refined(record),
             Event::Sample { prompt, text, .. } => self.line(&format!("sample: {prompt}|{text}")),
             _ => {}
         }
@@ -56,10 +60,7 @@ impl Display {
 
     fn step(&mut self, record: &Record) {
         let steps = self.bar.length().unwrap_or(record.step);
-        let done = (record.step - self.first).max(1);
-        let left = steps.saturating_sub(record.step);
-        let seconds = self.started.elapsed().as_secs_f64() / done as f64 * left as f64;
-        let left = HumanDuration(Duration::from_secs_f64(seconds));
+        let left = self.time_left(record.step, steps);
         let text =
             format!("loss {:.4}, {:.0} tokens/s, {left} left", record.loss, record.tokens_per_s);
         self.bar.set_position(record.step);
@@ -72,6 +73,36 @@ impl Display {
         } else if !self.on_terminal {
             self.seldom(&format!("step {} of {steps}: {text}", record.step));
         }
+    }
+
+    fn refined(&mut self, record: &RefineRecord) {
+        let steps = self.bar.length().unwrap_or(record.step);
+        let text = format!(
+            "reward {:.3}, right {:.1} %, {:.0} tokens an answer, {:.0} tokens/s, {} left",
+            record.reward,
+            100.0 * record.accuracy,
+            record.length,
+            record.tokens_per_s,
+            self.time_left(record.step, steps)
+        );
+        self.bar.set_position(record.step);
+        self.bar.set_message(text.clone());
+        let held_out = record.val_accuracy.map(|a| format!("held out: {:.1} % right", 100.0 * a));
+        match held_out {
+            Some(held_out) if record.step == 0 => self.line(&format!("at the start, {held_out}")),
+            Some(held_out) => self.line(&format!("step {}: {text}; {held_out}", record.step)),
+            None if !self.on_terminal => {
+                self.seldom(&format!("step {} of {steps}: {text}", record.step));
+            }
+            None => {}
+        }
+    }
+
+    fn time_left(&self, step: u64, steps: u64) -> HumanDuration {
+        let done = step.saturating_sub(self.first).max(1);
+        let seconds = self.started.elapsed().as_secs_f64() / done as f64;
+        let left = steps.saturating_sub(step);
+        HumanDuration(Duration::from_secs_f64(seconds * left as f64))
     }
 
     /// A line that may be left out when the last one is recent.

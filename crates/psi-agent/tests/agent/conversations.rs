@@ -1,0 +1,133 @@
+//! Conversations: branches, titles, search, and deleting that deletes.
+
+use psi_agent::{Conversations, Draft, Hit, Message, MessageState, NewConversation, TitleOrigin};
+
+use crate::database;
+
+fn texts(messages: &[Message]) -> Vec<&str> {
+    messages.iter().map(|m| m.content.as_str()).collect()
+}
+
+#[test]
+fn editing_and_asking_again_add_branches_and_keep_the_old_ones() {
+    let (_dir, db) = database();
+    let all = Conversations::new(&db);
+    let id = all.create(&NewConversation::default()).unwrap().id;
+    let ask = all.append(id, None, &Draft::user("How tall is the tower?")).unwrap();
+    let first = all.append(id, Some(ask.id), &Draft::assistant("324 m")).unwrap();
+    let again = all.append(id, Some(ask.id), &Draft::assistant("330 m")).unwrap();
+    let thanks = all.append(id, Some(again.id), &Draft::user("Thanks")).unwrap();
+    assert_eq!(texts(&all.branch(id).unwrap()), ["How tall is the tower?", "330 m", "Thanks"]);
+    assert_eq!(all.siblings(first.id).unwrap(), [first.id, again.id]);
+
+    let edited = all.append(id, None, &Draft::user("How old is it?")).unwrap();
+    assert_eq!(texts(&all.branch(id).unwrap()), ["How old is it?"]);
+    assert_eq!(all.siblings(edited.id).unwrap(), [ask.id, edited.id]);
+
+    assert_eq!(all.show(first.id).unwrap(), first.id);
+    assert_eq!(texts(&all.branch(id).unwrap()), ["How tall is the tower?", "324 m"]);
+    assert_eq!(all.show(ask.id).unwrap(), thanks.id, "down to the newest answer each time");
+    assert_eq!(all.get(id).unwrap().title, "How tall is the tower?");
+}
+
+#[test]
+fn a_message_cannot_answer_one_of_another_conversation_or_none() {
+    let (_dir, db) = database();
+    let all = Conversations::new(&db);
+    let one = all.create(&NewConversation::default()).unwrap().id;
+    let two = all.create(&NewConversation::default()).unwrap().id;
+    let message = all.append(one, None, &Draft::user("x")).unwrap();
+    let error = all.append(two, Some(message.id), &Draft::user("y")).unwrap_err();
+    assert!(error.to_string().contains("another conversation"), "{error}");
+    assert!(all.all(two).unwrap().is_empty());
+}
+
+#[test]
+fn a_title_the_user_gave_stays() {
+    let (_dir, db) = database();
+    let all = Conversations::new(&db);
+    let id = all.create(&NewConversation::default()).unwrap().id;
+    all.append(id, None, &Draft::user("hello there")).unwrap();
+    assert_eq!(all.get(id).unwrap().title_origin, TitleOrigin::Rule);
+    all.rename(id, "Mine", TitleOrigin::User).unwrap();
+    all.rename(id, "A model's", TitleOrigin::Model).unwrap();
+    assert_eq!(all.get(id).unwrap().title, "Mine");
+}
+
+#[test]
+fn search_finds_words_beginnings_and_phrases_and_sees_no_answer_that_is_being_written() {
+    let (_dir, db) = database();
+    let all = Conversations::new(&db);
+    let id = all.create(&NewConversation::default()).unwrap().id;
+    let ask = all.append(id, None, &Draft::user("The Café near the river")).unwrap();
+    let mut answer = Draft { state: MessageState::Streaming, ..Draft::assistant("The river flo") };
+    let streaming = all.append(id, Some(ask.id), &answer).unwrap();
+    let found = |query: &str| -> Vec<i64> {
+        all.search(query, 10).unwrap().iter().map(|hit: &Hit| hit.message.0).collect()
+    };
+    assert_eq!(found("river"), [ask.id.0]);
+    answer.content = "The river flows north".into();
+    answer.state = MessageState::Complete;
+    all.update(streaming.id, &answer).unwrap();
+    assert_eq!(found("cafe"), [ask.id.0], "accents do not matter");
+    assert_eq!(found("riv").len(), 2);
+    assert_eq!(found("riv "), Vec::<i64>::new());
+    assert_eq!(found("\"river flows\""), [streaming.id.0]);
+    assert_eq!(found("river OR"), Vec::<i64>::new(), "an operator is a word");
+    let hit = &all.search("north", 1).unwrap()[0];
+    assert_eq!(hit.snippet, format!("The river flows {}north{}", Hit::OPEN, Hit::CLOSE));
+
+    let hidden = NewConversation { temporary: true, ..NewConversation::default() };
+    let hidden = all.create(&hidden).unwrap().id;
+    all.append(hidden, None, &Draft::user("a secret river")).unwrap();
+    assert_eq!(found("secret"), Vec::<i64>::new());
+    assert_eq!(all.count().unwrap(), 1);
+}
+
+#[test]
+fn what_is_deleted_is_in_no_file() {
+    let (dir, db) = database();
+    let all = Conversations::new(&db);
+    let keep = all.create(&NewConversation::default()).unwrap().id;
+    all.append(keep, None, &Draft::user("marmalade")).unwrap();
+    let id = all.create(&NewConversation::default()).unwrap().id;
+    let mut parent = None;
+    for i in 0..200 {
+        let text = format!("xylophone{i} lighthouse quetzalcoatl");
+        parent = Some(all.append(id, parent, &Draft::user(&text)).unwrap().id);
+    }
+    let holding = |word: &str| crate::holding(dir.path(), word.as_bytes());
+    assert!(!holding("quetzalcoatl").is_empty(), "the test looks where the text is");
+    let middle = all.branch(id).unwrap()[100].id;
+    all.delete_message(middle).unwrap();
+    assert_eq!(all.branch(id).unwrap().len(), 100);
+    assert_eq!(holding("xylophone150"), Vec::<String>::new());
+    assert!(!holding("xylophone50").is_empty());
+
+    all.delete(id).unwrap();
+    for word in ["quetzalcoatl", "xylophone", "quetzal"] {
+        assert_eq!(holding(word), Vec::<String>::new(), "{word}");
+    }
+    assert!(!holding("marmalade").is_empty());
+    assert!(all.get(id).is_err() && all.search("lighthouse", 5).unwrap().is_empty());
+}
+
+#[test]
+fn what_another_process_left_half_written_is_marked_when_nobody_else_writes() {
+    let (dir, db) = database();
+    let all = Conversations::new(&db);
+    let id = all.create(&NewConversation::default()).unwrap().id;
+    let draft = Draft { state: MessageState::Streaming, ..Draft::assistant("The answ") };
+    let message = all.append(id, None, &draft).unwrap().id;
+    let reopen = || {
+        let clock = psi_agent::Clock::fixed(psi_agent::Timestamp(0));
+        psi_agent::Db::open(&dir.path().join("psi.db"), clock).unwrap()
+    };
+    let beside = reopen();
+    assert_eq!(all.message(message).unwrap().state, MessageState::Streaming, "its writer lives");
+    drop((all, db, beside));
+    let all = Conversations::new(&reopen());
+    let left = all.message(message).unwrap();
+    assert_eq!((left.state, left.content.as_str()), (MessageState::Interrupted, "The answ"));
+    assert_eq!(all.search("answ", 1).unwrap().len(), 1, "and it is found");
+}

@@ -1,0 +1,241 @@
+//! The player in this process: a model, its tokenizer and, if it has one, its chat template.
+
+use std::{sync::Arc, time::Instant};
+
+use psi_infer::{Engine, EngineOptions, service::ServiceError};
+use psi_kernels::{Cpu, kv::KvDtype};
+use psi_model::Decoder;
+use psi_tokenizer::{ChatTemplate, TokenId, Tokenizer};
+use serde_json::{Map, Value};
+
+use super::{
+    RunError,
+    generation::Generator,
+    likelihood::{self, Choices},
+    player::{Identity, Overlong, PlayError, Played, Player, Settings, Sink},
+};
+use crate::task::{Generation, Item, LogLikelihood, Output, OutputKind, Request};
+
+/// Memory of the key/value cache for log-likelihoods, unless one sequence needs more.
+const CACHE_BYTES: usize = 256 << 20;
+/// Positions that the cache has use for.
+const MAX_POSITIONS: usize = 1 << 16;
+/// Items asked at once: enough for full passes, few enough that little is lost by a kill.
+const APPETITE: usize = 512;
+
+/// What a local player is made of.
+#[derive(Debug)]
+pub struct LocalParts {
+    /// The processor.
+    pub cpu: Arc<Cpu>,
+    /// The weights.
+    pub decoder: Arc<Decoder>,
+    /// The tokenizer.
+    pub tokenizer: Arc<Tokenizer>,
+    /// The chat template, compiled.
+    pub template: Option<ChatTemplate>,
+    /// Type of the key/value cache.
+    pub kv: KvDtype,
+    /// Most generations at a time.
+    pub batch: usize,
+    /// What the answers are kept under.
+    pub identity: Identity,
+}
+
+/// A model in this process.
+#[derive(Debug)]
+pub struct Local {
+    parts: LocalParts,
+    engine: Option<Engine>,
+    generator: Option<Generator>,
+}
+
+impl Local {
+    /// A player; caches are made when they are first needed.
+    pub fn new(parts: LocalParts) -> Self {
+        Self { parts, engine: None, generator: None }
+    }
+
+    fn context(&self) -> usize {
+        self.parts.decoder.config().max_seq_len
+    }
+
+    fn engine(&mut self) -> &mut Engine {
+        let LocalParts { cpu, decoder, kv, .. } = &self.parts;
+        let max_seq_len = decoder.config().max_seq_len;
+        self.engine.get_or_insert_with(|| {
+            let one = psi_kernels::kv::KvArena::bytes_per_block(decoder.kv_shape(), *kv)
+                / psi_kernels::kv::KV_BLOCK;
+            let n_positions = (CACHE_BYTES / one.max(1)).min(MAX_POSITIONS).max(max_seq_len + 1);
+            let options = EngineOptions { kv: *kv, n_positions, ..EngineOptions::default() };
+            Engine::new(cpu, Arc::clone(decoder), options)
+        })
+    }
+
+    /// The prompt of a generation: as text, and as tokens.
+    pub(super) fn prompt(
+        &self,
+        item: &Item,
+        settings: &Settings,
+    ) -> Result<(String, Vec<TokenId>), PlayError> {
+        let tokenizer = &self.parts.tokenizer;
+        match (&self.parts.template, settings.chat) {
+            (None, Some(true)) => {
+                Err(PlayError::Cannot { what: "the model has no chat template".to_owned() })
+            }
+            (Some(template), None | Some(true)) => {
+                let messages = Value::Array(item.prompt.messages());
+                let tools = Value::Array(item.prompt.tools.clone());
+                let tools = (!item.prompt.tools.is_empty()).then_some(&tools);
+                let text = template.render(&messages, tools, true, &Map::new());
+                let text = text.map_err(PlayError::Template)?;
+                let tokens = tokenizer.encode(&text, false, true);
+                Ok((text, tokens))
+            }
+            (_, _) => {
+                let text = item.prompt.text();
+                let mut tokens = tokenizer.prefix_ids().to_vec();
+                tokens.extend(tokenizer.encode(&text, false, false));
+                if tokens.is_empty() {
+                    tokens.extend(tokenizer.bos().or(tokenizer.eos()));
+                }
+                Ok((text, tokens))
+            }
+        }
+    }
+
+    /// Whether the item's answer goes through the chat template.
+    pub(super) fn chats(&self, settings: &Settings) -> bool {
+        settings.chat.unwrap_or(self.parts.template.is_some())
+    }
+
+    pub(super) fn parts(&self) -> &LocalParts {
+        &self.parts
+    }
+
+    /// The part that writes answers, started when it is first needed.
+    pub(super) fn generator(&mut self) -> Result<&Generator, ServiceError> {
+        if self.generator.is_none() {
+            self.generator = Some(Generator::start(&self.parts)?);
+        }
+        Ok(self.generator.as_ref().expect("made above"))
+    }
+
+    /// Choices of some items at once.
+    fn choices(
+        &mut self,
+        items: &[&Item],
+        indices: &[usize],
+        sink: &mut Sink<'_>,
+    ) -> super::Result<()> {
+        let started = Instant::now();
+        let mut texts = Vec::with_capacity(indices.len());
+        let mut tokens = Vec::with_capacity(indices.len());
+        for &i in indices {
+            let text = items[i].prompt.text();
+            tokens.push(self.tokens(items[i], &text));
+            texts.push(text);
+        }
+        let found = likelihood::choices(self.engine(), &tokens)
+            .map_err(|e| failed(items[indices[0]], e))?;
+        let seconds = started.elapsed().as_secs_f64() / indices.len() as f64;
+        for (((&i, prompt), tokens), found) in indices.iter().zip(texts).zip(&tokens).zip(found) {
+            let n_prompt = tokens.tokens.iter().map(Vec::len).sum();
+            let n_answer = found.iter().map(|f| f.n_tokens).sum();
+            sink(
+                i,
+                Played { prompt, output: Output::Choices(found), n_prompt, n_answer, seconds },
+            )?;
+        }
+        Ok(())
+    }
+
+    fn tokens(&self, item: &Item, text: &str) -> Choices {
+        match &item.request {
+            Request::Choices { choices, span } => {
+                Choices::new(&self.parts.tokenizer, text, choices, *span)
+            }
+            _ => Choices::new(&self.parts.tokenizer, text, &[], crate::task::Span::Continuation),
+        }
+    }
+
+    fn rolling(&mut self, item: &Item, text: &str) -> super::Result<(LogLikelihood, usize)> {
+        let tokenizer = Arc::clone(&self.parts.tokenizer);
+        let start = tokenizer.prefix_ids().first().copied().or(tokenizer.bos()).or(tokenizer.eos());
+        let tokens = tokenizer.encode(text, false, false);
+        let found = likelihood::rolling(self.engine(), start, &tokens);
+        Ok((found.map_err(|e| failed(item, e))?, tokens.len()))
+    }
+}
+
+pub(super) fn failed(item: &Item, source: impl Into<PlayError>) -> RunError {
+    RunError::Play { item: item.id.clone(), source: source.into() }
+}
+
+/// Most tokens of the item's answer.
+pub(super) fn max_tokens(limits: &Generation, settings: &Settings) -> usize {
+    settings.max_tokens.unwrap_or(limits.max_tokens)
+}
+
+impl Player for Local {
+    fn identity(&self) -> &Identity {
+        &self.parts.identity
+    }
+
+    fn appetite(&self) -> usize {
+        APPETITE
+    }
+
+    fn overlong(&self, item: &Item, settings: &Settings) -> Result<Option<Overlong>, PlayError> {
+        let limit = self.context();
+        let n_tokens = match &item.request {
+            // The last token is predicted, not read.
+            Request::Choices { .. } => {
+                self.tokens(item, &item.prompt.text()).longest().saturating_sub(1)
+            }
+            Request::Rolling { .. } => 0,
+            Request::Generation(limits) => {
+                self.prompt(item, settings)?.1.len() + max_tokens(limits, settings)
+            }
+            Request::MultiTurn { .. } => return Err(no_conversation()),
+        };
+        Ok((n_tokens > limit).then(|| Overlong { id: item.id.clone(), n_tokens, limit }))
+    }
+
+    fn play(
+        &mut self,
+        items: &[&Item],
+        settings: &Settings,
+        sink: &mut Sink<'_>,
+    ) -> super::Result<()> {
+        let of = |kind: OutputKind| -> Vec<usize> {
+            (0..items.len()).filter(|&i| items[i].request.kind() == kind).collect()
+        };
+        let choices = of(OutputKind::Choices);
+        // Neighbours in length share forward passes well; an answer does not depend on them.
+        for piece in choices.chunks(64) {
+            self.choices(items, piece, sink)?;
+        }
+        for i in of(OutputKind::Rolling) {
+            let Request::Rolling { text } = &items[i].request else { continue };
+            let started = Instant::now();
+            let (found, n_prompt) = self.rolling(items[i], text)?;
+            let seconds = started.elapsed().as_secs_f64();
+            let (prompt, output) = (text.clone(), Output::Rolling(found));
+            sink(i, Played { prompt, output, n_prompt, n_answer: found.n_tokens, seconds })?;
+        }
+        let generations = of(OutputKind::Generation);
+        if !generations.is_empty() {
+            super::generation::generate(self, items, &generations, settings, sink)?;
+        }
+        match of(OutputKind::MultiTurn).first() {
+            Some(&i) => Err(failed(items[i], no_conversation())),
+            None => Ok(()),
+        }
+    }
+}
+
+fn no_conversation() -> PlayError {
+    let what = "this player holds no conversations of several turns";
+    PlayError::Cannot { what: what.to_owned() }
+}

@@ -1,0 +1,110 @@
+//! The events of a streamed chat completion.
+
+use psi_infer::chat::ChatEvent;
+use serde_json::{Value, json};
+
+use super::answer::{ChatCompletion, Head, Logprobs, Usage};
+use crate::api::{
+    conversation::Turn,
+    error::{ApiError, Dialect},
+    jobs::Jobs,
+    sse::{Frame, Script, error_frame},
+    stored_chat::Keeper,
+};
+
+/// Chunks in OpenAI's shape; the whole answer is put together beside them, so that a stream and a
+/// document tell the same.
+pub(crate) struct Stream {
+    head: Head,
+    turns: Vec<Turn>,
+    /// Whether the chunk with the role has been sent, per answer.
+    opened: Vec<bool>,
+    include_usage: bool,
+    keep: Option<Keeper>,
+}
+
+impl Stream {
+    pub(crate) fn new(head: Head, n: usize, include_usage: bool, keep: Option<Keeper>) -> Self {
+        let turns = (0..n).map(|_| Turn::default()).collect();
+        Self { head, turns, opened: vec![false; n], include_usage, keep }
+    }
+
+    fn chunk(&self, index: usize, delta: &Value, logprobs: Value, finish: Option<&str>) -> Frame {
+        let choice = json!({ "index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish });
+        let mut chunk = self.head.chunk(json!([choice]));
+        if self.include_usage {
+            chunk["usage"] = Value::Null;
+        }
+        Frame::data(&chunk)
+    }
+}
+
+/// What a chunk says about an event, if anything.
+fn delta(event: &ChatEvent) -> Option<Value> {
+    Some(match event {
+        ChatEvent::Reasoning(text) => json!({ "reasoning_content": text }),
+        ChatEvent::Content(text) => json!({ "content": text }),
+        ChatEvent::ToolCall { index, id, name } => json!({ "tool_calls": [{
+            "index": index,
+            "id": id,
+            "type": "function",
+            "function": { "name": name, "arguments": "" },
+        }] }),
+        ChatEvent::ToolArguments { index, fragment } => {
+            json!({ "tool_calls": [{ "index": index, "function": { "arguments": fragment } }] })
+        }
+        ChatEvent::Logprobs(_) | ChatEvent::Finished { .. } => json!({}),
+        ChatEvent::Started { .. } | ChatEvent::Malformed(_) | ChatEvent::Failed(_) => return None,
+    })
+}
+
+impl Script<ChatEvent> for Stream {
+    fn start(&mut self) -> Vec<Frame> {
+        Vec::new()
+    }
+
+    fn event(
+        &mut self,
+        index: usize,
+        event: ChatEvent,
+        jobs: &mut Jobs<ChatEvent>,
+    ) -> Result<Vec<Frame>, ApiError> {
+        let mut frames = Vec::new();
+        if !std::mem::replace(&mut self.opened[index], true) {
+            let role = json!({ "role": "assistant", "content": null });
+            frames.push(self.chunk(index, &role, Value::Null, None));
+        }
+        let delta = delta(&event);
+        let logprobs = match &event {
+            ChatEvent::Logprobs(tokens) => json!(Logprobs::new(tokens)),
+            _ => Value::Null,
+        };
+        let is_over = self.turns[index].event(event)?;
+        let finish = is_over.then(|| self.turns[index].finish_name());
+        if is_over {
+            jobs.end(index);
+        }
+        frames.extend(delta.map(|d| self.chunk(index, &d, logprobs, finish)));
+        Ok(frames)
+    }
+
+    fn end(&mut self) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        let turns = std::mem::take(&mut self.turns);
+        if self.include_usage {
+            let counts: Vec<_> = turns.iter().map(|t| t.usage).collect();
+            let mut chunk = self.head.chunk(json!([]));
+            chunk["usage"] = json!(Usage::of(&counts));
+            frames.push(Frame::data(&chunk));
+        }
+        if let Some(keep) = self.keep.take() {
+            keep.keep(&ChatCompletion::new(self.head.clone(), &turns));
+        }
+        frames.push(Frame { name: None, data: "[DONE]".to_owned() });
+        frames
+    }
+
+    fn fail(&mut self, error: &ApiError, request_id: &str) -> Vec<Frame> {
+        error_frame(error, Dialect::OpenAi, request_id)
+    }
+}

@@ -1,0 +1,249 @@
+//! The models of one server: loaded when they are asked for, dropped when nobody does.
+
+use std::{
+    collections::HashSet,
+    error::Error,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant},
+};
+
+use psi_infer::chat::ChatModel;
+
+use super::{
+    Shared,
+    error::ApiError,
+    gate::{Call, blocking},
+};
+
+/// A model under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelSpec {
+    /// What requests call it.
+    pub name: String,
+    /// Its folder or GGUF file. Models with one path are one model with several names.
+    pub path: PathBuf,
+}
+
+/// Loads a model, which takes its time and its memory.
+pub type LoadModel =
+    Arc<dyn Fn(&ModelSpec) -> Result<ChatModel, Box<dyn Error + Send + Sync>> + Send + Sync>;
+
+/// A model that a request has been given; it stays loaded as long as this lives.
+#[derive(Clone)]
+pub(crate) struct Served {
+    /// The name that was asked for.
+    pub(crate) name: String,
+    pub(crate) model: Arc<ChatModel>,
+    /// The adapter that was asked for, as `NAME:ADAPTER`.
+    pub(crate) adapter: Option<String>,
+}
+
+/// Every model that can be asked for.
+pub(crate) struct Models {
+    names: Vec<(String, usize)>,
+    slots: Vec<Slot>,
+    load: LoadModel,
+    idle_unload: Option<Duration>,
+}
+
+struct Slot {
+    spec: ModelSpec,
+    /// Held while the model is being loaded, so that it is loaded once.
+    loading: tokio::sync::Mutex<()>,
+    loaded: Mutex<Option<Loaded>>,
+}
+
+struct Loaded {
+    model: Arc<ChatModel>,
+    last_used: Instant,
+}
+
+impl Slot {
+    fn loaded(&self) -> MutexGuard<'_, Option<Loaded>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fill(&self, model: ChatModel) -> Arc<ChatModel> {
+        let model = Arc::new(model);
+        let loaded = Loaded { model: Arc::clone(&model), last_used: Instant::now() };
+        *self.loaded() = Some(loaded);
+        model
+    }
+
+    fn touch(&self) -> Option<Arc<ChatModel>> {
+        let mut loaded = self.loaded();
+        let loaded = loaded.as_mut()?;
+        loaded.last_used = Instant::now();
+        Some(Arc::clone(&loaded.model))
+    }
+}
+
+impl Models {
+    pub(crate) fn new(
+        specs: Vec<ModelSpec>,
+        load: LoadModel,
+        idle_unload: Option<Duration>,
+    ) -> Result<Self, String> {
+        if specs.is_empty() {
+            return Err("there is no model to serve".to_owned());
+        }
+        let mut seen = HashSet::new();
+        let mut names = Vec::new();
+        let mut slots: Vec<Slot> = Vec::new();
+        for spec in specs {
+            if spec.name.is_empty() || spec.name.chars().any(char::is_control) {
+                return Err(format!("{}: a model needs a name", spec.path.display()));
+            }
+            if !seen.insert(spec.name.clone()) {
+                return Err(format!("two models are called `{}`", spec.name));
+            }
+            let known = slots.iter().position(|slot| slot.spec.path == spec.path);
+            names.push((spec.name.clone(), known.unwrap_or(slots.len())));
+            if known.is_none() {
+                let loading = tokio::sync::Mutex::new(());
+                slots.push(Slot { spec, loading, loaded: Mutex::new(None) });
+            }
+        }
+        Ok(Self { names, slots, load, idle_unload })
+    }
+
+    /// Every name, in the order of the options.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The name that requests without one mean.
+    pub(crate) fn default_name(&self) -> &str {
+        &self.names[0].0
+    }
+
+    /// The model of this name, if it is loaded; a look does not count as a use.
+    pub(crate) fn peek(&self, name: &str) -> Option<Arc<ChatModel>> {
+        let (_, slot) = self.names.iter().find(|(n, _)| n == name)?;
+        self.slots[*slot].loaded().as_ref().map(|l| Arc::clone(&l.model))
+    }
+
+    /// Every loaded model under its first name.
+    pub(crate) fn loaded(&self) -> Vec<(String, Arc<ChatModel>)> {
+        let of = |slot: &Slot| {
+            slot.loaded().as_ref().map(|l| (slot.spec.name.clone(), Arc::clone(&l.model)))
+        };
+        self.slots.iter().filter_map(of).collect()
+    }
+
+    /// The slot of a name, and the adapter that `NAME:ADAPTER` asks for.
+    fn find<'a>(&self, name: &'a str) -> Option<(usize, Option<&'a str>)> {
+        let slot = |name: &str| self.names.iter().find(|(n, _)| n == name).map(|(_, slot)| *slot);
+        if let Some(slot) = slot(name) {
+            return Some((slot, None));
+        }
+        let (base, adapter) = name.rsplit_once(':')?;
+        slot(base).map(|slot| (slot, Some(adapter)))
+    }
+
+    /// Drops what nobody has asked for since `idle_unload`.
+    fn unload_idle(&self, limit: Duration) {
+        for slot in &self.slots {
+            let mut loaded = slot.loaded();
+            let idle = loaded.as_ref().is_some_and(|l| {
+                l.last_used.elapsed() >= limit && Arc::strong_count(&l.model) == 1
+            });
+            let gone = if idle { loaded.take() } else { None };
+            drop(loaded);
+            // Freeing a large model takes a while; nobody waits for the lock meanwhile.
+            drop(gone);
+        }
+    }
+
+    /// Loads the first model.
+    pub(crate) fn preload(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let slot = &self.slots[0];
+        let _loading = slot.loading.blocking_lock();
+        if slot.touch().is_none() {
+            slot.fill((self.load)(&slot.spec)?);
+        }
+        Ok(())
+    }
+
+    /// Lets every model end what runs.
+    pub(crate) fn drain(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        for (_, model) in self.loaded() {
+            model.service.drain(deadline.saturating_duration_since(Instant::now()));
+        }
+    }
+}
+
+impl Call {
+    /// The model of this name (the first one where the request names none), loaded if need be.
+    ///
+    /// # Errors
+    /// [`ApiError`] when there is none, the key may not use it, or it cannot be loaded.
+    pub(crate) async fn model(&self, name: Option<&str>) -> Result<Served, ApiError> {
+        let models = &self.api.models;
+        let name = name.unwrap_or_else(|| models.default_name());
+        let unknown = || ApiError::NoModel(name.to_owned());
+        let (slot, adapter) = models.find(name).ok_or_else(unknown)?;
+        let base = adapter.map_or(name, |a| &name[..name.len() - a.len() - 1]);
+        if !self.key.may_use(base) {
+            return Err(unknown());
+        }
+        let model = load(&self.api, slot).await?;
+        if adapter.is_some_and(|a| !model.service.adapters().iter().any(|known| known == a)) {
+            return Err(unknown());
+        }
+        self.record.note(|facts| facts.model = Some(name.to_owned()));
+        Ok(Served { name: name.to_owned(), model, adapter: adapter.map(str::to_owned) })
+    }
+}
+
+async fn load(api: &Arc<Shared>, index: usize) -> Result<Arc<ChatModel>, ApiError> {
+    let slot = &api.models.slots[index];
+    if let Some(model) = slot.touch() {
+        return Ok(model);
+    }
+    let _loading = slot.loading.lock().await;
+    if let Some(model) = slot.touch() {
+        return Ok(model);
+    }
+    let worker = Arc::clone(api);
+    blocking(api, move || {
+        let slot = &worker.models.slots[index];
+        match (worker.models.load)(&slot.spec) {
+            Ok(model) => Ok(slot.fill(model)),
+            Err(error) => {
+                // Paths and causes are for the server's owner only.
+                worker.report(&format!("the model `{}` cannot be loaded: {error}", slot.spec.name));
+                Err(ApiError::NotLoaded(slot.spec.name.clone()))
+            }
+        }
+    })
+    .await
+}
+
+/// Loads the first model now, so that the first request need not wait.
+pub(crate) async fn load_first(api: &Arc<Shared>) -> Result<Arc<ChatModel>, ApiError> {
+    load(api, 0).await
+}
+
+/// Starts the thread that drops idle models; it ends with the API.
+pub(crate) fn watch_idle(api: &Arc<Shared>) -> std::io::Result<()> {
+    let Some(limit) = api.models.idle_unload else { return Ok(()) };
+    let api: Weak<Shared> = Arc::downgrade(api);
+    let watch = move || {
+        while let Some(api) = api.upgrade() {
+            api.models.unload_idle(limit);
+            drop(api);
+            std::thread::sleep(Duration::from_secs(1).min(limit));
+        }
+    };
+    std::thread::Builder::new().name("psi-idle".to_owned()).spawn(watch).map(drop)
+}
+
+impl fmt::Debug for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Served({})", self.name)
+    }
+}

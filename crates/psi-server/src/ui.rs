@@ -1,0 +1,149 @@
+//! The assistant's page: what `psi up` opens.
+//!
+//! Pages are rendered here, whole; one small script sends what was asked for and puts back the parts that
+//! change. Answers are written by the server whether anybody looks or not ([`live`]), and everything that
+//! lasts lies in psi-agent's database. What the program around it can do (models, downloads, training runs)
+//! comes through [`Host`].
+
+mod actions;
+mod card;
+mod chat;
+mod compare;
+mod composer;
+mod gate;
+mod hello;
+mod host;
+mod icon;
+mod keys;
+mod live;
+mod memory;
+mod models;
+mod reply;
+mod routes;
+mod settings;
+mod shell;
+mod thread;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, PoisonError, RwLock},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+pub use host::{Host, ListedModel, Machine, ModelState, Pull, Suggestion};
+use keys::Keys;
+use live::Rooms;
+use psi_agent::{Access, Assistant, MessageId};
+use reply::Failure;
+
+use crate::serving::{ServeError, Serving};
+
+/// How the page is served.
+pub struct PageOptions {
+    /// Where to listen; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Names beside loopback ones by which the page may be asked for.
+    pub names: Vec<String>,
+    /// Conversations, memory, feedback, settings, and who answers.
+    pub assistant: Assistant,
+    /// What the program around the page can do.
+    pub host: Arc<dyn Host>,
+}
+
+impl std::fmt::Debug for PageOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PageOptions").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Serves the page until it is dropped.
+#[derive(Debug)]
+pub struct PageServer(Serving);
+
+impl PageServer {
+    /// Starts serving in a thread of its own.
+    ///
+    /// # Errors
+    /// When the address is taken, and when others can reach it and there is no password.
+    pub fn start(options: PageOptions) -> Result<Self, ServeError> {
+        let address = options.address;
+        let ui = Arc::new(Ui::new(options)?);
+        if !address.ip().is_loopback() && !ui.gate.has_password().unwrap_or_default() {
+            return Err(ServeError::NoPassword(address));
+        }
+        Ok(Self(Serving::start("psi-page", address, routes::router(&ui))?))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+
+    /// Serves until the process ends.
+    pub fn wait(self) {
+        self.0.wait();
+    }
+}
+
+/// What every request can reach.
+pub(crate) struct Ui {
+    pub(crate) assistant: Assistant,
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) rooms: Rooms,
+    pub(crate) gate: gate::Gate,
+    keys: RwLock<Arc<Keys>>,
+}
+
+impl Ui {
+    fn new(options: PageOptions) -> Result<Self, ServeError> {
+        // A number that no earlier server had: the moment at which this one began.
+        #[expect(clippy::disallowed_methods, reason = "tells this server from earlier ones")]
+        let now = SystemTime::now();
+        let epoch = now.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
+        let access = Access::new(options.assistant.db());
+        let gate = gate::Gate::new(options.address, options.names, access);
+        let keys = settings::stored_keys(options.assistant.settings());
+        Ok(Self {
+            assistant: options.assistant,
+            host: options.host,
+            rooms: Rooms::new(epoch),
+            gate: gate.map_err(ServeError::Start)?,
+            keys: RwLock::new(Arc::new(keys)),
+        })
+    }
+
+    /// The keys as the user has set them.
+    pub(crate) fn keys(&self) -> Arc<Keys> {
+        self.keys.read().map_or_else(|e| Arc::clone(&e.into_inner()), |keys| Arc::clone(&keys))
+    }
+
+    /// Keeps which of two answers is better; returns the one to show.
+    pub(crate) fn prefer(
+        &self,
+        left: MessageId,
+        right: MessageId,
+        verdict: &str,
+    ) -> Result<MessageId, Failure> {
+        let chosen = match verdict {
+            "right" => right,
+            "left" | "tie" | "neither" => left,
+            other => return Err(Failure::bad(format!("\u{201c}{other}\u{201d} is no verdict"))),
+        };
+        self.assistant.conversations().show(chosen)?;
+        Ok(chosen)
+    }
+
+    /// Other keys from now on.
+    pub(crate) fn set_keys(&self, keys: Keys) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+}
+
+/// Runs work that waits for the disk on a thread where it may.
+pub(crate) async fn blocking<T: Send + 'static>(
+    ui: &Arc<Ui>,
+    work: impl FnOnce(&Arc<Ui>) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let ui = Arc::clone(ui);
+    tokio::task::spawn_blocking(move || work(&ui)).await.unwrap_or_else(|_| Err(Failure::broken()))
+}

@@ -1,0 +1,259 @@
+//! The pages of conversations: the first one, one conversation, the list beside them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    extract::{Path, Query, State},
+    http::HeaderMap,
+    response::{IntoResponse, Redirect, Response},
+};
+use jiff::Zoned;
+use maud::{Markup, html};
+use psi_agent::{Conversation, ConversationId, Message, MessageId, Role, agent::ContextMeter};
+use serde::Deserialize;
+
+use super::{
+    Ui, blocking,
+    composer::{Composer, model_line},
+    gate::cookie,
+    hello,
+    host::ModelState,
+    icon::icon,
+    reply::{Failure, html},
+    shell::{self, Frame, Place},
+    thread::{self, Thread},
+};
+
+/// Conversations in the side bar.
+const LISTED: usize = 200;
+/// Messages that a search shows.
+const FOUND: usize = 40;
+
+/// The theme that the browser says its user has chosen.
+pub(crate) fn theme(headers: &HeaderMap) -> Option<&'static str> {
+    match cookie(headers, "psi_theme") {
+        Some("light") => Some("light"),
+        Some("dark") => Some("dark"),
+        _ => None,
+    }
+}
+
+impl Ui {
+    /// A whole page around its content.
+    pub(crate) fn page(
+        &self,
+        headers: &HeaderMap,
+        (place, title): (Place, &str),
+        here: Option<ConversationId>,
+        main: &Markup,
+    ) -> Result<Response, Failure> {
+        let keys = self.keys();
+        let frame = Frame {
+            title,
+            place,
+            chats: self.chats(here)?,
+            csrf: self.gate.csrf(),
+            theme: theme(headers),
+            keys: &keys,
+        };
+        Ok(html(frame.page(main)))
+    }
+
+    /// The list in the side bar.
+    pub(crate) fn chats(&self, here: Option<ConversationId>) -> Result<Markup, Failure> {
+        let list = self.assistant.conversations().list(LISTED, 0)?;
+        Ok(shell::chats(&list, here, &self.rooms.busy(), &Zoned::now()))
+    }
+
+    /// The conversation's element as it is now.
+    pub(crate) fn thread(&self, conversation: &Conversation) -> Result<Markup, Failure> {
+        let room = self.rooms.of(conversation.id);
+        // Before the messages: what is written in between then arrives as a change.
+        let after = room.cursor();
+        let running = room.is_running();
+        let approvals = room.approvals();
+        let mut messages = self.assistant.conversations().all(conversation.id)?;
+        for newer in room.messages() {
+            if let Some(old) = messages.iter_mut().find(|m| m.id == newer.id) {
+                *old = newer;
+            }
+        }
+        let thread = Thread {
+            conversation,
+            messages: &messages,
+            approvals: &approvals,
+            running,
+            after: after.to_string(),
+            csrf: self.gate.csrf(),
+            ratings: &HashMap::new(),
+            summaries: &self.assistant.conversations().summaries(conversation.id)?,
+            keys: &self.keys(),
+        };
+        Ok(thread.render())
+    }
+
+    /// How full the context is, as last counted or as the last answer left it.
+    fn meter(&self, id: ConversationId, messages: &[Message]) -> Option<ContextMeter> {
+        let room = self.rooms.of(id);
+        room.meter().or_else(|| {
+            let usage = messages.iter().rev().find_map(|m| m.details.usage)?;
+            let ModelState::Ready { context, .. } = self.host.model() else { return None };
+            let n_used = usage.n_prompt + usage.n_generated;
+            Some(ContextMeter { n_used, n_limit: context, ..ContextMeter::default() })
+        })
+    }
+}
+
+/// `GET /`.
+pub(crate) async fn first(
+    State(ui): State<Arc<Ui>>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    blocking(&ui, move |ui| {
+        let model = ui.host.model();
+        let is_bundled = ui.host.models().iter().any(|m| m.is_bundled && m.name == model.name());
+        let keys = ui.keys();
+        let composer = Composer {
+            conversation: None,
+            temporary: false,
+            running: false,
+            meter: None,
+            model: &model,
+            keys: &keys,
+        };
+        let main = html! {
+            (shell::bar(&html! { h1 { "New conversation" } }, &html! {}))
+            div.scroll { (hello::hello(&model, is_bundled)) }
+            (composer.render())
+            (dialogs())
+        };
+        ui.page(&headers, (Place::Chat, "New conversation"), None, &main)
+    })
+    .await
+}
+
+/// Which message the reader wants to see.
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    m: Option<i64>,
+}
+
+/// `GET /c/{id}`.
+pub(crate) async fn conversation(
+    State(ui): State<Arc<Ui>>,
+    Path(id): Path<i64>,
+    Query(wanted): Query<Wanted>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    blocking(&ui, move |ui| {
+        let mut conversation = ui.assistant.conversations().get(ConversationId(id))?;
+        let messages = ui.assistant.conversations().all(conversation.id)?;
+        if let Some(m) = wanted.m.map(MessageId) {
+            let branch = thread::branch(&messages, conversation.leaf);
+            let is_elsewhere = !branch.iter().any(|b| b.id == m);
+            if is_elsewhere && messages.iter().any(|known| known.id == m) {
+                conversation.leaf = Some(ui.assistant.conversations().show(m)?);
+            }
+        }
+        let running = ui.rooms.of(conversation.id).is_running();
+        let keys = ui.keys();
+        let model = ui.host.model();
+        let composer = Composer {
+            conversation: Some(conversation.id),
+            temporary: conversation.temporary,
+            running,
+            meter: ui.meter(conversation.id, &messages),
+            model: &model,
+            keys: &keys,
+        };
+        let title = match conversation.title.as_str() {
+            "" => "New conversation",
+            title => title,
+        };
+        let main = html! {
+            (shell::bar(&html! { h1 id="title" { (title) } }, &html! {}))
+            div.scroll { (ui.thread(&conversation)?) }
+            (composer.render())
+            (dialogs())
+        };
+        ui.page(&headers, (Place::Chat, title), Some(conversation.id), &main)
+    })
+    .await
+}
+
+/// `GET /c/{id}/thread`: the conversation's element alone.
+pub(crate) async fn thread_part(
+    State(ui): State<Arc<Ui>>,
+    Path(id): Path<i64>,
+) -> Result<Response, Failure> {
+    blocking(&ui, move |ui| {
+        let conversation = ui.assistant.conversations().get(ConversationId(id))?;
+        Ok(html(ui.thread(&conversation)?))
+    })
+    .await
+}
+
+/// `GET /m/{id}`: where a message was said.
+pub(crate) async fn message(
+    State(ui): State<Arc<Ui>>,
+    Path(id): Path<i64>,
+) -> Result<Response, Failure> {
+    blocking(&ui, move |ui| {
+        let message = ui.assistant.conversations().message(MessageId(id))?;
+        let shown = match message.role {
+            Role::Tool => message.parent.unwrap_or(message.id),
+            _ => message.id,
+        };
+        let address = format!("/c/{}?m={shown}#m{shown}", message.conversation);
+        Ok(Redirect::to(&address).into_response())
+    })
+    .await
+}
+
+/// What is searched for, and the conversation that is open.
+#[derive(Deserialize)]
+pub(crate) struct Search {
+    #[serde(default)]
+    q: String,
+    here: Option<i64>,
+}
+
+/// `GET /chats`: the list, or what a search found.
+pub(crate) async fn chats(
+    State(ui): State<Arc<Ui>>,
+    Query(search): Query<Search>,
+) -> Result<Response, Failure> {
+    blocking(&ui, move |ui| {
+        if search.q.trim().is_empty() {
+            return Ok(html(ui.chats(search.here.map(ConversationId))?));
+        }
+        let hits = ui.assistant.conversations().search(&search.q, FOUND)?;
+        Ok(html(shell::hits(&search.q, &hits)))
+    })
+    .await
+}
+
+/// `GET /model-line`.
+pub(crate) async fn model_state(State(ui): State<Arc<Ui>>) -> Response {
+    html(model_line(&ui.host.model()))
+}
+
+/// The dialogs of a conversation's page.
+fn dialogs() -> Markup {
+    html! {
+        (shell::rename_dialog())
+        (thread::edit_form())
+        dialog id="better" aria-labelledby="better-title" {
+            form data-send="" {
+                h2 id="better-title" { "A better answer would be\u{2026}" }
+                p.soft { "psi learns from what you write here. The answer in the conversation stays as it is." }
+                label.field { span.sr { "The better answer" } textarea name="text" rows="10" required {} }
+                label.field { span { "Why, in a word or two " span.soft { "(optional)" } } input type="text" name="tags" placeholder="wrong fact, too long, \u{2026}"; }
+                div class="row end" {
+                    button.btn type="button" data-close { "Cancel" }
+                    button class="btn primary" { (icon("check")) "Keep" }
+                }
+            }
+        }
+    }
+}

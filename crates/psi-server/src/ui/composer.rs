@@ -1,0 +1,68 @@
+//! The field at the foot of a conversation, and what stands around it.
+
+use maud::{Markup, html};
+use psi_agent::{ConversationId, agent::ContextMeter};
+
+use super::{host::ModelState, icon::icon, keys::Keys, thread};
+
+/// Everything under the messages.
+pub(crate) struct Composer<'a> {
+    /// The conversation; none on the first page, where the first message begins one.
+    pub(crate) conversation: Option<ConversationId>,
+    pub(crate) temporary: bool,
+    pub(crate) running: bool,
+    pub(crate) meter: Option<ContextMeter>,
+    pub(crate) model: &'a ModelState,
+    pub(crate) keys: &'a Keys,
+}
+
+impl Composer<'_> {
+    pub(crate) fn render(&self) -> Markup {
+        let post = match self.conversation {
+            Some(id) => format!("/api/conversations/{id}/messages"),
+            None => "/api/conversations".to_owned(),
+        };
+        html! {
+            div.composer {
+                form id="composer" data-post=(post) {
+                    label.sr for="say" { "Message" }
+                    textarea id="say" name="content" rows="1" placeholder="Ask, or tell psi something to remember" autocomplete="off" data-key=(self.keys.of("compose")) {}
+                    div.under {
+                        @if self.conversation.is_none() {
+                            label class="row small soft" title="Not listed, not searched, not remembered" { input type="checkbox" name="temporary"; "Temporary" }
+                        } @else if self.temporary {
+                            span class="chip warm" { "Temporary: gone when psi next starts" }
+                        }
+                        span.grow {}
+                        (thread::meter(self.meter))
+                        button class="btn primary go" aria-label="Send" title="Send" data-when="idle" hidden[self.running] { (icon("send")) }
+                        @if let Some(id) = self.conversation {
+                            button class="btn go" type="button" aria-label="Stop" title="Stop" data-when="running" hidden[!self.running] data-post={ "/api/conversations/" (id) "/stop" } data-key=(self.keys.of("stop")) { (icon("stop")) }
+                        }
+                    }
+                }
+                p.hint id="model-line" data-poll=[self.is_loading().then_some("/model-line")] { (line(self.model)) }
+            }
+        }
+    }
+
+    fn is_loading(&self) -> bool {
+        matches!(self.model, ModelState::Loading { .. })
+    }
+}
+
+/// The line under the field, by itself.
+pub(crate) fn model_line(model: &ModelState) -> Markup {
+    let loading = matches!(model, ModelState::Loading { .. });
+    html! { p.hint id="model-line" data-poll=[loading.then_some("/model-line")] { (line(model)) } }
+}
+
+fn line(model: &ModelState) -> Markup {
+    html! {
+        @match model {
+            ModelState::Loading { name } => { (name) " is being loaded\u{2026}" },
+            ModelState::Ready { name, .. } => { a href="/models" { (name) } " answers. It can be wrong: look at what it used and check what matters." },
+            ModelState::Failed { name, why } => span.bad { (name) " cannot be loaded: " (why) },
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Who may ask: the server's own name, its own page, and, where others can reach it, whoever knows the password.
+
+use std::{
+    fmt::Write as _,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+use maud::{DOCTYPE, Markup, html};
+use psi_agent::Access;
+
+use super::{
+    Ui,
+    reply::{self, Failure},
+    shell,
+};
+use crate::guard::{check_names, is_loopback, name_of, protect};
+
+/// Seconds between two attempts at the password, whoever makes them.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Seconds for which a browser stays signed in.
+const SESSION: u64 = 30 * 24 * 3600;
+/// The cookie of a browser that is signed in.
+const COOKIE: &str = "psi_session";
+
+/// The page's lock.
+pub(crate) struct Gate {
+    names: Vec<String>,
+    /// Others can reach the address: they name it by its number.
+    is_open: bool,
+    /// Only the page's own script knows it.
+    csrf: String,
+    access: Access,
+    last_attempt: Mutex<Option<Instant>>,
+}
+
+impl Gate {
+    /// A gate for a server at this address.
+    pub(crate) fn new(address: SocketAddr, names: Vec<String>, access: Access) -> io::Result<Self> {
+        Ok(Self {
+            names,
+            is_open: !address.ip().is_loopback(),
+            csrf: token()?,
+            access,
+            last_attempt: Mutex::default(),
+        })
+    }
+
+    /// What the page's script sends with everything that changes something.
+    pub(crate) fn csrf(&self) -> &str {
+        &self.csrf
+    }
+
+    /// Whether there is a password.
+    pub(crate) fn has_password(&self) -> Result<bool, Failure> {
+        Ok(self.access.has_password()?)
+    }
+
+    /// Sets the password, or takes it away.
+    pub(crate) fn set_password(&self, password: Option<&str>) -> Result<(), Failure> {
+        if password.is_none() && self.is_open {
+            return Err(Failure::bad("psi was started with --host: it needs a password"));
+        }
+        Ok(self.access.set_password(password)?)
+    }
+
+    /// Whether a Host header is this server's. A page whose name was rebound to this machine has a name of its
+    /// own, never a number.
+    fn is_own(&self, host: &str) -> bool {
+        let Some(name) = name_of(host) else { return false };
+        is_loopback(host)
+            || self.names.iter().any(|n| n.eq_ignore_ascii_case(name))
+            || (self.is_open && name.parse::<IpAddr>().is_ok())
+    }
+
+    /// Whether the browser has a token, or none is needed. What the database cannot tell is a no.
+    fn is_signed_in(&self, headers: &HeaderMap) -> bool {
+        if !self.is_open {
+            return true;
+        }
+        let known = |token: &str| matches!(self.access.check_token(token), Ok(Some(_)));
+        cookie(headers, COOKIE).is_some_and(known)
+    }
+
+    /// A token for whoever knows the password; not more than one attempt a second.
+    fn sign_in(&self, password: &str) -> Result<String, Failure> {
+        let mut last = self.last_attempt.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|at| at.elapsed() < PATIENCE) {
+            let message = "too many attempts: wait a second".to_owned();
+            return Err(Failure { status: StatusCode::TOO_MANY_REQUESTS, message });
+        }
+        *last = Some(Instant::now());
+        drop(last);
+        if !self.access.check_password(password)? {
+            let message = "that is not the password".to_owned();
+            return Err(Failure { status: StatusCode::UNAUTHORIZED, message });
+        }
+        Ok(self.access.issue_token("browser")?)
+    }
+
+    fn sign_out(&self, headers: &HeaderMap) -> Result<(), Failure> {
+        let token = cookie(headers, COOKIE).map(|t| self.access.check_token(t)).transpose()?;
+        if let Some(token) = token.flatten() {
+            self.access.revoke_token(token.id)?;
+        }
+        Ok(())
+    }
+
+    fn check(&self, request: &Request) -> Result<(), Response> {
+        let (method, headers) = (request.method(), request.headers());
+        check_names(headers, &|host| self.is_own(host)).map_err(IntoResponse::into_response)?;
+        let path = request.uri().path();
+        let reads = method == Method::GET || method == Method::HEAD;
+        let is_door = path == "/login" || path.starts_with("/assets/");
+        if !is_door && !self.is_signed_in(headers) {
+            let message = "sign in first".to_owned();
+            let api = path.starts_with("/api/") || !reads;
+            return Err(match api {
+                true => Failure { status: StatusCode::UNAUTHORIZED, message }.into_response(),
+                false => Redirect::temporary("/login").into_response(),
+            });
+        }
+        // A form of another site sends no header of ours, and a browser says where a form comes from.
+        let own_form = path == "/login" && headers.contains_key(header::ORIGIN);
+        let token = headers.get("x-psi-csrf").and_then(|t| t.to_str().ok());
+        if reads || own_form || token == Some(self.csrf()) {
+            return Ok(());
+        }
+        let message = "psi was restarted: load the page again".to_owned();
+        Err(Failure { status: StatusCode::FORBIDDEN, message }.into_response())
+    }
+}
+
+/// Stands before every route.
+pub(crate) async fn gate(State(ui): State<Arc<Ui>>, request: Request, next: Next) -> Response {
+    let mut response = match ui.gate.check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal,
+    };
+    protect(&mut response);
+    response
+}
+
+/// `GET /login`.
+pub(crate) async fn login_page(State(ui): State<Arc<Ui>>, headers: HeaderMap) -> Response {
+    if ui.gate.is_signed_in(&headers) {
+        return Redirect::to("/").into_response();
+    }
+    reply::html(login(None))
+}
+
+/// `POST /login`, from the form, with or without a script.
+pub(crate) async fn sign_in(State(ui): State<Arc<Ui>>, body: String) -> Response {
+    let field = body.split('&').find_map(|pair| pair.strip_prefix("password="));
+    let password = decode(field.unwrap_or_default());
+    match ui.gate.sign_in(&password) {
+        Ok(session) => {
+            let cookie =
+                format!("{COOKIE}={session}; Path=/; HttpOnly; SameSite=Strict; Max-Age={SESSION}");
+            ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response()
+        }
+        Err(failure) => {
+            (failure.status, reply::html(login(Some(&failure.message)))).into_response()
+        }
+    }
+}
+
+/// `POST /api/sign-out`.
+pub(crate) async fn sign_out(State(ui): State<Arc<Ui>>, headers: HeaderMap) -> Response {
+    match ui.gate.sign_out(&headers) {
+        Ok(()) => reply::Reply::done().go("/login").into_response(),
+        Err(failure) => failure.into_response(),
+    }
+}
+
+fn login(wrong: Option<&str>) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head { (shell::head("Sign in")) }
+            body {
+                main.login {
+                    h1 { "psi" }
+                    p.soft { "This psi asks for its password." }
+                    form method="post" action="/login" {
+                        label.field { span { "Password" } input type="password" name="password" autocomplete="current-password" required autofocus; }
+                        @if let Some(wrong) = wrong { p.bad role="alert" { (wrong) } }
+                        button class="btn primary" { "Sign in" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A cookie's value.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
+    let mut pairs = all.flat_map(|v| v.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+}
+
+/// 256 bits from the system, in hexadecimal.
+fn token() -> io::Result<String> {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    let mut text = String::with_capacity(64);
+    for byte in bytes {
+        // A String takes any text.
+        let _ = write!(text, "{byte:02x}");
+    }
+    Ok(text)
+}
+
+/// The text of a form's field.
+fn decode(field: &str) -> String {
+    let mut bytes = Vec::with_capacity(field.len());
+    let mut rest = field.bytes();
+    while let Some(byte) = rest.next() {
+        let hex = |b: u8| char::from(b).to_digit(16);
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => match (rest.next().and_then(hex), rest.next().and_then(hex)) {
+                (Some(high), Some(low)) => (high * 16 + low) as u8,
+                _ => b'?',
+            },
+            other => other,
+        });
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use psi_agent::{Clock, Db, Timestamp};
+
+    use super::*;
+
+    fn gate(dir: &tempfile::TempDir, address: &str) -> Gate {
+        let clock = Clock::fixed(Timestamp(0));
+        let db = Db::open(&dir.path().join("psi.db"), clock).unwrap();
+        Gate::new(address.parse().unwrap(), vec!["lab".to_owned()], Access::new(&db)).unwrap()
+    }
+
+    #[test]
+    fn a_rebound_name_is_not_the_servers() {
+        let dir = tempfile::tempdir().unwrap();
+        let closed = gate(&dir, "127.0.0.1:1");
+        let open = gate(&dir, "0.0.0.0:1");
+        for host in ["localhost:1", "127.0.0.1:1", "[::1]:1", "LAB:1"] {
+            assert!(closed.is_own(host) && open.is_own(host), "{host}");
+        }
+        assert!(!closed.is_own("192.168.1.7:1") && open.is_own("192.168.1.7:1"));
+        for host in ["evil.example", "192.168.1.7.nip.example", "lab.evil.example"] {
+            assert!(!closed.is_own(host) && !open.is_own(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_session_needs_the_password_and_ends_when_its_owner_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let gate = gate(&dir, "0.0.0.0:1");
+        gate.set_password(Some("the right one")).unwrap();
+        assert!(!gate.is_signed_in(&HeaderMap::new()));
+        assert_eq!(gate.sign_in("wrong").unwrap_err().status, StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            gate.sign_in("the right one").unwrap_err().status,
+            StatusCode::TOO_MANY_REQUESTS
+        );
+        *gate.last_attempt.lock().unwrap() = None;
+        let session = gate.sign_in("the right one").unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, format!("a=b; {COOKIE}={session}").parse().unwrap());
+        assert!(gate.is_signed_in(&headers));
+        gate.sign_out(&headers).unwrap();
+        assert!(!gate.is_signed_in(&headers));
+    }
+
+    #[test]
+    fn fields_are_decoded() {
+        assert_eq!(decode("a+b%C3%BC%2B%"), "a b\u{fc}+?");
+    }
+}

@@ -1,0 +1,74 @@
+//! The first page: what the model that answers can and cannot do, and five things to try.
+
+use maud::{Markup, html};
+
+use super::{host::ModelState, icon::icon};
+
+/// Something to try: its sign, what is said, what it shows.
+type Try = (&'static str, &'static str, &'static str);
+
+/// What shows psi best, whatever model answers.
+const TRIES: [Try; 5] = [
+    ("calc", "What is 1234 * 5678?", "It calculates with a tool, and you see the call"),
+    (
+        "memory",
+        "Remember that my sister Ana lives in Lisbon.",
+        "It keeps facts, with where it has them from",
+    ),
+    ("search", "Where does Ana live?", "Ask it later, in another conversation"),
+    (
+        "clock",
+        "How many days are there from 2026-03-14 to 2026-12-25?",
+        "Dates come from the calendar, not from a guess",
+    ),
+    ("bulb", "How many kilometres are 26.2 miles?", "Units are converted exactly"),
+];
+
+/// The greeting.
+pub(crate) fn hello(model: &ModelState, is_bundled: bool) -> Markup {
+    html! {
+        section.hello id="hello" {
+            h2 { "What can I do for you?" }
+            p.soft { "Everything happens on this machine: nothing you write leaves it." }
+            @match model {
+                ModelState::Failed { name, why } => div class="notice bad" role="alert" {
+                    (icon("alert")) span { (name) " cannot be loaded: " (why) " " a href="/models" { "Choose another model" } }
+                },
+                _ if is_bundled => (bundled(model.name())),
+                _ => {},
+            }
+            h3.sr { "Things to try" }
+            ul.tries {
+                @for (sign, say, what) in TRIES {
+                    li { button type="button" data-say=(say) { (icon(sign)) span { (say) small { (what) } } } }
+                }
+            }
+        }
+    }
+}
+
+/// What to expect of the model that comes with psi.
+fn bundled(name: &str) -> Markup {
+    html! {
+        div.can {
+            div.panel {
+                h3 { (name) " can" }
+                ul {
+                    li { "use tools: calculate, convert, count days" }
+                    li { "remember what you tell it, and look it up" }
+                    li { "answer from what stands in the conversation" }
+                    li { "think in the open before it answers" }
+                }
+            }
+            div.panel {
+                h3 { "It cannot" }
+                ul {
+                    li { "know the world: it is a very small model" }
+                    li { "write long texts or programs" }
+                    li { "speak other languages than English" }
+                    li { "replace a larger one: " a href="/models" { "get one" } " when you want more" }
+                }
+            }
+        }
+    }
+}

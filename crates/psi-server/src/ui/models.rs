@@ -1,0 +1,224 @@
+//! Models: which one answers, which are here and fit, which can be downloaded, and downloads as they go.
+
+use std::sync::Arc;
+
+use axum::{body::Bytes, extract::State, http::HeaderMap, response::Response};
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    Ui,
+    actions::{Outcome, body},
+    blocking,
+    host::{ListedModel, Machine, ModelState, Pull, Suggestion},
+    icon::icon,
+    reply::{Failure, Reply, html as page_of},
+    shell::{self, Place},
+};
+
+/// `GET /models`.
+pub(crate) async fn page(
+    State(ui): State<Arc<Ui>>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    blocking(&ui, move |ui| {
+        let machine = ui.host.machine();
+        let content = html! {
+            (list(ui))
+            section aria-labelledby="get-title" {
+                h2 id="get-title" { "Get another" }
+                (suggestions(&ui.host.suggestions(), &ui.host.models(), &machine))
+            }
+            (by_name())
+        };
+        let main = shell::place("Models", &lead(&machine), &html! {}, &content);
+        ui.page(&headers, (Place::Models, "Models"), None, &main)
+    })
+    .await
+}
+
+/// `GET /models/list`: the part that changes by itself.
+pub(crate) async fn live(State(ui): State<Arc<Ui>>) -> Result<Response, Failure> {
+    blocking(&ui, move |ui| Ok(page_of(list(ui)))).await
+}
+
+fn lead(machine: &Machine) -> String {
+    let processor = machine.processor.as_deref().unwrap_or("This machine");
+    match machine.memory {
+        Some((total, free)) => format!(
+            "{processor}, {} threads, {} of {} memory free for a model.",
+            machine.n_threads,
+            bytes(free),
+            bytes(total)
+        ),
+        None => format!("{processor}, {} threads.", machine.n_threads),
+    }
+}
+
+fn list(ui: &Ui) -> Markup {
+    let models = ui.host.models();
+    let pulls = ui.host.pulls();
+    let state = ui.host.model();
+    let machine = ui.host.machine();
+    let busy =
+        pulls.iter().any(|p| p.ended.is_none()) || matches!(state, ModelState::Loading { .. });
+    html! {
+        section id="models-list" aria-labelledby="here-title" data-poll=[busy.then_some("/models/list")] {
+            h2 id="here-title" { "On this machine" }
+            ul.things {
+                @for pull in &pulls { (pulling(pull)) }
+                @for model in &models { (listed(model, &state, &machine)) }
+            }
+        }
+    }
+}
+
+fn listed(model: &ListedModel, state: &ModelState, machine: &Machine) -> Markup {
+    let chosen = state.name() == model.name;
+    html! {
+        li.thing {
+            div.row {
+                h3.grow { (model.name) }
+                @if model.is_bundled { span.chip { "came with psi" } }
+                @match state {
+                    ModelState::Ready { .. } if chosen => span.chip { (icon("check")) "answers" },
+                    ModelState::Loading { .. } if chosen => span.chip { span.spin {} "loading" },
+                    ModelState::Failed { why, .. } if chosen => span class="chip bad" { "cannot be loaded: " (why) },
+                    _ => button class="btn small" type="button" data-post="/api/model" data-body=(json!({ "name": model.name })) { "Use" },
+                }
+            }
+            p.about { span { (bytes(model.n_bytes)) " on disk" } span { (model.form) } }
+            (fit(&model.name, model.needs, machine))
+        }
+    }
+}
+
+/// What a model needs against what there is.
+fn fit(name: &str, needs: u64, machine: &Machine) -> Markup {
+    let Some((_, free)) = machine.memory else { return html! {} };
+    let fits = needs <= free;
+    html! {
+        div.fit {
+            progress class=[(!fits).then_some("full")] max=(free.max(needs).max(1)) value=(needs) aria-label={ "Memory that " (name) " needs" } {}
+            span.num { "needs " (bytes(needs)) ": " @if fits { "fits" } @else { span.bad { "does not fit" } } }
+        }
+    }
+}
+
+fn pulling(pull: &Pull) -> Markup {
+    html! {
+        li.thing {
+            div.row {
+                h3.grow { (pull.name) }
+                @match &pull.ended {
+                    None => button class="btn small" type="button" data-post="/api/pull/stop" data-body=(json!({ "name": pull.name })) { "Stop" },
+                    Some(Ok(())) => span.chip { (icon("check")) "downloaded" },
+                    Some(Err(why)) => {
+                        span class="chip bad" { (why) }
+                        button class="btn small" type="button" data-post="/api/pull" data-body=(json!({ "name": pull.name })) { "Try again" }
+                    },
+                }
+            }
+            @if pull.ended.is_none() {
+                div.fit {
+                    @match pull.n_total {
+                        Some(total) => {
+                            progress max=(total.max(1)) value=(pull.n_done) aria-label={ "Download of " (pull.name) } {}
+                            span.num { (bytes(pull.n_done)) " of " (bytes(total)) }
+                        },
+                        None => { progress aria-label={ "Download of " (pull.name) } {} span { "looking\u{2026}" } },
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn suggestions(all: &[Suggestion], here: &[ListedModel], machine: &Machine) -> Markup {
+    let missing = |s: &&Suggestion| !here.iter().any(|m| m.name == s.name);
+    html! {
+        ul.things {
+            @for suggestion in all.iter().filter(missing) {
+                li.thing {
+                    div.row {
+                        h3.grow { (suggestion.name) }
+                        button class="btn small" type="button" data-post="/api/pull" data-body=(json!({ "name": suggestion.name }))
+                            data-confirm={ "Download " (suggestion.name) " (" (bytes(suggestion.n_bytes)) ") from the Hugging Face Hub? psi connects to it for this." } {
+                            (icon("down")) "Get (" (bytes(suggestion.n_bytes)) ")"
+                        }
+                    }
+                    p.about { (suggestion.what) }
+                    (fit(&suggestion.name, suggestion.needs, machine))
+                }
+            }
+        }
+    }
+}
+
+fn by_name() -> Markup {
+    html! {
+        section aria-labelledby="name-title" {
+            h2 id="name-title" { "Get one by name" }
+            form class="panel row" data-send="/api/pull" {
+                label.grow { span.sr { "Name on the Hugging Face Hub" } input type="text" name="name" placeholder="owner/name" required; }
+                button.btn { (icon("down")) "Get" }
+            }
+        }
+    }
+}
+
+/// A model's name.
+#[derive(Deserialize)]
+struct Name {
+    name: String,
+}
+
+/// `POST /api/model`.
+pub(crate) async fn choose(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
+    act(&ui, &bytes, |ui, name| ui.host.choose(name)).await
+}
+
+/// `POST /api/pull`.
+pub(crate) async fn pull(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
+    act(&ui, &bytes, |ui, name| ui.host.pull(name)).await
+}
+
+/// `POST /api/pull/stop`.
+pub(crate) async fn stop_pull(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
+    act(&ui, &bytes, |ui, name| {
+        ui.host.stop_pull(name);
+        Ok(())
+    })
+    .await
+}
+
+/// Asks the host for something and shows the list as it then is.
+async fn act(ui: &Arc<Ui>, bytes: &Bytes, act: fn(&Ui, &str) -> Result<(), String>) -> Outcome {
+    let Name { name } = body(bytes)?;
+    blocking(ui, move |ui| {
+        act(ui, name.trim()).map_err(Failure::bad)?;
+        Ok(Reply::done().part(super::live::Part::new("models-list", list(ui))))
+    })
+    .await
+}
+
+/// A number of bytes as people say it.
+pub(crate) fn bytes(n: u64) -> String {
+    let n = n as f64;
+    match n {
+        ..1e6 => format!("{:.0} KB", (n / 1e3).ceil()),
+        ..1e9 => format!("{:.0} MB", n / 1e6),
+        _ => format!("{:.1} GB", n / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn sizes_read_like_speech() {
+        assert_eq!([900, 14_400_000, 1_250_000_000].map(bytes), ["1 KB", "14 MB", "1.2 GB"]);
+    }
+}

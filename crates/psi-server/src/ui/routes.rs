@@ -1,0 +1,81 @@
+//! Every address of the page.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    http::StatusCode,
+    middleware,
+    routing::{get, post},
+};
+
+use super::{Ui, actions, chat, compare, gate, memory, models, reply::Failure, settings};
+use crate::{assets, runs};
+
+/// The page's routes, behind its gate.
+pub(crate) fn router(ui: &Arc<Ui>) -> Router {
+    let host = Arc::clone(&ui.host);
+    let runs = runs::router(Arc::new(move || host.runs()));
+    Router::new()
+        .merge(pages())
+        .merge(api())
+        .fallback(|| async {
+            Failure { status: StatusCode::NOT_FOUND, message: "there is no such page".to_owned() }
+        })
+        .with_state(Arc::clone(ui))
+        .merge(runs)
+        .layer(middleware::from_fn_with_state(Arc::clone(ui), gate::gate))
+}
+
+fn pages() -> Router<Arc<Ui>> {
+    Router::new()
+        .route("/", get(chat::first))
+        .route("/c/{id}", get(chat::conversation))
+        .route("/c/{id}/thread", get(chat::thread_part))
+        .route("/m/{id}", get(chat::message))
+        .route("/chats", get(chat::chats))
+        .route("/model-line", get(chat::model_state))
+        .route("/compare/{a}/{b}", get(compare::page))
+        .route("/compare/{a}/{b}/part", get(compare::part))
+        .route("/memory", get(memory::page))
+        .route("/memory/list", get(memory::found))
+        .route("/models", get(models::page))
+        .route("/models/list", get(models::live))
+        .route("/settings", get(settings::page))
+        .route("/login", get(gate::login_page).post(gate::sign_in))
+        .route("/assets/{name}", get(assets::asset))
+}
+
+fn api() -> Router<Arc<Ui>> {
+    Router::new()
+        .route("/api/conversations", get(actions::list).post(actions::begin))
+        .route("/api/conversations/{id}", get(actions::one))
+        .route("/api/conversations/{id}/events", get(actions::events))
+        .route("/api/conversations/{id}/messages", post(actions::say))
+        .route("/api/conversations/{id}/stop", post(actions::stop))
+        .route("/api/conversations/{id}/decide", post(actions::decide))
+        .route("/api/conversations/{id}/rename", post(actions::rename))
+        .route("/api/conversations/{id}/pin", post(actions::pin))
+        .route("/api/conversations/{id}/delete", post(actions::delete))
+        .route("/api/messages/{id}/edit", post(actions::edit))
+        .route("/api/messages/{id}/regenerate", post(actions::regenerate))
+        .route("/api/messages/{id}/show", post(actions::show))
+        .route("/api/messages/{id}/compare", post(compare::begin))
+        .route("/api/compare", post(compare::choose))
+        .route("/api/memory", get(memory::json).post(memory::add))
+        .route("/api/memory/merge", post(memory::merge))
+        .route("/api/memory/{id}/edit", post(memory::edit))
+        .route("/api/memory/{id}/pin", post(memory::pin))
+        .route("/api/memory/{id}/forget", post(memory::forget))
+        .route("/api/model", post(models::choose))
+        .route("/api/pull", post(models::pull))
+        .route("/api/pull/stop", post(models::stop_pull))
+        .route("/api/settings", get(settings::list).post(settings::set))
+        .route("/api/theme", post(settings::set_theme))
+        .route("/api/folders", post(settings::add_folder))
+        .route("/api/folders/remove", post(settings::remove_folder))
+        .route("/api/grants/{id}/remove", post(settings::remove_grant))
+        .route("/api/keys", post(settings::set_keys))
+        .route("/api/password", post(settings::set_password))
+        .route("/api/sign-out", post(gate::sign_out))
+}

@@ -1,0 +1,289 @@
+//! The frame of every page: head, side bar with the conversations by day, and what all pages share.
+
+use jiff::{Zoned, civil::Date};
+use maud::{DOCTYPE, Markup, html};
+use psi_agent::{Conversation, ConversationId, Hit};
+
+use super::{
+    icon::icon,
+    keys::{self, Keys},
+};
+
+/// A place in the side bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Chat,
+    Memory,
+    Files,
+    Review,
+    Models,
+    Runs,
+    Settings,
+}
+
+/// Places with their address, sign and name.
+const PLACES: [(Place, &str, &str, &str); 6] = [
+    (Place::Memory, "/memory", "memory", "Memory"),
+    (Place::Files, "/files", "folder", "Files"),
+    (Place::Review, "/review", "star", "Review"),
+    (Place::Models, "/models", "chip", "Models"),
+    (Place::Runs, "/runs", "chart", "Training"),
+    (Place::Settings, "/settings", "gear", "Settings"),
+];
+
+/// What every page needs to know.
+pub(crate) struct Frame<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) place: Place,
+    /// The list of conversations, rendered.
+    pub(crate) chats: Markup,
+    pub(crate) csrf: &'a str,
+    /// `light` or `dark`, where the user has chosen.
+    pub(crate) theme: Option<&'a str>,
+    pub(crate) keys: &'a Keys,
+}
+
+impl Frame<'_> {
+    /// The whole page.
+    pub(crate) fn page(&self, main: &Markup) -> Markup {
+        html! {
+            (DOCTYPE)
+            html lang="en" data-theme=[self.theme] {
+                head {
+                    (head(self.title))
+                    meta name="csrf" content=(self.csrf);
+                    script type="module" src="/assets/app.js" {}
+                }
+                body {
+                    a.skip href="#main" { "Skip to the content" }
+                    div.frame {
+                        (self.side())
+                        main.main id="main" tabindex="-1" { (main) }
+                    }
+                    (self.shared())
+                }
+            }
+        }
+    }
+
+    fn side(&self) -> Markup {
+        html! {
+            nav.side id="side" aria-label="psi" {
+                div.top {
+                    img src="/assets/psi.svg" alt="";
+                    a.grow href="/" { "psi" }
+                    button.bare type="button" data-dialog="keys" data-key=(self.keys.of("help")) aria-label="Keyboard shortcuts" { (icon("keyboard")) }
+                }
+                a.btn.new href="/" data-key=(self.keys.of("new")) { (icon("plus")) "New conversation" }
+                div.find {
+                    (icon("search"))
+                    input id="find" type="search" placeholder="Search" aria-label="Search the conversations" autocomplete="off" data-key=(self.keys.of("search"));
+                    (keys::shown(self.keys.of("search")))
+                }
+                (self.chats)
+                div.places {
+                    @for (place, address, sign, name) in PLACES {
+                        a href=(address) aria-current=[(place == self.place).then_some("page")] { (icon(sign)) (name) }
+                    }
+                }
+            }
+            button.shade id="shade" type="button" data-toggle="side" hidden aria-label="Close the side bar" {}
+        }
+    }
+
+    fn shared(&self) -> Markup {
+        html! {
+            div.toast id="toast" role="status" hidden {}
+            div.sr id="announce" aria-live="polite" {}
+            dialog id="confirm" aria-label="Are you sure?" {
+                form method="dialog" {
+                    p {}
+                    div class="row end" {
+                        button.btn value="no" { "Cancel" }
+                        button class="btn primary" value="yes" autofocus { "Yes" }
+                    }
+                }
+            }
+            dialog id="keys" aria-labelledby="keys-title" {
+                h2 id="keys-title" { "Keyboard" }
+                (keys::table(self.keys))
+                p class="soft small" { "Keys can be changed in the " a href="/settings#keyboard" { "settings" } "." }
+                div class="row end" { button.btn type="button" data-close autofocus { "Close" } }
+            }
+        }
+    }
+}
+
+/// What stands in the head of every page.
+pub(crate) fn head(title: &str) -> Markup {
+    html! {
+        meta charset="utf-8";
+        meta name="viewport" content="width=device-width, initial-scale=1";
+        title { (title) " \u{b7} psi" }
+        link rel="icon" href="/assets/psi.svg";
+        link rel="stylesheet" href="/assets/psi.css";
+    }
+}
+
+/// The bar over a page: what opens the side bar on a phone, the title, and what belongs to the page.
+pub(crate) fn bar(title: &Markup, more: &Markup) -> Markup {
+    html! {
+        header.bar {
+            button class="bare open-side" type="button" data-toggle="side" aria-expanded="false" aria-controls="side" aria-label="Conversations and places" { (icon("menu")) }
+            div.grow { (title) }
+            (more)
+        }
+    }
+}
+
+/// A page that is not a conversation: its title, one sentence, its content.
+pub(crate) fn place(title: &str, lead: &str, more: &Markup, content: &Markup) -> Markup {
+    html! {
+        (bar(&html! { h1 { (title) } }, more))
+        div.page {
+            p.lead { (lead) }
+            (content)
+        }
+    }
+}
+
+/// The conversations by day, `here` the one that is open, `busy` those that are being answered.
+pub(crate) fn chats(
+    list: &[Conversation],
+    here: Option<ConversationId>,
+    busy: &[ConversationId],
+    now: &Zoned,
+) -> Markup {
+    let mut groups: Vec<(String, Vec<&Conversation>)> = Vec::new();
+    for chat in list {
+        let group = if chat.pinned {
+            "Pinned".to_owned()
+        } else {
+            let moment = chat.updated_at.to_jiff().to_zoned(now.time_zone().clone());
+            day(moment.date(), now.date())
+        };
+        match groups.last_mut() {
+            Some((name, chats)) if *name == group => chats.push(chat),
+            _ => groups.push((group, vec![chat])),
+        }
+    }
+    html! {
+        div.chats id="chats" {
+            @if list.is_empty() { p class="soft small empty" { "No conversations yet." } }
+            @for (name, chats) in &groups {
+                h2 { (name) }
+                ul { @for chat in chats { (line(chat, here, busy)) } }
+            }
+        }
+    }
+}
+
+fn line(chat: &Conversation, here: Option<ConversationId>, busy: &[ConversationId]) -> Markup {
+    let is_here = here == Some(chat.id);
+    let title = if chat.title.is_empty() { "New conversation" } else { &chat.title };
+    let address = format!("/api/conversations/{}", chat.id);
+    let rename = serde_json::json!({ "title": chat.title }).to_string();
+    html! {
+        li id={ "chat-" (chat.id) } class=[is_here.then_some("here")] {
+            a href={ "/c/" (chat.id) } aria-current=[is_here.then_some("page")] title=(title) { (title) }
+            @if busy.contains(&chat.id) { span.busy role="img" aria-label="is being answered" {} }
+            details.menu {
+                summary.bare role="button" aria-label={ "More about \u{201c}" (title) "\u{201d}" } { (icon("more")) }
+                div.items {
+                    button type="button" data-dialog="rename" data-target={ (address) "/rename" } data-set=(rename) { (icon("pen")) "Rename" }
+                    button type="button" data-post={ (address) "/pin" } data-body=(serde_json::json!({ "pinned": !chat.pinned })) {
+                        (icon("pin")) @if chat.pinned { "Unpin" } @else { "Pin" }
+                    }
+                    a href={ (address) "/export.md" } download { (icon("down")) "Export as Markdown" }
+                    a href={ (address) "/export.json" } download { (icon("down")) "Export as JSON" }
+                    button.danger type="button" data-post={ (address) "/delete" } data-confirm={ "Delete \u{201c}" (title) "\u{201d} and everything in it? Nothing of it is kept." } { (icon("trash")) "Delete" }
+                }
+            }
+        }
+    }
+}
+
+/// The dialog in which a conversation is renamed.
+pub(crate) fn rename_dialog() -> Markup {
+    html! {
+        dialog id="rename" aria-labelledby="rename-title" {
+            form data-send="" {
+                h2 id="rename-title" { "Rename" }
+                label.field { span { "Title" } input type="text" name="title" maxlength="200" required; }
+                div class="row end" {
+                    button.btn type="button" data-close { "Cancel" }
+                    button class="btn primary" { "Rename" }
+                }
+            }
+        }
+    }
+}
+
+/// What a search found, in place of the list.
+pub(crate) fn hits(query: &str, hits: &[Hit]) -> Markup {
+    html! {
+        div.chats id="chats" {
+            h2 { @if hits.is_empty() { "Nothing found for \u{201c}" (query) "\u{201d}" } @else { "Found" } }
+            ul {
+                @for hit in hits {
+                    li {
+                        a href={ "/c/" (hit.conversation) "?m=" (hit.message) "#m" (hit.message) } {
+                            @if hit.title.is_empty() { "New conversation" } @else { (hit.title) }
+                            small { (marked(&hit.snippet)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A passage with the words found marked.
+pub(crate) fn marked(snippet: &str) -> Markup {
+    let mut parts = snippet.split(Hit::OPEN);
+    let first = parts.next().unwrap_or("");
+    html! {
+        (first)
+        @for part in parts {
+            @let (found, rest) = part.split_once(Hit::CLOSE).unwrap_or((part, ""));
+            mark { (found) } (rest)
+        }
+    }
+}
+
+/// A day as people call it.
+fn day(day: Date, today: Date) -> String {
+    let ago = today.since(day).map_or(0, |span| span.get_days());
+    match ago {
+        ..=0 => "Today".to_owned(),
+        1 => "Yesterday".to_owned(),
+        2..=6 => day.strftime("%A").to_string(),
+        7..=29 => "This month".to_owned(),
+        _ if day.year() == today.year() => day.strftime("%B").to_string(),
+        _ => day.strftime("%B %Y").to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_have_the_names_that_people_give_them() {
+        let today = jiff::civil::date(2026, 11, 22);
+        let name = |y, m, d| day(jiff::civil::date(y, m, d), today);
+        assert_eq!(name(2026, 11, 22), "Today");
+        assert_eq!(name(2026, 11, 21), "Yesterday");
+        assert_eq!(name(2026, 11, 18), "Wednesday");
+        assert_eq!(name(2026, 11, 1), "This month");
+        assert_eq!(name(2026, 6, 1), "June");
+        assert_eq!(name(2025, 6, 1), "June 2025");
+        assert_eq!(name(2026, 11, 23), "Today");
+    }
+
+    #[test]
+    fn what_was_found_is_marked_and_stays_text() {
+        let snippet = format!("a {}<b>{} c", Hit::OPEN, Hit::CLOSE);
+        assert_eq!(marked(&snippet).into_string(), "a <mark>&lt;b&gt;</mark> c");
+    }
+}

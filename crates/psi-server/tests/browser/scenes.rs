@@ -1,0 +1,65 @@
+//! What people do with the page, one scene each.
+
+mod answers;
+mod looks;
+mod remembering;
+
+use crate::{chrome::Chrome, chrome::Tab, server::Server};
+
+/// A scene: a name that says what holds, and the play.
+pub(crate) type Scene = (&'static str, fn(&Chrome));
+
+/// Every scene.
+pub(crate) const SCENES: &[Scene] = &[
+    ("a question is answered, named and listed", answers::ask),
+    ("an answer is stopped and keeps what was written", answers::stop),
+    ("editing a question keeps both branches", answers::edit),
+    ("another answer stands beside the first", answers::regenerate),
+    ("a reload in mid-stream misses nothing", answers::reload),
+    ("two tabs show the same answer as it grows", answers::two_tabs),
+    ("a server killed in mid-stream keeps what was written and says so", answers::killed),
+    ("conversations are searched, renamed, pinned and deleted", answers::manage),
+    ("everything works from the keyboard", answers::keyboard),
+    ("what others wrote stays text", answers::hostile),
+    ("no page has a serious fault for a screen reader", looks::accessible),
+    ("pages fit a phone and a narrow one", looks::narrow),
+    ("pictures of every page", looks::pictures),
+];
+
+/// A fresh server and a tab on its first page.
+fn begin(chrome: &Chrome) -> (Server, Tab) {
+    let server = Server::new();
+    let tab = chrome.tab();
+    tab.open(&server.at("/"));
+    tab.wait("document.querySelector('#say')");
+    (server, tab)
+}
+
+/// Says something in the field, as a person does.
+#[track_caller]
+fn say(tab: &Tab, text: &str) {
+    tab.click("#say");
+    tab.write(text);
+    tab.press("Enter");
+}
+
+/// Waits until no answer is being written.
+#[track_caller]
+fn finished(tab: &Tab) {
+    tab.wait("location.pathname.startsWith('/c/') && document.querySelector('.msg.assistant .tools') && !document.body.classList.contains('running')");
+}
+
+/// Says something on the first page and waits for the whole answer.
+#[track_caller]
+fn ask(tab: &Tab, text: &str) {
+    say(tab, text);
+    tab.wait("location.pathname.startsWith('/c/')");
+    finished(tab);
+}
+
+/// Nothing went wrong behind the scene: no exception, no refusal of the security policy, no request elsewhere.
+#[track_caller]
+fn clean(server: &Server, tab: &Tab) {
+    let troubles = tab.troubles(&server.at(""));
+    assert!(troubles.is_empty(), "{troubles:#?}");
+}

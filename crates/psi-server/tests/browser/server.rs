@@ -1,0 +1,173 @@
+//! The server of a scene: this very program in another process, so that it can be killed.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use psi_agent::{
+    Assistant, Clock, Db, Memory, Timestamp, assistant::OneModel, memory::HashedNgrams,
+};
+use psi_server::{
+    Host, ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Run, Suggestion,
+};
+
+use super::script::Script;
+
+/// The argument that makes this program a server.
+pub(crate) const MODE: &str = "--serve";
+
+/// Serves until the process is killed; says where on standard output.
+#[expect(clippy::print_stdout, reason = "how the scene learns the port")]
+pub(crate) fn serve(home: &str, port: &str) {
+    let db =
+        Db::open(&Path::new(home).join("psi.db"), Clock::new(Box::new(now))).expect("a database");
+    let memory = Memory::new(&db, Arc::new(HashedNgrams));
+    let models = Box::new(OneModel(Arc::new(Script::default())));
+    let assistant = Assistant::new(&db, memory, models).expect("an assistant");
+    assistant.set_tools(tools(&assistant));
+    let options = PageOptions {
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().expect("a port"))),
+        names: Vec::new(),
+        assistant,
+        host: Arc::new(Bench),
+    };
+    let server = PageServer::start(options).expect("a server");
+    println!("{}", server.address().port());
+    server.wait();
+}
+
+/// The tools of the scenes: psi's own.
+fn tools(assistant: &Assistant) -> Vec<Arc<dyn psi_agent::Tool>> {
+    let _ = assistant;
+    Vec::new()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the clock of a test's server")]
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(since.as_millis() as i64)
+}
+
+/// A machine with two models, of which one fits.
+struct Bench;
+
+impl Host for Bench {
+    fn model(&self) -> ModelState {
+        ModelState::Ready { name: "script".to_owned(), context: 2048 }
+    }
+
+    fn choose(&self, name: &str) -> Result<(), String> {
+        Err(format!("{name} is only here to be looked at"))
+    }
+
+    fn models(&self) -> Vec<ListedModel> {
+        let model = |name: &str, n_bytes, is_bundled| ListedModel {
+            name: name.to_owned(),
+            form: "folder".to_owned(),
+            n_bytes,
+            needs: n_bytes + n_bytes / 5,
+            is_bundled,
+        };
+        vec![model("script", 14_000_000, true), model("large-32b", 20_000_000_000, false)]
+    }
+
+    fn suggestions(&self) -> Vec<Suggestion> {
+        vec![Suggestion {
+            name: "Qwen/Qwen3-0.6B".to_owned(),
+            what: "Small and quick: conversations, summaries, simple tools.".to_owned(),
+            n_bytes: 1_500_000_000,
+            needs: 1_900_000_000,
+        }]
+    }
+
+    fn pull(&self, name: &str) -> Result<(), String> {
+        Err(format!("{name} is only here to be looked at"))
+    }
+
+    fn stop_pull(&self, _name: &str) {}
+
+    fn pulls(&self) -> Vec<Pull> {
+        Vec::new()
+    }
+
+    fn machine(&self) -> Machine {
+        Machine {
+            processor: Some("A processor".to_owned()),
+            n_threads: 2,
+            memory: Some((24_000_000_000, 21_000_000_000)),
+        }
+    }
+
+    fn runs(&self) -> Vec<Run> {
+        Vec::new()
+    }
+}
+
+/// A running server with its database.
+pub(crate) struct Server {
+    home: PathBuf,
+    _folder: tempfile::TempDir,
+    process: Child,
+    port: u16,
+}
+
+impl Server {
+    /// Over an empty database.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = folder.path().to_owned();
+        let (process, port) = start(&home, 0);
+        Self { home, _folder: folder, process, port }
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().expect("killed");
+        self.process.wait().expect("gone");
+    }
+
+    /// Starts it again over the same database, at the same address.
+    pub(crate) fn restart(&mut self) {
+        (self.process, self.port) = start(&self.home, self.port);
+    }
+
+    /// The address of a path.
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The database's files as bytes.
+    pub(crate) fn stored(&self) -> Vec<u8> {
+        let read = |name| std::fs::read(self.home.join(name)).unwrap_or_default();
+        [read("psi.db"), read("psi.db-wal")].concat()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn start(home: &Path, port: u16) -> (Child, u16) {
+    let program = std::env::current_exe().expect("this program");
+    let mut process = Command::new(program)
+        .arg(MODE)
+        .arg(home)
+        .arg(port.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut line = String::new();
+    let output = process.stdout.take().expect("piped");
+    BufReader::new(output).read_line(&mut line).expect("a line");
+    let port = line.trim().parse().expect("the server says its port");
+    (process, port)
+}

@@ -1,0 +1,459 @@
+//! Refinement by reinforcement learning: the model writes answers, verifiers judge them, and the policy
+//! gradient moves the weights. GRPO and its later corrections are settings of one loss (`rl.*`).
+//!
+//! Answers are written by the inference engine on the very weights that are trained; at the first update of
+//! every step the trainer's log-probabilities equal the engine's bit for bit, or the run stops.
+
+mod config;
+mod curriculum;
+mod episode;
+mod policy;
+mod record;
+mod rollout;
+mod task;
+mod workspace;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use psi_eval::split::Split;
+use psi_infer::rng;
+use psi_kernels::Cpu;
+use psi_model::{Config, Decoder};
+use psi_tensor::{Gradients, optim::global_norm};
+use serde_json::{Value, json};
+use toml::Value as Toml;
+
+pub(crate) use self::curriculum::RlState;
+pub use self::record::RefineRecord;
+use self::{
+    config::RlConfig,
+    episode::{Group, Measures, learning_groups},
+    policy::{Deviation, Sampled, weights},
+    rollout::{Dialogue, RolloutConfig, run as write_answers},
+    task::Prompt,
+    workspace::{Answers, micro_batches},
+};
+use crate::{
+    Result, TrainError,
+    recipe::{RunConfig, Settings},
+    run::{Lines, Loaded, RunDir, Snapshot, State, VERSION, Writer, load, newest},
+    trainer::{
+        Environment, Event, Finished, Optimiser, Outliers, Text, Workspace, beside_model,
+        for_each_trained, refresh, start, write_result,
+    },
+};
+
+/// Address of the random numbers of held-out prompts.
+const EVAL_SEED: u64 = 0x6865_6c64;
+
+/// Runs a recipe of `psi refine` to its end, or until `stop` is set, which is looked at between steps.
+///
+/// A folder that holds a checkpoint is continued if `resume` says so, and refused otherwise.
+///
+/// # Errors
+/// [`TrainError`]: what was written before stays whole.
+pub fn refine(
+    settings: Settings,
+    environment: &Environment<'_>,
+    resume: bool,
+    stop: &AtomicBool,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Finished> {
+    let mut refiner = Refiner::open(settings, environment.cpu, resume)?;
+    let steps = refiner.config.steps;
+    on_event(Event::Started { step: refiner.state.step, steps });
+    if refiner.state.step == 0 && refiner.resumed_at.is_none() {
+        let mut record = RefineRecord::default();
+        refiner.evaluate(&mut record)?;
+        refiner.log(&record)?;
+        on_event(Event::Refined(Box::new(record)));
+    }
+    let mut saved = refiner.resumed_at;
+    while refiner.state.step < steps && !stop.load(Ordering::SeqCst) {
+        let mut record = refiner.step()?;
+        if refiner.is_due(refiner.config.eval.every) {
+            refiner.evaluate(&mut record)?;
+        }
+        if record.step.is_multiple_of(refiner.config.log_every) || record.val_accuracy.is_some() {
+            refiner.log(&record)?;
+        }
+        on_event(Event::Refined(Box::new(record)));
+        if refiner.is_due(refiner.config.save.every) {
+            on_event(Event::Saving { step: refiner.state.step });
+            refiner.save()?;
+            saved = Some(refiner.state.step);
+        }
+    }
+    if saved != Some(refiner.state.step) && refiner.state.step > 0 {
+        on_event(Event::Saving { step: refiner.state.step });
+        refiner.save()?;
+    }
+    refiner.writer.wait()?;
+    refiner.finish()
+}
+
+/// A run in memory.
+#[derive(Debug)]
+struct Refiner {
+    cpu: Arc<Cpu>,
+    config: RunConfig,
+    rl: RlConfig,
+    seed: u64,
+    run: RunDir,
+    text: Text,
+    decoder: Decoder,
+    /// The weights at the start of the run, for a KL term.
+    reference: Option<Decoder>,
+    workspace: Workspace,
+    gradients: Gradients,
+    optimiser: Optimiser,
+    state: State,
+    rl_state: RlState,
+    resumed_at: Option<u64>,
+    metrics: Lines,
+    samples: Lines,
+    writer: Writer,
+}
+
+impl Refiner {
+    fn open(mut settings: Settings, cpu: &Arc<Cpu>, resume: bool) -> Result<Self> {
+        let (run, begun) = RunDir::begin(&settings, resume)?;
+        let Some(from) = settings.text("model.from").map(PathBuf::from) else {
+            let error = settings.refuse("model.from", "refinement needs a model to start from");
+            return Err(error.with_hint("give the folder of a chat model: psi-nano's, or your own"));
+        };
+        let text = Text::open(&Text::origin(&settings).unwrap_or_else(|| from.clone()))?;
+        let (model, _) = Config::read(&from)?;
+        let config = derive(&mut settings, cpu, &model)?;
+        let rl = RlConfig::read(&settings)?;
+        run.keep_settings(&settings, begun)?;
+        let mut loaded = newest(&run.checkpoints())?.map(|path| load(&path)).transpose()?;
+        let parts = (&config.method, config.format, config.init);
+        let mut decoder = start(cpu, &model, Some(&from), parts, &mut loaded)?;
+        let reference = match rl.loss.kl > 0.0 {
+            true => Some(start(cpu, &model, Some(&from), parts, &mut None)?),
+            false => None,
+        };
+        let mut gradients = Gradients::new();
+        for_each_trained(&mut decoder, &mut |_, _, parameter| {
+            let (n, k) = parameter.shape();
+            if let Some(id) = parameter.id() {
+                gradients.reserve(id, n * k);
+            }
+        });
+        let mut optimiser = Optimiser::new(config.optim);
+        let resumed_at = loaded.as_ref().map(|l| l.state.step);
+        let state = first_state(&mut optimiser, &mut decoder, loaded);
+        let rl_state = match &state.rl {
+            Some(kept) if kept.solved.len() == rl.tasks.len() => kept.clone(),
+            _ => RlState::new(&rl.tasks),
+        };
+        Ok(Self {
+            cpu: Arc::clone(cpu),
+            workspace: Workspace::new(cpu, &decoder, config.recompute),
+            metrics: Lines::open(&run.file("metrics.jsonl"), resumed_at)?,
+            samples: Lines::open(&run.file("samples.jsonl"), resumed_at)?,
+            writer: Writer::new(run.checkpoints(), Arc::new(text.files.clone()), config.save.keep),
+            seed: settings.count("run.seed") as u64,
+            config,
+            rl,
+            run,
+            text,
+            decoder,
+            reference,
+            gradients,
+            optimiser,
+            state,
+            rl_state,
+            resumed_at,
+        })
+    }
+
+    fn is_due(&self, every: u64) -> bool {
+        let step = self.state.step;
+        every > 0 && (step.is_multiple_of(every) || step == self.config.steps)
+    }
+
+    /// Answers, rewards, and the updates that follow from them.
+    fn step(&mut self) -> Result<RefineRecord> {
+        let started = Instant::now();
+        let step = self.state.step + 1;
+        let (written, measures) = self.write()?;
+        let writing_s = started.elapsed().as_secs_f64();
+        let mut record = measures.record(step, writing_s);
+        self.show_sample(step, &written)?;
+        let groups = learning_groups(&written, self.rl.prompts, self.rl.loss.advantage);
+        let factor = self.config.schedule.factor(step);
+        record.lr = factor * self.config.optim.lr;
+        if !groups.is_empty() {
+            self.update(&groups, factor, &mut record)?;
+        }
+        self.state.step = step;
+        self.state.updates = self.optimiser.steps();
+        self.state.tokens += measures.n_tokens as u64;
+        record.tokens = self.state.tokens;
+        record.tokens_per_s = measures.n_tokens as f64 / started.elapsed().as_secs_f64();
+        Ok(record)
+    }
+
+    /// Groups of answers, until enough of them differ in reward or the refills are used up.
+    fn write(&mut self) -> Result<(Vec<Group>, Measures)> {
+        let config = RolloutConfig {
+            max_tokens: self.rl.max_tokens,
+            max_turns: self.rl.max_turns,
+            batch: self.rl.batch,
+            temperature: 1.0,
+        };
+        let dialogue = Dialogue::new(&self.text)?;
+        let mut all: Vec<Group> = Vec::new();
+        for _ in 0..=self.rl.refill {
+            let useful = all.iter().filter(|g| g.teaches()).count();
+            let missing = self.rl.prompts.saturating_sub(useful);
+            if missing == 0 {
+                break;
+            }
+            let first = self.rl_state.next_prompt;
+            self.rl_state.next_prompt += missing as u64;
+            let chosen: Vec<(usize, usize, Prompt)> = (first..first + missing as u64)
+                .map(|index| {
+                    let (task, level) = self.rl_state.choose(self.seed, index, self.rl.curriculum);
+                    let split = Split::Train;
+                    (task, level, self.rl.tasks[task].prompt(split, self.seed, index, level))
+                })
+                .collect();
+            let n = self.rl.group;
+            let prompts: Vec<&Prompt> =
+                chosen.iter().flat_map(|(_, _, p)| std::iter::repeat_n(p, n)).collect();
+            let seed = self.seed;
+            let seed_of = move |i: usize| rng::mix(rng::mix(seed ^ first) ^ i as u64);
+            let mut answers =
+                write_answers(&self.cpu, &self.decoder, &dialogue, &prompts, config, &seed_of)?
+                    .into_iter();
+            for (task, level, _) in chosen {
+                let answers = answers.by_ref().take(n).collect();
+                let group = Group::new((task, level), answers, self.rl.reward, self.rl.max_tokens);
+                self.rl_state.saw((task, level), group.share_correct());
+                all.push(group);
+            }
+        }
+        let measures = Measures::of(&all);
+        Ok((all, measures))
+    }
+
+    /// The step's optimiser updates; the first is on-policy, and its ratios must be exactly 1.
+    fn update(&mut self, groups: &[&Group], factor: f64, record: &mut RefineRecord) -> Result<()> {
+        let advantages = self.rl.loss.advantage;
+        let size = groups.len().div_ceil(self.rl.minibatches);
+        let (mut clipped, mut later, mut kl) = (Deviation::default(), None, (0.0, 0));
+        for epoch in 0..self.rl.epochs {
+            for (i, part) in groups.chunks(size).enumerate() {
+                let answers = Answers::new(part, advantages);
+                let is_first = epoch == 0 && i == 0;
+                let seen = self.update_once(&answers, is_first, factor, record)?;
+                match is_first {
+                    true => record.ratio_max_dev = seen.ratio_max_dev,
+                    false => later = Some(seen.ratio_max_dev.max(later.unwrap_or(0.0))),
+                }
+                clipped.n_clipped += seen.n_clipped;
+                clipped.n_tokens += seen.n_tokens;
+                kl = (kl.0 + seen.kl_sum, kl.1 + seen.n_tokens);
+            }
+        }
+        record.clipped = clipped.n_clipped as f64 / clipped.n_tokens.max(1) as f64;
+        record.ratio_max_dev_later = later;
+        record.kl = self.reference.is_some().then(|| kl.0 / kl.1.max(1) as f64);
+        Ok(())
+    }
+
+    fn update_once(
+        &mut self,
+        answers: &Answers<'_>,
+        is_first: bool,
+        factor: f64,
+        record: &mut RefineRecord,
+    ) -> Result<Deviation> {
+        let batches = micro_batches(answers);
+        // On-policy the answers' own log-probabilities are the policy's.
+        let policy: Vec<Vec<f32>> = match is_first {
+            true => answers.rollouts.iter().map(|r| r.log_probs.clone()).collect(),
+            false => workspace::score(&mut self.workspace, &self.decoder, answers, &batches),
+        };
+        let reference = self
+            .reference
+            .as_ref()
+            .map(|model| workspace::score(&mut self.workspace, model, answers, &batches));
+        let sampled: Vec<Sampled<'_>> = (0..answers.rollouts.len())
+            .map(|i| Sampled {
+                advantage: answers.advantages[i],
+                behaviour: &answers.rollouts[i].log_probs,
+                policy: &policy[i],
+                reference: reference.as_ref().map(|r| r[i].as_slice()),
+            })
+            .collect();
+        let (weights, mut seen) = weights(&self.rl.loss, &sampled, self.rl.max_tokens);
+        self.gradients.zero();
+        let parts = (&mut self.workspace, &mut self.gradients);
+        let computed = workspace::learn(parts, &self.decoder, answers, (&batches, &weights));
+        if is_first {
+            seen.ratio_max_dev = largest_ratio_deviation(&computed, &policy);
+            if seen.ratio_max_dev != 0.0 {
+                let why = format!(
+                    "the trainer's probabilities differ from those of the engine that wrote the \
+                     answers (ratio off by {:e})",
+                    seen.ratio_max_dev
+                );
+                return Err(TrainError::run(self.run.path(), why)
+                    .with_hint("this is a defect of psi: please report the recipe and the model"));
+            }
+            record.loss = sampled.iter().map(|s| -s.advantage).sum::<f64>() / sampled.len() as f64;
+        }
+        let norm = global_norm(&self.cpu, &self.gradients);
+        if !norm.is_finite() {
+            let what = format!("gradient norm {norm}");
+            let (step, last_good) = (self.state.step + 1, self.writer.last_good());
+            return Err(TrainError::Diverged { step, what, last_good });
+        }
+        record.grad_norm = norm;
+        self.optimiser.step(&self.cpu, &mut self.decoder, &self.gradients, norm, factor);
+        refresh(&self.cpu, &mut self.decoder, &self.config.method);
+        Ok(seen)
+    }
+
+    /// Accuracy on held-out prompts: the same ones every time.
+    fn evaluate(&mut self, record: &mut RefineRecord) -> Result<()> {
+        let config = RolloutConfig {
+            max_tokens: self.rl.max_tokens,
+            max_turns: self.rl.max_turns,
+            batch: self.rl.batch,
+            temperature: 0.0,
+        };
+        let n_tasks = self.rl.tasks.len();
+        let prompts: Vec<(usize, Prompt)> = (0..self.rl.eval_items)
+            .map(|i| {
+                let (task, index) = (i % n_tasks, (i / n_tasks) as u64);
+                let kind = self.rl.tasks[task];
+                let level = index as usize % kind.levels();
+                (task, kind.prompt(Split::Eval, EVAL_SEED, index, level))
+            })
+            .collect();
+        if prompts.is_empty() {
+            return Ok(());
+        }
+        let asked: Vec<&Prompt> = prompts.iter().map(|(_, p)| p).collect();
+        let dialogue = Dialogue::new(&self.text)?;
+        let answers = write_answers(&self.cpu, &self.decoder, &dialogue, &asked, config, &|_| 0)?;
+        let mut by_task: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        for ((task, _), answer) in prompts.iter().zip(&answers) {
+            let counts = by_task.entry(self.rl.tasks[*task].name().to_owned()).or_default();
+            counts.0 += usize::from(answer.verdict.is_correct);
+            counts.1 += 1;
+        }
+        let right: usize = by_task.values().map(|c| c.0).sum();
+        record.val_accuracy = Some(right as f64 / prompts.len() as f64);
+        let share = |(name, (right, n)): (String, (usize, usize))| (name, right as f64 / n as f64);
+        record.val_by_task = by_task.into_iter().map(share).collect();
+        Ok(())
+    }
+
+    /// Keeps the first group's answers of every tenth step, to read.
+    fn show_sample(&mut self, step: u64, groups: &[Group]) -> Result<()> {
+        let Some(group) = groups.first().filter(|_| step % 10 == 1) else { return Ok(()) };
+        for (answer, reward) in group.answers.iter().zip(&group.rewards).take(4) {
+            let first = answer.written.first().copied().unwrap_or(answer.tokens.len());
+            let (prompt, text) = answer.tokens.split_at(first);
+            let line: Value = json!({
+                "step": step,
+                "task": self.rl.tasks[group.task.0].name(),
+                "prompt": self.text.tokenizer.decode(prompt, false),
+                "text": self.text.tokenizer.decode(text, false),
+                "reward": reward,
+                "correct": answer.verdict.is_correct,
+            });
+            self.samples.write(&line)?;
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, record: &RefineRecord) -> Result<()> {
+        self.metrics.write(&serde_json::to_value(record).unwrap_or_default())
+    }
+
+    fn save(&mut self) -> Result<()> {
+        self.metrics.sync()?;
+        self.samples.sync()?;
+        self.state.rl = Some(self.rl_state.clone());
+        let mut tensors = beside_model(&self.cpu, &mut self.decoder);
+        tensors.extend(self.optimiser.tensors(&mut self.decoder));
+        self.writer.start(Snapshot {
+            state: self.state.clone(),
+            decoder: self.decoder.clone(),
+            whole_model: self.config.method.is_full(),
+            tensors,
+        })
+    }
+
+    fn finish(self) -> Result<Finished> {
+        let mut model = None;
+        if self.state.step >= self.config.steps {
+            let parts = (&self.config.method, self.config.save.dtype);
+            let decoder = self.decoder.clone();
+            model = Some(write_result(&self.cpu, &self.run, decoder, parts, &self.text.files)?);
+        }
+        Ok(Finished {
+            dir: self.run.path().to_owned(),
+            step: self.state.step,
+            steps: self.config.steps,
+            tokens: self.state.tokens,
+            val_bpb: None,
+            model,
+        })
+    }
+}
+
+/// What the keys shared with `psi train` say; those that only data need follow from nothing here.
+fn derive(settings: &mut Settings, cpu: &Cpu, model: &Config) -> Result<RunConfig> {
+    let how = "psi refine";
+    settings.derive("data.batch_rows", Toml::Integer(1), how);
+    settings.derive("train.steps", Toml::Integer(100), how);
+    settings.derive("optim.lr", Toml::Float(2e-5), "psi refine, all weights");
+    settings.derive("optim.muon_lr", Toml::Float(5e-4), "psi refine, all weights");
+    RunConfig::derive(settings, cpu, model, &mut || Ok(0))
+}
+
+/// The state to go on from: the checkpoint's, or that of a new run.
+fn first_state(optimiser: &mut Optimiser, decoder: &mut Decoder, loaded: Option<Loaded>) -> State {
+    if let Some(mut loaded) = loaded {
+        optimiser.restore(decoder, loaded.state.updates, &mut loaded.tensors);
+        return loaded.state;
+    }
+    State {
+        version: VERSION,
+        step: 0,
+        updates: 0,
+        tokens: 0,
+        position: None,
+        losses: Outliers::default(),
+        norms: Outliers::default(),
+        skipped: 0,
+        best: None,
+        rl: None,
+    }
+}
+
+/// Largest |exp(new - old) - 1|; 0 only if all bits are the same.
+fn largest_ratio_deviation(new: &[Vec<f32>], old: &[Vec<f32>]) -> f64 {
+    let pairs = new.iter().flatten().zip(old.iter().flatten());
+    let off = pairs.map(|(&n, &o)| match n.to_bits() == o.to_bits() {
+        true => 0.0,
+        false => ((f64::from(n) - f64::from(o)).exp() - 1.0).abs().max(f64::MIN_POSITIVE),
+    });
+    off.fold(0.0, f64::max)
+}
