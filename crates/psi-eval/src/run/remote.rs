@@ -1,11 +1,7 @@
 //! The player behind a URL: any server with OpenAI's completions and chat completions.
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-        mpsc,
-    },
+    sync::{Mutex, PoisonError, atomic::{AtomicUsize, Ordering}, mpsc},
     time::{Duration, Instant},
 };
 
@@ -97,9 +93,10 @@ impl Remote {
         if status == 200 && answer.is_object() {
             return Ok(answer);
         }
-        let why = answer["error"]["message"]
-            .as_str()
-            .map_or_else(|| text.chars().take(200).collect::<String>(), str::to_owned);
+        let why = answer["error"]["message"].as_str().map_or_else(
+            || text.chars().take(200).collect::<String>(),
+            str::to_owned,
+        );
         Err((server(format!("status {status}: {why}")), matches!(status, 429 | 500..)))
     }
 
@@ -140,12 +137,7 @@ impl Remote {
         body
     }
 
-    fn continued(
-        &self,
-        item: &Item,
-        limits: &Generation,
-        settings: &Settings,
-    ) -> Result<Played, PlayError> {
+    fn continued(&self, item: &Item, limits: &Generation, settings: &Settings) -> Result<Played, PlayError> {
         let prompt = item.prompt.text();
         let mut body = self.body(item, limits, settings);
         body["prompt"] = json!(prompt);
@@ -157,12 +149,7 @@ impl Remote {
         Ok(counted(&answer, prompt, Output::Text(text)))
     }
 
-    fn said(
-        &self,
-        item: &Item,
-        limits: &Generation,
-        settings: &Settings,
-    ) -> Result<Played, PlayError> {
+    fn said(&self, item: &Item, limits: &Generation, settings: &Settings) -> Result<Played, PlayError> {
         let messages = item.prompt.messages();
         let mut body = self.body(item, limits, settings);
         body["messages"] = json!(messages);
@@ -181,13 +168,9 @@ impl Remote {
 
     fn choices(&self, item: &Item, choices: &[Choice], span: Span) -> Result<Played, PlayError> {
         let text = item.prompt.text();
-        let contexts: Vec<String> =
-            choices.iter().map(|c| format!("{text}{}", c.context)).collect();
-        let prompts: Vec<String> = contexts
-            .iter()
-            .zip(choices)
-            .map(|(c, choice)| format!("{c}{}", choice.continuation))
-            .collect();
+        let contexts: Vec<String> = choices.iter().map(|c| format!("{text}{}", c.context)).collect();
+        let prompts: Vec<String> =
+            contexts.iter().zip(choices).map(|(c, choice)| format!("{c}{}", choice.continuation)).collect();
         let body = json!({
             "model": self.parts.model, "prompt": prompts, "max_tokens": 1, "temperature": 0,
             "logprobs": 1, "echo": true,
@@ -299,12 +282,7 @@ impl Player for Remote {
         Ok(None)
     }
 
-    fn play(
-        &mut self,
-        items: &[&Item],
-        settings: &Settings,
-        sink: &mut Sink<'_>,
-    ) -> super::Result<()> {
+    fn play(&mut self, items: &[&Item], settings: &Settings, sink: &mut Sink<'_>) -> super::Result<()> {
         let next = AtomicUsize::new(0);
         let (sender, answers) = mpsc::channel();
         let sender = Mutex::new(sender);
