@@ -138,3 +138,39 @@ fn programs_of_models_are_run_in_the_sandbox() {
     let cheat = items.iter().find(|i| i["id"] == "11").unwrap();
     assert_eq!(cheat["correct"], false, "leaving before the tests is not passing them");
 }
+
+#[test]
+fn the_published_example_of_programs_is_half_right() {
+    let Some(data) = psi_testkit::shared_data() else { return };
+    let Some(_) = psi_testkit::python(&["sys"]) else { return };
+    let program = Program::new();
+    let folder = data.join("evals/humaneval");
+    let task = program.path("example.toml");
+    let text = format!(
+        "name = \"example\"\ndata = '{}'\nid = \"task_id\"\nprompt = \"{{prompt}}\"\nscorer = \"program\"\n\
+         before = \"{{prompt}}\"\nafter = \"{{test}}\\ncheck({{entry_point}})\"\nentry_point = \"{{entry_point}}\"\n",
+        folder.join("example_problem.jsonl").display()
+    );
+    write(&task, text.as_bytes());
+    let (task, samples) = (task.display().to_string(), folder.join("example_samples.jsonl"));
+    let samples = samples.display().to_string();
+    let args = ["eval", "score", "--task", &task, "--predictions", &samples, "--json"];
+    if cfg!(not(target_os = "linux")) {
+        program.run(&args).failed(2, &["example", "Landlock"]);
+        return;
+    }
+    let document = program.run(&args).ok().json();
+    let metric = &document["metrics"][0];
+    assert_eq!(
+        (&metric["name"], &metric["value"]),
+        (&json!("pass@1"), &json!(0.5)),
+        "{document:#}"
+    );
+    let endings: Vec<&str> = document["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|i| i["detail"]["ending"].as_str().unwrap())
+        .collect();
+    assert_eq!(endings, ["failed", "time limit", "failed", "ok", "ok", "ok"]);
+}

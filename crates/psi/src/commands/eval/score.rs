@@ -34,7 +34,7 @@ pub(crate) fn run(args: &EvalScore) -> Outcome {
         // One task is its own document; a suite is a list with the mean over its tasks.
         let document = match &tasks[..] {
             [task] => task.clone(),
-            _ => json!({ "suite": args.task, "mean": mean(&scored), "tasks": tasks }),
+            _ => json!({ "suite": args.task, "means": means(&scored), "tasks": tasks }),
         };
         outln!("{document:#}");
         return Ok(());
@@ -44,9 +44,9 @@ pub(crate) fn run(args: &EvalScore) -> Outcome {
     for (task, score) in &scored {
         rows.extend(score.metrics.iter().map(|metric| cells(task, metric)));
     }
-    if scored.len() > 1 {
-        let value = format!("{:.2}", 100.0 * mean(&scored));
-        let row = [args.task.as_str(), "mean over tasks", &value, "", &scored.len().to_string()];
+    for mean in means(&scored) {
+        let (value, n) = (format!("{:.4}", mean.value), mean.n.to_string());
+        let row = [args.task.as_str(), &format!("mean {} of tasks", mean.name), &value, "", &n];
         rows.push(row.map(str::to_owned).to_vec());
     }
     out!("{}", columns(&rows));
@@ -68,10 +68,23 @@ pub(crate) fn run(args: &EvalScore) -> Outcome {
     Ok(())
 }
 
-/// The mean of the tasks' headline figures.
-fn mean(scored: &[(Task, Score)]) -> f64 {
-    let heads = scored.iter().filter_map(|(_, score)| score.metrics.first());
-    Metric::mean("mean", heads.map(|metric| metric.value)).value
+/// Over the tasks of a suite, the mean of their headline figure and of the accuracy that guessing is taken
+/// from (`centred`), where they have such: CORE is the latter.
+fn means(scored: &[(Task, Score)]) -> Vec<Metric> {
+    if scored.len() < 2 {
+        return Vec::new();
+    }
+    let head = |score: &Score| score.metrics.first().cloned();
+    let centred = |score: &Score| score.metrics.iter().find(|m| m.name == "centred").cloned();
+    let name = head(&scored[0].1).map_or_else(String::new, |m| m.name);
+    let heads = scored.iter().filter_map(|(_, score)| head(score));
+    let mut means = vec![Metric::mean(name, heads.map(|m| m.value))];
+    if scored.iter().any(|(_, score)| centred(score).is_some()) {
+        // Where nothing can be guessed the figure is its own centred one.
+        let each = scored.iter().filter_map(|(_, score)| centred(score).or_else(|| head(score)));
+        means.push(Metric::mean("centred", each.map(|m| m.value)));
+    }
+    means
 }
 
 fn document((task, score): &(Task, Score)) -> Value {
