@@ -1,11 +1,8 @@
 //! The built program from the outside: what it prints where, its exit codes, the files it leaves.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops with the cause")]
 
-<<<<<<< HEAD
 mod chat;
-=======
 mod answers;
->>>>>>> s3-evaltasks
 mod checkpoint;
 mod convert;
 mod data;
