@@ -123,12 +123,16 @@ fn submit(
     let sender = sender.clone();
     // A receiver that is gone wants no more events.
     let events = Box::new(move |event| drop(sender.send((i, event))));
-    let ticket = service.submit(ask, events).map_err(|e| {
-        failed(item, PlayError::Cannot { what: e.to_string() })
-    })?;
+    let ticket = service
+        .submit(ask, events)
+        .map_err(|e| failed(item, PlayError::Cannot { what: e.to_string() }))?;
     Ok(Open {
         // A template that opens the reasoning itself has written the tag already.
-        text: if prompt.trim_end().ends_with("<think>") { "<think>\n".to_owned() } else { String::new() },
+        text: if prompt.trim_end().ends_with("<think>") {
+            "<think>\n".to_owned()
+        } else {
+            String::new()
+        },
         prompt,
         n_prompt,
         started: Instant::now(),

@@ -67,7 +67,11 @@ fn a_run_killed_again_and_again_answers_every_item_once() {
     let ids = |samples: &[Value]| -> HashSet<String> {
         samples.iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!((other.len(), ids(&other).len()), (150, 150), "killed {killed} times, {before} before");
+    assert_eq!(
+        (other.len(), ids(&other).len()),
+        (150, 150),
+        "killed {killed} times, {before} before"
+    );
     assert_eq!(ids(&one), ids(&other));
     assert_eq!(resumed["tasks"][0]["metrics"], whole["tasks"][0]["metrics"]);
     // The same answers, whatever ran beside them.
@@ -104,7 +108,11 @@ fn what_cannot_be_run_is_refused_before_anything_is_computed() {
     };
     failed("a", &["--n", "5"], &["holds a run already", "--resume"]);
     failed("a", &["--n", "6", "--max-tokens", "4", "--resume"], &["was run with", "x5", "x6"]);
-    failed("b", &["--n", "5", "--max-tokens", "600"], &["do not fit", "eval/0/", "--overlong wrong"]);
+    failed(
+        "b",
+        &["--n", "5", "--max-tokens", "600"],
+        &["do not fit", "eval/0/", "--overlong wrong"],
+    );
     failed("b", &["--n", "5", "--chat"], &["no chat template"]);
     assert!(!lab.program.path("b").exists());
     let wrong = ["--n", "5", "--max-tokens", "600", "--overlong", "wrong", "--json"];
@@ -126,7 +134,8 @@ fn training_data_that_holds_test_items_is_found() {
     let file = lab.program.path("train.jsonl");
     write(&file, (leaked.join("\n") + "\n{\"text\": \"Something else.\"}\n").as_bytes());
     let training = file.display().to_string();
-    let args = ["eval", "contamination", "gsm8k", "--data", &evals, "--training", &training, "--json"];
+    let args =
+        ["eval", "contamination", "gsm8k", "--data", &evals, "--training", &training, "--json"];
     let report = &lab.program.run(&args).ok().json()["tasks"][0]["report"];
     let ids: Vec<&str> =
         report["hits"].as_array().unwrap().iter().map(|h| h["id"].as_str().unwrap()).collect();

@@ -19,7 +19,8 @@ fn copy(lab: &Lab, name: &str) -> String {
     folder.display().to_string()
 }
 
-const PROFILE: &str = "[[suite]]\nname = \"sums\"\ntasks = [\"procedural/total\"]\nmargin = 0.1\nn = 200\n";
+const PROFILE: &str =
+    "[[suite]]\nname = \"sums\"\ntasks = [\"procedural/total\"]\nmargin = 0.1\nn = 200\n";
 
 #[test]
 fn a_candidate_that_is_as_good_is_promoted_served_and_taken_back() {
@@ -31,7 +32,10 @@ fn a_candidate_that_is_as_good_is_promoted_served_and_taken_back() {
     let rules = ["--suites", &profile, "--out", &out, "--max-tokens", "4", "--json"];
     let args = [&["gate"], &sides[..], &rules].concat();
     let record = program.run(&args).ok().json();
-    assert_eq!((record["decision"].as_str(), record["number"].as_u64()), (Some("promote"), Some(1)));
+    assert_eq!(
+        (record["decision"].as_str(), record["number"].as_u64()),
+        (Some("promote"), Some(1))
+    );
     let suite = &record["suites"][0];
     assert!(suite["n"].as_u64().unwrap() < 200 && suite["wins"] == 0 && suite["losses"] == 0);
     assert!(program.path("gate/report.html").exists());
@@ -64,8 +68,11 @@ fn a_record_that_was_changed_or_does_not_promote_serves_nothing() {
     let helped = fs::read_to_string(&record).unwrap().replace("\"hold\"", "\"promote\"");
     write(&record, helped.as_bytes());
     program.run(&["models", "promote", &out]).failed(2, &["was changed after it was made"]);
-    program.run(&["models", "promote", &lab.path("none")]).failed(2, &["no such record", "psi gate"]);
-    let same = ["gate", "--candidate", &lab.model, "--incumbent", &lab.model, "--out", &lab.path("b")];
+    program
+        .run(&["models", "promote", &lab.path("none")])
+        .failed(2, &["no such record", "psi gate"]);
+    let same =
+        ["gate", "--candidate", &lab.model, "--incumbent", &lab.model, "--out", &lab.path("b")];
     program.run(&same).failed(2, &["is the incumbent"]);
     program.run(&["gate", "--candidate", &lab.model]).failed(2, &["--incumbent"]);
 }
