@@ -37,7 +37,8 @@ impl Generator {
         let LocalParts { cpu, decoder, kv, batch, .. } = parts;
         let options = ServiceOptions {
             max_batch: *batch,
-            max_queue: *batch,
+            // Answers that ended here may be open there for a moment longer.
+            max_queue: 16 * batch,
             cache_bytes: CACHE_BYTES,
             kv_dtype: *kv,
             ..ServiceOptions::default()
