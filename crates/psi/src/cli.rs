@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Refine(RunArgs),
     /// Training runs: list them, look at one, compare several.
     Runs(Runs),
+    /// Serve models over HTTP, for OpenAI's and Anthropic's clients.
+    Serve(Serve),
     /// Download a model from the Hugging Face Hub.
     Pull(Pull),
     /// The models in PSI_HOME.
@@ -361,6 +363,77 @@ pub(crate) enum RunsCommand {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// A checkpoint folder, a GGUF file or the name of a pulled model; NAME=PATH gives it a name (may be
+    /// given several times; the first answers requests that name none).
+    #[arg(long, value_name = "PATH", required = true)]
+    pub(crate) model: Vec<String>,
+    /// Address to listen on; one that others can reach needs --keys.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) host: std::net::IpAddr,
+    /// Port to listen on; 0: a free one.
+    #[arg(long, value_name = "N", default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Who may ask: a TOML file of [[key]] entries (see the guide on serving).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
+    /// Most answers that are written at once, per model.
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub(crate) max_batch: usize,
+    /// Most answers that wait beside them; one more is refused with 429.
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub(crate) max_queue: usize,
+    /// Most tokens of prompt and answer (default: what the model was made for).
+    #[arg(long, value_name = "N")]
+    pub(crate) context: Option<usize>,
+    /// Memory for keys and values, in MiB, per model.
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    pub(crate) cache: usize,
+    /// Type of the key/value cache (default: bf16).
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) kv: Option<Kv>,
+    /// Keep the weights in this type (default: as stored; f16 as bf16).
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) dtype: Option<Dtype>,
+    /// Number of threads (default: PSI_THREADS, else the number of cores).
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// A chat template to use instead of the models' own.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chat_template: Option<PathBuf>,
+    /// Load models when they are first asked for, also the first one.
+    #[arg(long)]
+    pub(crate) lazy: bool,
+    /// Drop a model from memory when nobody has asked for it so long.
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) idle_unload: Option<u64>,
+    /// Folder that LoRA adapters may be loaded from.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapters: Option<PathBuf>,
+    /// Folder for completions and responses that clients ask to be stored (default: in memory only).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// File that each answer's token counts are appended to; daily quotas survive a restart with it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ledger: Option<PathBuf>,
+    /// File that a line per request is appended to, without its contents; `-`: standard error.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) access_log: Option<PathBuf>,
+    /// A name by which the server may be called, beside localhost (may be given several times).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allow_host: Vec<String>,
+    /// A site whose pages may ask, e.g. https://app.example (may be given several times).
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) allow_origin: Vec<String>,
+    /// Longest request, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 16)]
+    pub(crate) max_body: usize,
+    /// Time for running answers to end when the server is ended.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) drain: u64,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Pull {
     /// ORG/NAME or ORG/NAME@revision.
     #[arg(value_name = "MODEL")]
@@ -476,7 +549,10 @@ pub(crate) enum SplitName {
 }
 
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Bench {
+    #[command(subcommand)]
+    pub(crate) command: Option<BenchCommand>,
     /// Measure prefill and decode of this model too.
     #[arg(long, value_name = "PATH")]
     pub(crate) model: Option<PathBuf>,
@@ -507,6 +583,115 @@ pub(crate) struct Bench {
     /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// A server under load: time to the first token, between tokens, throughput.
+    Serve(BenchServe),
+    /// A server under load for long, with clients that leave; every answer is checked.
+    Soak(BenchSoak),
+}
+
+/// What a load is sent to.
+#[derive(Args, Debug)]
+pub(crate) struct LoadTarget {
+    /// Serve this model in this process: a folder, a GGUF file, or a pulled model's name.
+    #[arg(long, value_name = "PATH", conflicts_with = "url")]
+    pub(crate) model: Option<PathBuf>,
+    /// A server that offers OpenAI's /v1/completions with token ids as prompt.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The model to name in requests to the server.
+    #[arg(long, value_name = "NAME", default_value = "default", requires = "url")]
+    pub(crate) model_name: String,
+    /// A file with the key that the server asks for.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Prompts are random token ids below this (default: the model's vocabulary; 1000 with --url).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) vocab: Option<u32>,
+    /// Keep the weights in this type (default: as stored).
+    #[arg(long, value_name = "TYPE", requires = "model")]
+    pub(crate) dtype: Option<Dtype>,
+    /// Type of the key/value cache.
+    #[arg(long, value_name = "TYPE", requires = "model")]
+    pub(crate) kv: Option<Kv>,
+    /// Number of threads.
+    #[arg(long, value_name = "N", requires = "model")]
+    pub(crate) threads: Option<usize>,
+    /// Most requests that run at once.
+    #[arg(long, value_name = "N", default_value_t = 32, requires = "model")]
+    pub(crate) max_batch: usize,
+    /// Most prompt tokens per step.
+    #[arg(long, value_name = "N", requires = "model")]
+    pub(crate) chunk: Option<usize>,
+    /// Guess tokens from what the prompt and the answer say already.
+    #[arg(long, requires = "model", conflicts_with = "draft_model")]
+    pub(crate) lookup: bool,
+    /// Guess tokens with this smaller model.
+    #[arg(long, value_name = "PATH", requires = "model")]
+    pub(crate) draft_model: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BenchServe {
+    #[command(flatten)]
+    pub(crate) target: LoadTarget,
+    /// Requests at once: each client sends its next one when the last is answered.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 8, 32])]
+    pub(crate) concurrency: Vec<usize>,
+    /// Send requests at random moments instead, so many per second on average.
+    #[arg(long, value_name = "X,...", value_delimiter = ',', conflicts_with = "concurrency")]
+    pub(crate) rate: Vec<f64>,
+    /// Requests per level (default: 2 per client, 32 with --rate).
+    #[arg(long, value_name = "N")]
+    pub(crate) requests: Option<usize>,
+    /// Tokens of each prompt.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub(crate) prompt: usize,
+    /// Tokens that all prompts begin with, beside those.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) prefix: usize,
+    /// Tokens of each answer.
+    #[arg(long = "gen", value_name = "N", default_value_t = 128)]
+    pub(crate) generate: usize,
+    /// Send one request before each level that does not count.
+    #[arg(long)]
+    pub(crate) warmup: bool,
+    /// Which random prompts.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Draw the levels into this SVG file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BenchSoak {
+    #[command(flatten)]
+    pub(crate) target: LoadTarget,
+    /// How long, in seconds.
+    #[arg(long, value_name = "N", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seconds: u64,
+    /// Clients.
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub(crate) concurrency: usize,
+    /// Share of requests whose client leaves before the end.
+    #[arg(long, value_name = "X", default_value_t = 0.3)]
+    pub(crate) leave: f64,
+    /// Most tokens of a prompt's own part.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub(crate) prompt: usize,
+    /// Most tokens of an answer.
+    #[arg(long = "gen", value_name = "N", default_value_t = 64)]
+    pub(crate) generate: usize,
+    /// Which random requests.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
 #[derive(Args, Debug)]

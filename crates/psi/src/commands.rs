@@ -14,6 +14,7 @@ pub(crate) mod pull;
 pub(crate) mod refine;
 pub(crate) mod runs;
 pub(crate) mod score;
+pub(crate) mod serve;
 pub(crate) mod tokenize;
 pub(crate) mod train;
-pub(crate) mod up;
+pub(crate) mod welcome;

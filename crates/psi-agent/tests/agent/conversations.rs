@@ -96,14 +96,7 @@ fn what_is_deleted_is_in_no_file() {
         let text = format!("xylophone{i} lighthouse quetzalcoatl");
         parent = Some(all.append(id, parent, &Draft::user(&text)).unwrap().id);
     }
-    let holding = |word: &str| -> Vec<String> {
-        let files = std::fs::read_dir(dir.path()).unwrap().map(|f| f.unwrap().path());
-        let holds = |path: &std::path::PathBuf| {
-            let bytes = std::fs::read(path).unwrap();
-            bytes.windows(word.len()).any(|w| w == word.as_bytes())
-        };
-        files.filter(holds).map(|f| f.display().to_string()).collect()
-    };
+    let holding = |word: &str| crate::holding(dir.path(), word.as_bytes());
     assert!(!holding("quetzalcoatl").is_empty(), "the test looks where the text is");
     let middle = all.branch(id).unwrap()[100].id;
     all.delete_message(middle).unwrap();

@@ -2,6 +2,7 @@
 
 mod batching;
 mod generating;
+mod json_schema;
 mod scoring;
 mod serving;
 

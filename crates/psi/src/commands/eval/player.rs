@@ -86,7 +86,7 @@ pub(crate) fn local(model: &ModelArgs, answers: &Answers) -> Outcome<Local> {
     Ok(Local::new(LocalParts {
         cpu: runner.cpu,
         decoder: runner.decoder,
-        tokenizer: Arc::new(runner.text.tokenizer),
+        tokenizer: Arc::new(runner.text.0.tokenizer),
         template,
         kv: runner.kv,
         batch: answers.batch as usize,
