@@ -10,7 +10,7 @@ use crate::{
     split::Split,
     stats::{Bets, Mean, Paired, Rates, Verdict, normal_quantile},
     task::{Item, Task},
-    tasks::{Library, TaskOptions, expand},
+    tasks::{Library, TaskOptions},
 };
 
 /// Items that stand or fall together: a cluster of a task, mostly a single item.
@@ -51,7 +51,7 @@ impl Suite {
         let options = TaskOptions { shots: rule.shots, level: rule.level };
         let mut tasks = Vec::new();
         for name in &rule.tasks {
-            for name in expand(name)? {
+            for name in library.expand(name)? {
                 tasks.push(library.open(&name, Split::Eval, options)?);
             }
         }

@@ -28,9 +28,45 @@ pub struct Rating {
     pub messages: Vec<Value>,
     /// The answer that was rated.
     pub answer: String,
-    /// What would have been better, or was chosen instead.
+    /// What would have been better.
     #[serde(default)]
     pub better: Option<String>,
+    /// The tools that could be called, as definitions.
+    #[serde(default)]
+    pub tools: Vec<Value>,
+}
+
+impl Rating {
+    /// A line of `psi feedback export`.
+    ///
+    /// # Errors
+    /// What is missing in it.
+    pub fn from_export(line: &Value) -> std::result::Result<Self, String> {
+        let text = |value: &Value| value["content"].as_str().unwrap_or_default().to_owned();
+        let list = |key: &str| line[key].as_array().cloned();
+        let name = |key: &str| match &line[key] {
+            Value::String(text) => Ok(text.clone()),
+            Value::Number(number) => Ok(number.to_string()),
+            _ => Err(format!("no '{key}'")),
+        };
+        let better = line.get("better").map(text);
+        // An answer that was chosen over another one is imitated; so is one that was praised.
+        let is_liked = line["rating"] == "up" || line.get("rejected").is_some();
+        let verdict = match (&better, is_liked) {
+            (Some(_), _) => Verdict::Better,
+            (None, true) => Verdict::Up,
+            (None, false) => Verdict::Down,
+        };
+        Ok(Self {
+            id: name("id")?,
+            source: name("conversation")?,
+            verdict,
+            messages: list("messages").ok_or("no 'messages'")?,
+            answer: text(&line["completion"]),
+            better,
+            tools: list("tools").unwrap_or_default(),
+        })
+    }
 }
 
 /// What an owner says of an answer.
@@ -67,6 +103,9 @@ pub struct Example {
     pub messages: Vec<Value>,
     /// The answer to learn.
     pub target: String,
+    /// The rating's.
+    #[serde(default)]
+    pub tools: Vec<Value>,
 }
 
 /// A rating that is not learned from, and why.
@@ -151,7 +190,11 @@ impl Example {
     fn conversation(&self) -> Value {
         let mut messages = self.messages.clone();
         messages.push(json!({ "role": "assistant", "content": self.target }));
-        json!({ "id": self.id, "source": self.source, "messages": messages })
+        let mut line = json!({ "id": self.id, "source": self.source, "messages": messages });
+        if !self.tools.is_empty() {
+            line["tools"] = json!(self.tools);
+        }
+        line
     }
 }
 
@@ -181,7 +224,8 @@ fn example(rating: &Rating, rules: &Rules) -> std::result::Result<Example, &'sta
         return Err("holds an address or a long number");
     }
     let (id, source) = (rating.id.clone(), rating.source.clone());
-    Ok(Example { id, source, messages: rating.messages.clone(), target: target.clone() })
+    let (messages, tools) = (rating.messages.clone(), rating.tools.clone());
+    Ok(Example { id, source, messages, target: target.clone(), tools })
 }
 
 /// The conversation without what does not change its meaning.
@@ -230,6 +274,7 @@ mod tests {
             messages: vec![json!({ "role": "user", "content": question })],
             answer: "no idea".to_owned(),
             better: Some(better.to_owned()),
+            tools: Vec::new(),
         }
     }
 
@@ -239,8 +284,9 @@ mod tests {
 
     #[test]
     fn a_fifth_is_kept_out_by_its_question_and_the_version_names_the_rest() {
-        let ratings: Vec<Rating> =
-            (0..200).map(|i| rating(&i.to_string(), &format!("What is {i}?"), "a number")).collect();
+        let ratings: Vec<Rating> = (0..200)
+            .map(|i| rating(&i.to_string(), &format!("What is {i}?"), "a number"))
+            .collect();
         let set = DataSet::new(&ratings, &Rules::default());
         assert_eq!(set.train.len() + set.kept_out.len(), 200);
         assert!((20..60).contains(&set.kept_out.len()), "{}", set.kept_out.len());
@@ -296,12 +342,13 @@ mod tests {
 
     #[test]
     fn forgetting_a_source_leaves_no_trace_of_its_text() {
-        let ratings = [rating("a", "The password of the shed?", "swordfish"), rating("b", "Hm?", "No.")];
+        let ratings =
+            [rating("a", "The password of the shed?", "swordfish"), rating("b", "Hm?", "No.")];
         let dir = tempfile::tempdir().unwrap();
         let grep = |word: &str| {
-            std::fs::read_dir(dir.path()).unwrap().any(|file| {
-                std::fs::read_to_string(file.unwrap().path()).unwrap().contains(word)
-            })
+            std::fs::read_dir(dir.path())
+                .unwrap()
+                .any(|file| std::fs::read_to_string(file.unwrap().path()).unwrap().contains(word))
         };
         DataSet::new(&ratings, &Rules::default()).write(dir.path()).unwrap();
         assert!(grep("swordfish"));

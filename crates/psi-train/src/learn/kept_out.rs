@@ -21,7 +21,8 @@ pub fn kept_out_task(data: &DataSet) -> Option<Task> {
         .kept_out
         .iter()
         .map(|example| {
-            let prompt = Prompt { history: example.messages.clone(), ..Prompt::default() };
+            let (history, tools) = (example.messages.clone(), example.tools.clone());
+            let prompt = Prompt { history, tools, ..Prompt::default() };
             let limits = Generation { max_tokens: MAX_TOKENS, stop: Vec::new() };
             let reference = json!({ "answers": [example.target] });
             Item::new(&example.id, prompt, Request::Generation(limits), reference)
