@@ -26,7 +26,6 @@ mod responses;
 mod routes;
 mod sampling;
 mod sse;
-mod stand_in;
 mod store;
 mod stored_chat;
 mod text;
@@ -250,6 +249,14 @@ impl Api {
         let shared = Arc::new(shared);
         models::watch_idle(&shared).map_err(ApiSetupError::System)?;
         Ok(Self { shared })
+    }
+
+    /// Loads the first model now, so that the first request need not wait.
+    ///
+    /// # Errors
+    /// Why it cannot be loaded.
+    pub fn preload(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.shared.models.preload()
     }
 
     /// Whether a key is needed: a server that others reach must have keys.

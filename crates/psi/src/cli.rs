@@ -1,11 +1,13 @@
 //! The command line: every command, argument and default, declared once.
 
+mod assistant;
 mod eval;
 
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use assistant::*;
 pub(crate) use eval::*;
 
 /// psi: run, inspect, convert and measure language models on your own machine.
@@ -20,6 +22,14 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// The assistant's page, in the browser; what `psi` alone does.
     Up(Up),
+    /// The assistant in the terminal.
+    Chat(Chat),
+    /// What the assistant remembers: list, search, forget, measure.
+    #[command(subcommand)]
+    Memory(Memory),
+    /// What you said of answers.
+    #[command(subcommand)]
+    Feedback(Feedback),
     /// Write text: the model's continuation of a prompt, on standard output.
     Generate(Generate),
     /// Log-likelihood of a text under a model.
@@ -36,6 +46,8 @@ pub(crate) enum Command {
     Refine(RunArgs),
     /// Training runs: list them, look at one, compare several.
     Runs(Runs),
+    /// Serve models over HTTP, for OpenAI's and Anthropic's clients.
+    Serve(Serve),
     /// Download a model from the Hugging Face Hub.
     Pull(Pull),
     /// The models in PSI_HOME.
@@ -358,6 +370,77 @@ pub(crate) enum RunsCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// A checkpoint folder, a GGUF file or the name of a pulled model; NAME=PATH gives it a name (may be
+    /// given several times; the first answers requests that name none).
+    #[arg(long, value_name = "PATH", required = true)]
+    pub(crate) model: Vec<String>,
+    /// Address to listen on; one that others can reach needs --keys.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) host: std::net::IpAddr,
+    /// Port to listen on; 0: a free one.
+    #[arg(long, value_name = "N", default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Who may ask: a TOML file of [[key]] entries (see the guide on serving).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
+    /// Most answers that are written at once, per model.
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub(crate) max_batch: usize,
+    /// Most answers that wait beside them; one more is refused with 429.
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub(crate) max_queue: usize,
+    /// Most tokens of prompt and answer (default: what the model was made for).
+    #[arg(long, value_name = "N")]
+    pub(crate) context: Option<usize>,
+    /// Memory for keys and values, in MiB, per model.
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    pub(crate) cache: usize,
+    /// Type of the key/value cache (default: bf16).
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) kv: Option<Kv>,
+    /// Keep the weights in this type (default: as stored; f16 as bf16).
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) dtype: Option<Dtype>,
+    /// Number of threads (default: PSI_THREADS, else the number of cores).
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// A chat template to use instead of the models' own.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chat_template: Option<PathBuf>,
+    /// Load models when they are first asked for, also the first one.
+    #[arg(long)]
+    pub(crate) lazy: bool,
+    /// Drop a model from memory when nobody has asked for it so long.
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) idle_unload: Option<u64>,
+    /// Folder that LoRA adapters may be loaded from.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapters: Option<PathBuf>,
+    /// Folder for completions and responses that clients ask to be stored (default: in memory only).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// File that each answer's token counts are appended to; daily quotas survive a restart with it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ledger: Option<PathBuf>,
+    /// File that a line per request is appended to, without its contents; `-`: standard error.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) access_log: Option<PathBuf>,
+    /// A name by which the server may be called, beside localhost (may be given several times).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allow_host: Vec<String>,
+    /// A site whose pages may ask, e.g. https://app.example (may be given several times).
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) allow_origin: Vec<String>,
+    /// Longest request, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 16)]
+    pub(crate) max_body: usize,
+    /// Time for running answers to end when the server is ended.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) drain: u64,
 }
 
 #[derive(Args, Debug)]

@@ -38,7 +38,7 @@ pub(crate) fn resolve(given: &Path) -> Outcome<PathBuf> {
 
 /// A tokenizer and, if the model has one, its chat template, with the command line's errors.
 #[derive(Debug)]
-pub(crate) struct Text(ModelText);
+pub(crate) struct Text(pub(crate) ModelText);
 
 impl std::ops::Deref for Text {
     type Target = ModelText;
@@ -115,7 +115,7 @@ pub(crate) fn load_decoder(
 }
 
 /// The panel format of a type.
-fn format(dtype: Dtype) -> Outcome<Format> {
+pub(crate) fn format(dtype: Dtype) -> Outcome<Format> {
     Ok(match dtype {
         Dtype::F32 => Format::F32,
         Dtype::Bf16 => Format::Bf16,

@@ -11,7 +11,6 @@ use super::{
     gate::{Call, Reply, blocking},
     text::ModelQuery,
 };
-use crate::api::stand_in::StandIn as _;
 
 /// Body of `POST /v1/adapters/load`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -65,10 +64,15 @@ pub(crate) async fn load(call: Call) -> Reply {
     }
     let folder = folder(&call, &body.path)?;
     let served = call.model(body.model.as_deref()).await?;
-    let (name, model) = (body.name.clone(), served.model);
+    let (name, model, worker) = (body.name.clone(), served.model, call.api.clone());
     blocking(&call.api, move || {
         let loaded = model.service.load_adapter(&name, &folder);
-        loaded.map_err(|e| ApiError::invalid("path", e.to_string()))
+        // The reason names files of this machine: it is for the server's owner.
+        loaded.map_err(|e| {
+            worker.report(&format!("the adapter `{name}` cannot be loaded: {e}"));
+            let why = "holds no adapter of this model; the server's log says more";
+            ApiError::invalid("path", why)
+        })
     })
     .await?;
     Ok(Json(Adapter { model: served.name, name: body.name, loaded: true }).into_response())
@@ -95,14 +99,8 @@ pub(crate) async fn unload(call: Call) -> Reply {
     let body: UnloadBody = call.json()?;
     let served = call.model(body.model.as_deref()).await?;
     let name = body.name;
-    if !served.model.service.adapters().contains(&name) {
+    if !served.model.service.unload_adapter(&name) {
         return Err(ApiError::NotFound { what: "adapter", name });
     }
-    let (model, gone) = (served.model, name.clone());
-    blocking(&call.api, move || {
-        let unloaded = model.service.unload_adapter(&gone);
-        unloaded.map_err(|e| ApiError::invalid("name", e.to_string()))
-    })
-    .await?;
     Ok(Json(Adapter { model: served.name, name, loaded: false }).into_response())
 }

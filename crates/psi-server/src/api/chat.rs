@@ -4,8 +4,8 @@ pub(crate) mod answer;
 pub(crate) mod request;
 mod stream;
 
-use crate::api::stand_in::{Reasoning, ResponseFormat, ToolChoice};
 use axum::{Json, response::IntoResponse};
+use psi_infer::chat::{Reasoning, ResponseFormat, ToolChoice};
 use serde_json::{Value, json};
 
 use super::{
@@ -220,7 +220,7 @@ fn reasoning(body: &ChatBody) -> Reasoning {
         }
     };
     let budget = body.reasoning_budget.map(|n| n as usize).or(budget);
-    Reasoning { enabled, budget, ..Reasoning::default() }
+    Reasoning { enabled, budget }
 }
 
 fn continues(body: &ChatBody) -> Result<bool, ApiError> {

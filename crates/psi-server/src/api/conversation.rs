@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::api::stand_in::{
+use psi_infer::chat::{
     ChatError, ChatEvent, ChatFinish, ChatRequest, ChatSink, Reasoning, ResponseFormat,
     TemplateOptions, TokenText, ToolChoice,
 };
@@ -110,10 +110,26 @@ impl Ask {
         }
     }
 
+    /// A field of the engine's under the dialect's name.
+    fn renamed(&self, field: &str) -> String {
+        match field.strip_prefix("messages") {
+            Some(rest) => format!("{}{rest}", self.messages_param),
+            None => field.to_owned(),
+        }
+    }
+
     /// What a refused request is told.
     fn refused(&self, error: ChatError) -> ApiError {
         match error {
             ChatError::Submit(error) => refused(error, self.messages_param),
+            ChatError::BadRequest { field, why } => ApiError::invalid(self.renamed(&field), why),
+            ChatError::Grammar { field, error } => {
+                let why = match error.hint() {
+                    Some(hint) => format!("{error} ({hint})"),
+                    None => error.to_string(),
+                };
+                ApiError::invalid(self.renamed(&field), why)
+            }
             error => ApiError::invalid(self.messages_param, error.to_string()),
         }
     }
@@ -194,6 +210,8 @@ impl Turn {
                     call.arguments.push_str(&fragment);
                 }
             }
+            // The text itself came as content.
+            ChatEvent::Malformed(_) => {}
             ChatEvent::Logprobs(scores) => {
                 self.logprobs.get_or_insert_default().extend(scores);
             }

@@ -1,8 +1,8 @@
 //! `POST /v1/embeddings`: vectors of texts.
 
-use crate::api::stand_in::{Pooling, StandIn as _};
 use axum::{Json, response::IntoResponse};
 use base64::Engine;
+use psi_infer::service::Pooling;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -90,8 +90,15 @@ pub(crate) async fn metrics(call: Call) -> Reply {
     let help = "Cache blocks that running requests hold.";
     gauge(&mut text, "psi_cache_blocks_used", help, &|s| s.n_blocks_used as f64);
     gauge(&mut text, "psi_cache_blocks", "Cache blocks there are.", &|s| s.n_blocks as f64);
-    let help = "Forward passes.";
-    gauge(&mut text, "psi_steps", help, &|s| s.n_steps as f64);
+    let help = "Cache blocks that hold prefixes for later requests.";
+    gauge(&mut text, "psi_cache_blocks_kept", help, &|s| s.n_blocks_kept as f64);
+    let help = "Tokens whose keys and values were found in the cache.";
+    gauge(&mut text, "psi_cached_tokens", help, &|s| s.n_cached_tokens as f64);
+    let help = "Tokens guessed ahead.";
+    gauge(&mut text, "psi_drafted_tokens", help, &|s| s.n_drafted_tokens as f64);
+    let help = "Those of them that were right.";
+    gauge(&mut text, "psi_accepted_tokens", help, &|s| s.n_accepted_tokens as f64);
+    gauge(&mut text, "psi_steps", "Forward passes.", &|s| s.n_steps as f64);
     metrics::head(&mut text, "psi_uptime_seconds", "gauge", "Since the server was started.");
     metrics::sample(&mut text, "psi_uptime_seconds", &[], call.api.uptime().as_secs_f64());
     let kind = "text/plain; version=0.0.4; charset=utf-8";

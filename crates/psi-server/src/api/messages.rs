@@ -5,8 +5,8 @@ pub(crate) mod request;
 mod stream;
 mod translate;
 
-use crate::api::stand_in::{ChatFinish, Reasoning, ResponseFormat};
 use axum::{Json, response::IntoResponse};
+use psi_infer::chat::{ChatFinish, Reasoning, ResponseFormat};
 
 use super::{
     conversation::{Ask, Turn},
@@ -119,7 +119,7 @@ fn reasoning(body: &MessageBody) -> Result<Reasoning, ApiError> {
             (Some(true), Some(*budget_tokens as usize))
         }
     };
-    Ok(Reasoning { enabled, budget, ..Reasoning::default() })
+    Ok(Reasoning { enabled, budget })
 }
 
 /// Anthropic's word for how an answer ended.

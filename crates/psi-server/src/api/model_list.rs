@@ -8,7 +8,6 @@ use super::{
     error::ApiError,
     gate::{Call, Reply},
 };
-use crate::api::stand_in::StandIn as _;
 
 /// Which of many are wanted.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -9,14 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::api::stand_in::ChatModel;
+use psi_infer::chat::ChatModel;
 
 use super::{
     Shared,
     error::ApiError,
     gate::{Call, blocking},
 };
-use crate::api::stand_in::StandIn as _;
 
 /// A model under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +63,13 @@ struct Loaded {
 impl Slot {
     fn loaded(&self) -> MutexGuard<'_, Option<Loaded>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fill(&self, model: ChatModel) -> Arc<ChatModel> {
+        let model = Arc::new(model);
+        let loaded = Loaded { model: Arc::clone(&model), last_used: Instant::now() };
+        *self.loaded() = Some(loaded);
+        model
     }
 
     fn touch(&self) -> Option<Arc<ChatModel>> {
@@ -151,6 +157,16 @@ impl Models {
         }
     }
 
+    /// Loads the first model.
+    pub(crate) fn preload(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let slot = &self.slots[0];
+        let _loading = slot.loading.blocking_lock();
+        if slot.touch().is_none() {
+            slot.fill((self.load)(&slot.spec)?);
+        }
+        Ok(())
+    }
+
     /// Lets every model end what runs.
     pub(crate) fn drain(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
@@ -196,12 +212,7 @@ async fn load(api: &Arc<Shared>, index: usize) -> Result<Arc<ChatModel>, ApiErro
     blocking(api, move || {
         let slot = &worker.models.slots[index];
         match (worker.models.load)(&slot.spec) {
-            Ok(model) => {
-                let model = Arc::new(model);
-                let loaded = Loaded { model: Arc::clone(&model), last_used: Instant::now() };
-                *slot.loaded() = Some(loaded);
-                Ok(model)
-            }
+            Ok(model) => Ok(slot.fill(model)),
             Err(error) => {
                 // Paths and causes are for the server's owner only.
                 worker.report(&format!("the model `{}` cannot be loaded: {error}", slot.spec.name));

@@ -1,7 +1,7 @@
 //! Tokens and templates: `/tokenize`, `/detokenize`, `/tokenizer_info`, `/apply-template`, `/props`.
 
-use crate::api::stand_in::TemplateOptions;
 use axum::{Json, response::IntoResponse};
+use psi_infer::chat::{ChatError, TemplateOptions};
 use psi_tokenizer::TokenId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -158,7 +158,8 @@ pub(crate) async fn apply_template(call: Call) -> Reply {
             ..TemplateOptions::default()
         };
         let tokens = served.model.prompt(&messages, &tools, &options);
-        let tokens = tokens.map_err(|e| ApiError::invalid("messages", e.to_string()))?;
+        let param = |e: &ChatError| e.field().unwrap_or("messages").to_owned();
+        let tokens = tokens.map_err(|e| ApiError::invalid(param(&e), e.to_string()))?;
         Ok(Prompt { prompt: served.model.tokenizer.decode(&tokens, false), tokens })
     })
     .await?;

@@ -98,8 +98,7 @@ fn contender(path: &Path, args: &Gate) -> Outcome<(psi_eval::run::Local, Served)
         return Err(Failure::input(format!("{}: a server cannot be promoted", path.display()))
             .hint("give the model's files"));
     }
-    let model =
-        ModelArgs { model: path.to_owned(), dtype: None, kv: None, threads: args.threads };
+    let model = ModelArgs { model: path.to_owned(), dtype: None, kv: None, threads: args.threads };
     let served = Served::at(&resolve(path)?, None).map_err(unusable)?;
     Ok((local(&model, &args.answers)?, served))
 }
@@ -120,7 +119,8 @@ fn report(args: &Gate, record: &Record, dir: &Path) -> Outcome {
         outln!("{:#}", serde_json::to_value(record).unwrap_or_default());
         return Ok(());
     }
-    let head = ["suite", "items", "of", "incumbent", "candidate", "95 % interval", "K", "L", "says"];
+    let head =
+        ["suite", "items", "of", "incumbent", "candidate", "95 % interval", "K", "L", "says"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(record.suites.iter().map(|s| {
         vec![

@@ -87,7 +87,7 @@ fn settings(args: &RunArgs) -> Outcome<Settings> {
 }
 
 /// A flag that Ctrl-C and a polite kill set; a second one ends the program at once.
-fn stop_on_signals() -> Outcome<Arc<AtomicBool>> {
+pub(crate) fn stop_on_signals() -> Outcome<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         let at_once =

@@ -1,6 +1,6 @@
 //! What a chat completion is answered with.
 
-use crate::api::stand_in::TokenText;
+use psi_infer::chat::TokenText;
 use psi_infer::service::Usage as Counted;
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! The events of a streamed chat completion.
 
-use crate::api::stand_in::ChatEvent;
+use psi_infer::chat::ChatEvent;
 use serde_json::{Value, json};
 
 use super::answer::{ChatCompletion, Head, Logprobs, Usage};
@@ -54,7 +54,7 @@ fn delta(event: &ChatEvent) -> Option<Value> {
             json!({ "tool_calls": [{ "index": index, "function": { "arguments": fragment } }] })
         }
         ChatEvent::Logprobs(_) | ChatEvent::Finished { .. } => json!({}),
-        ChatEvent::Started { .. } | ChatEvent::Failed(_) => return None,
+        ChatEvent::Started { .. } | ChatEvent::Malformed(_) | ChatEvent::Failed(_) => return None,
     })
 }
 

@@ -1,6 +1,6 @@
 //! The events of a streamed message.
 
-use crate::api::stand_in::ChatEvent;
+use psi_infer::chat::ChatEvent;
 use serde_json::{Value, json};
 
 use super::{

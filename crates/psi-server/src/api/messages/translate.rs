@@ -1,6 +1,6 @@
 //! From Anthropic's messages and tools to the shape that chat templates read.
 
-use crate::api::stand_in::ToolChoice as Choice;
+use psi_infer::chat::ToolChoice as Choice;
 use serde_json::{Value, json};
 
 use super::request::{Content, ContentBlock, MessageBody, MessageParam, Role, Tool, ToolChoice};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::stand_in::ChatFinish;
+use psi_infer::chat::ChatFinish;
 use psi_infer::service::Usage as Counted;
 use schemars::JsonSchema;
 use serde::Serialize;

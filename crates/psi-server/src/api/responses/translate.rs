@@ -1,6 +1,6 @@
 //! From items and tools of the Responses API to the shape that chat templates read.
 
-use crate::api::stand_in::{Reasoning, ResponseFormat, ToolChoice};
+use psi_infer::chat::{Reasoning, ResponseFormat, ToolChoice};
 use serde_json::{Value, json};
 
 use super::request::{
@@ -168,7 +168,7 @@ pub(super) fn reasoning(asked: Option<&request::Reasoning>) -> Reasoning {
         Some((enabled, budget)) => (Some(enabled), budget),
         None => (None, None),
     };
-    Reasoning { enabled, budget, ..Reasoning::default() }
+    Reasoning { enabled, budget }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use psi_infer::text::ModelText;
 use psi_store::Home;
 use psi_tokenizer::{ChatTemplate, Tokenizer, TrainOptions, train_bpe};
 use psi_train::data::{
@@ -87,7 +88,8 @@ impl Kit {
         }
         let scratch = tempfile::tempdir()
             .map_err(|e| Failure::failed("no temporary folder can be made").because(e))?;
-        let text = Text { tokenizer: bytes_only()?, template: Some(CHATML.to_owned()) };
+        let template = Some(CHATML.to_owned());
+        let text = Text(ModelText { tokenizer: bytes_only()?, template });
         Ok(Self {
             template: text.chat()?,
             text,

@@ -32,7 +32,16 @@ pub(crate) fn run(args: &EvalCompare) -> Outcome {
 
 fn rows(comparison: &Comparison) -> Vec<Vec<String>> {
     let head = [
-        "task", "n", "A", "B", "B - A", "95 % interval", "wins", "losses", "McNemar p", "can see",
+        "task",
+        "n",
+        "A",
+        "B",
+        "B - A",
+        "95 % interval",
+        "wins",
+        "losses",
+        "McNemar p",
+        "can see",
         "",
     ];
     let head = head.map(str::to_owned).to_vec();

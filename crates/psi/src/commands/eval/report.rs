@@ -18,9 +18,8 @@ pub(crate) fn run(args: &EvalReport) -> Outcome {
 
 /// Writes the three forms of a page.
 pub(crate) fn write(dir: &Path, page: &Page) -> Outcome {
-    std::fs::create_dir_all(dir).map_err(|e| {
-        Failure::input(format!("{}: cannot be made", dir.display())).because(e)
-    })?;
+    std::fs::create_dir_all(dir)
+        .map_err(|e| Failure::input(format!("{}: cannot be made", dir.display())).because(e))?;
     let forms = [("html", page.html()), ("md", page.markdown()), ("json", page.json())];
     for (form, text) in forms {
         let path = dir.join(format!("report.{form}"));

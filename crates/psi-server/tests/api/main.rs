@@ -1,0 +1,8 @@
+//! The API over real sockets, on a tiny model with random weights.
+
+mod answers;
+mod crowd;
+mod hostile;
+mod keys;
+mod lab;
+mod transport;
