@@ -6,6 +6,7 @@ mod cache;
 mod crowd;
 mod embedding;
 mod limits;
+mod order;
 mod speculating;
 
 use std::sync::Arc;
