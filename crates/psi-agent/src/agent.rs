@@ -245,6 +245,11 @@ impl Agent {
         }
     }
 
+    /// Its bounds.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Whether the run is over.
     pub fn is_over(&self) -> bool {
         self.state == State::Over

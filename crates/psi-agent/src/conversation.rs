@@ -3,9 +3,11 @@
 //! Editing a message or asking again does not overwrite: it adds a sibling, and the conversation's
 //! `leaf` moves to the new branch.
 
+mod exchange;
 mod message;
 mod search;
 mod store;
+mod summary;
 mod title;
 
 use std::fmt;
@@ -16,7 +18,10 @@ pub use message::{
     Attachment, Details, Draft, MemoryUse, Message, MessageId, MessageState, Role, ToolCall,
     ToolRun, Usage,
 };
+pub(crate) use message::{enum_from, enum_name, json_from, to_json};
 pub use search::Hit;
+pub(crate) use store::found;
+pub use summary::Summary;
 
 use crate::{db::Db, time::Timestamp};
 

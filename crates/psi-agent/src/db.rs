@@ -29,6 +29,8 @@ struct Inner {
     clock: Clock,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    /// No other process had the database open when this one opened it.
+    was_alone: bool,
     /// Held shared for as long as this process may be writing an answer.
     _alive: fs::File,
 }
@@ -48,12 +50,13 @@ impl Db {
         create_private(path)?;
         let mut writer = connect(path, false).map_err(|e| AgentError::from(e).at(path))?;
         schema::migrate(&mut writer, path, clock.now()).map_err(|e| e.at(path))?;
-        let alive = recover(&mut writer, path).map_err(|e| e.at(path))?;
+        let (alive, was_alone) = recover(&mut writer, path).map_err(|e| e.at(path))?;
         let inner = Inner {
             path: path.to_owned(),
             clock,
             writer: Mutex::new(writer),
             readers: Mutex::default(),
+            was_alone,
             _alive: alive,
         };
         Ok(Self(Arc::new(inner)))
@@ -62,6 +65,11 @@ impl Db {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+
+    /// Whether no other process had it open when this one opened it.
+    pub fn was_alone(&self) -> bool {
+        self.0.was_alone
     }
 
     /// The clock's time.
@@ -195,16 +203,17 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 /// Marks the answers of processes that died while writing them. A process that may be writing holds the
 /// lock file shared; whoever gets it alone knows that there is no other. The operating system lets
 /// go of a lock when its process dies, however it dies.
-fn recover(writer: &mut Connection, path: &Path) -> Result<fs::File> {
+fn recover(writer: &mut Connection, path: &Path) -> Result<(fs::File, bool)> {
     let file = with_suffix(path, ".lock");
     let fail = |source| AgentError::Io { path: file.clone(), doing: "locking", source };
     let lock = open_private(&file).map_err(fail)?;
-    if lock.try_lock().is_ok() {
+    let is_alone = lock.try_lock().is_ok();
+    if is_alone {
         writer.execute("UPDATE message SET state = 'interrupted' WHERE state = 'streaming'", [])?;
         lock.unlock().map_err(fail)?;
     }
     lock.lock_shared().map_err(fail)?;
-    Ok(lock)
+    Ok((lock, is_alone))
 }
 
 #[cfg(test)]

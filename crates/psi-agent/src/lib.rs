@@ -5,23 +5,37 @@
 //! input or output of its own: it is told what happened and says what to do next, so that it is tested
 //! with scripts. Time is read through a [`Clock`] that the program passes in.
 
+mod access;
 pub mod agent;
+pub mod assistant;
 mod conversation;
 mod db;
 mod error;
+pub mod feedback;
+mod grants;
 mod html;
 pub mod knowledge;
 pub mod mcp;
+pub mod memory;
+pub mod model;
+pub mod settings;
 mod time;
 mod tool;
 pub mod tools;
 
+pub use access::{Access, MIN_PASSWORD, Token};
+pub use assistant::Assistant;
 pub use conversation::{
     Attachment, Conversation, ConversationId, Conversations, Details, Draft, Hit, MemoryUse,
-    Message, MessageId, MessageState, NewConversation, Role, TitleOrigin, ToolCall, ToolRun, Usage,
+    Message, MessageId, MessageState, NewConversation, Role, Summary, TitleOrigin, ToolCall,
+    ToolRun, Usage,
 };
 pub use db::Db;
 pub use error::{AgentError, Result};
+pub use feedback::Feedback;
+pub use grants::{Grant, GrantBook};
+pub use memory::Memory;
+pub use settings::Settings;
 pub use time::{Clock, Timestamp};
 pub use tool::{
     CallContext, Cancel, Effect, GrantedFolder, Tool, ToolError, ToolOutput, definitions,

@@ -5,7 +5,7 @@
 use std::{fs, path::Path, process::ExitCode, sync::Arc};
 
 use psi_agent::{
-    CallContext, Cancel, ConversationId, Effect, GrantedFolder, Timestamp, Tool,
+    CallContext, Cancel, ConversationId, Effect, GrantedFolder, Timestamp,
     tools::{Facts, Group, Programs, Toolkit, Web, built_in},
 };
 use serde_json::{Value, json};
@@ -23,9 +23,9 @@ fn main() -> ExitCode {
 }
 
 /// A memory that these tools have no business with.
-struct None_;
+struct Nothing;
 
-impl Facts for None_ {
+impl Facts for Nothing {
     fn remember(&self, _: &str, _: &CallContext) -> Result<(), String> {
         Err("no".to_owned())
     }
@@ -43,7 +43,7 @@ impl Facts for None_ {
 fn kit(home: &Path, programs: Option<Programs>) -> Toolkit {
     Toolkit {
         zone: jiff::tz::TimeZone::UTC,
-        facts: Arc::new(None_),
+        facts: Arc::new(Nothing),
         notes: home.join("notes"),
         web: Web::default(),
         programs,

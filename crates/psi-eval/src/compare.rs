@@ -245,7 +245,8 @@ impl Sums {
             bootstrap: (low, high),
             tango: self.paired.tango_interval(LEVEL),
             mcnemar: self.paired.mcnemar(),
-            detectable: detectable(self.paired.discordance(), n),
+            // Where nothing differed, one item in as many might have.
+            detectable: detectable(self.paired.discordance().max(1.0 / n as f64), n),
             flips,
         }
     }
@@ -278,4 +279,37 @@ fn flips(dir_a: &Path, dir_b: &Path, sums: &[Sums]) -> Result<Vec<Vec<Flip>>> {
         Some(Flip { a, b })
     };
     Ok(sums.iter().map(|s| s.kept_flips().filter_map(&mut take).collect()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::tests::{Scripted, hardest, run_in};
+
+    #[test]
+    fn a_model_against_itself_differs_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        run_in(&a, &[hardest()], &mut Scripted::right(0.6), 50).unwrap();
+        run_in(&b, &[hardest()], &mut Scripted::right(0.6), 50).unwrap();
+        let task = &compare(&a, &b).unwrap().tasks[0];
+        assert_eq!((task.n, task.wins, task.losses, task.differing), (50, 0, 0, 0));
+        assert_eq!((task.difference, task.mcnemar), (0.0, 1.0));
+        assert!(!task.is_clear());
+    }
+
+    #[test]
+    fn items_that_only_one_run_has_are_counted_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        run_in(&a, &[hardest()], &mut Scripted::right(1.0), 30).unwrap();
+        run_in(&b, &[hardest()], &mut Scripted::right(0.0), 20).unwrap();
+        let task = &compare(&a, &b).unwrap().tasks[0];
+        assert_eq!((task.n, task.only_a, task.only_b), (20, 10, 0));
+        assert_eq!((task.losses, task.difference), (20, -1.0));
+        assert!(task.is_clear() && task.mcnemar < 1e-5);
+        assert_eq!(task.flips.len(), 20);
+        let none = compare(&a, &dir.path().join("none")).unwrap_err();
+        assert!(none.to_string().contains("run.json"), "{none}");
+    }
 }

@@ -16,6 +16,8 @@ mod record;
 pub mod simulate;
 mod spending;
 mod suite;
+#[cfg(test)]
+mod tests;
 
 pub use decide::{Contender, GateOptions, GateProgress, decide};
 pub use error::GateError;

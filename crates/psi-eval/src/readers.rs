@@ -1,10 +1,15 @@
 //! Task files as their publishers ship them, read whole and checked: what is wrong is named with its line.
 
-use std::{fs, path::Path};
+mod published;
 
+use std::{fs, io::Read, path::Path};
+
+use flate2::read::MultiGzDecoder;
 use serde::de::DeserializeOwned;
 
 use crate::task::{Result, TaskError};
+
+pub(crate) use published::check as check_published;
 
 /// A row of a file.
 #[derive(Clone, Debug)]
@@ -19,14 +24,17 @@ pub(crate) fn bad(path: &Path, line: usize, what: impl Into<String>) -> TaskErro
     TaskError::Bad { path: path.to_owned(), line, what: what.into() }
 }
 
-/// The file's text.
+/// The file's text, decompressed when its name ends in `.gz`.
 pub(crate) fn text(path: &Path) -> Result<String> {
-    let bytes = fs::read(path).map_err(|source| TaskError::Io { path: path.to_owned(), source })?;
-    utf8(path, bytes)
-}
-
-/// Bytes as text; the line of the first byte that is not UTF-8 is named.
-fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {
+    let fail = |source| TaskError::Io { path: path.to_owned(), source };
+    let mut bytes = fs::read(path).map_err(fail)?;
+    if path.extension().is_some_and(|e| e == "gz") {
+        let mut plain = Vec::new();
+        MultiGzDecoder::new(bytes.as_slice())
+            .read_to_end(&mut plain)
+            .map_err(|e| bad(path, 0, format!("not a whole gzip file: {e}")))?;
+        bytes = plain;
+    }
     String::from_utf8(bytes).map_err(|e| {
         let good = &e.as_bytes()[..e.utf8_error().valid_up_to()];
         let line = good.iter().filter(|&&b| b == b'\n').count() + 1;
@@ -34,20 +42,15 @@ fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {
     })
 }
 
-/// A JSON object on each line.
-pub(crate) fn json_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<Line<T>>> {
-    parse_lines(path, &text(path)?)
-}
-
 /// The objects of a text with one on each line; `path` is named in errors.
-pub(crate) fn parse_lines<T: DeserializeOwned>(path: &Path, text: &str) -> Result<Vec<Line<T>>> {
-    let mut lines = Vec::new();
+pub(crate) fn json_lines<T: DeserializeOwned>(path: &Path, text: &str) -> Result<Vec<Line<T>>> {
+    let n_lines = text.lines().count();
+    let mut lines = Vec::with_capacity(n_lines);
     for (i, line) in text.lines().enumerate() {
         let number = i + 1;
         let value = serde_json::from_str(line).map_err(|e| {
-            let cut = e.is_eof() && !text.ends_with('\n') && number == text.lines().count();
-            let what = if cut { "the file is cut off".to_owned() } else { e.to_string() };
-            bad(path, number, what)
+            let is_cut = e.is_eof() && number == n_lines && !text.ends_with('\n');
+            bad(path, number, if is_cut { "the file is cut off".to_owned() } else { e.to_string() })
         })?;
         lines.push(Line { number, value });
     }
@@ -55,4 +58,9 @@ pub(crate) fn parse_lines<T: DeserializeOwned>(path: &Path, text: &str) -> Resul
         return Err(bad(path, 0, "the file is empty"));
     }
     Ok(lines)
+}
+
+/// The one JSON document of a text.
+pub(crate) fn json<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|e| bad(path, e.line(), e.to_string()))
 }

@@ -121,10 +121,57 @@ fn answer(sample: &Sample) -> String {
         Some(Output::Rolling(l)) => format!("{:.3} nats over {} tokens", -l.sum, l.n_tokens),
         Some(Output::Choices(all)) => {
             let line = |(i, l): (usize, &crate::task::LogLikelihood)| {
-                let text = sample.choices.get(i).map_or("", String::as_str);
-                format!("{:>10.4}  {text}", l.sum)
+                let choice = sample.choices.get(i);
+                let text = choice.map(|c| format!("{}{}", c.context, c.continuation));
+                format!("{:>10.4}  {}", l.sum, text.unwrap_or_default())
             };
             all.iter().enumerate().map(line).collect::<Vec<_>>().join("\n")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::run::tests::{Scripted, hardest, run_in};
+
+    #[test]
+    fn a_page_asks_nobody_and_says_what_flipped() {
+        let dir = tempfile::tempdir().unwrap();
+        let task = hardest();
+        let text = |name: &str| dir.path().join(name);
+        run_in(&text("a"), &[task.clone()], &mut Scripted::right(1.0), 40).unwrap();
+        run_in(&text("b"), &[task], &mut Scripted::right(0.5), 40).unwrap();
+        let comparison = compare(&text("a"), &text("b")).unwrap();
+        assert!(comparison.tasks[0].losses > 5 && comparison.tasks[0].wins == 0);
+        let pages = [
+            Page::read(&text("a")).unwrap(),
+            Page::read(&text("b")).unwrap(),
+            Page::Comparison(Box::new(comparison)),
+        ];
+        for page in pages {
+            let html = page.html();
+            for outside in ["http:", "https:", "src=", "href=", "@import", "url("] {
+                assert!(!html.contains(outside), "{outside} in {html}");
+            }
+            assert!(html.contains("default-src 'none'") && html.contains("<svg"));
+            let document: serde_json::Value = serde_json::from_str(&page.json()).unwrap();
+            let again: Page = serde_json::from_value(document).unwrap();
+            assert_eq!(again.html(), html, "JSON holds everything");
+            assert!(page.markdown().starts_with("# "));
+        }
+    }
+
+    #[test]
+    fn what_a_model_wrote_is_text_and_not_markup() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut player = Scripted::saying("<script>alert(1)</script>");
+        run_in(dir.path(), &[hardest()], &mut player, 3).unwrap();
+        let page = Page::read(dir.path()).unwrap();
+        assert!(page.html().contains("&lt;script&gt;alert(1)"));
+        assert_eq!(page.html().matches("<script>").count(), 1, "the page's own");
+        assert_eq!(json!(page)["about"], "run");
     }
 }

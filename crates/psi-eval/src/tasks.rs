@@ -1,11 +1,26 @@
 //! Every built-in task, and the library that opens them from folders of data.
 
+mod bbh;
+mod bfcl;
+mod blimp;
+mod code;
+mod core18;
+mod declared;
 mod gsm8k;
+mod ifeval;
+mod locomo;
+mod math500;
 mod procedural;
+mod wikitext2;
+mod xstest;
 
 use std::path::{Path, PathBuf};
 
+use psi_sandbox::{Python, SandboxError};
+use serde::de::DeserializeOwned;
+
 use crate::{
+    readers::{self, Line},
     split::Split,
     task::{OutputKind, Result, Task, TaskError},
 };
@@ -31,7 +46,22 @@ pub struct Entry {
 }
 
 /// Every built-in task, sorted by name.
-pub const TASKS: &[Entry] = &[gsm8k::ENTRY, procedural::ENTRY];
+pub const TASKS: &[Entry] = &[
+    bbh::ENTRY,
+    bbh::DIRECT,
+    bfcl::ENTRY,
+    blimp::ENTRY,
+    core18::ENTRY,
+    gsm8k::ENTRY,
+    code::HUMANEVAL,
+    ifeval::ENTRY,
+    locomo::ENTRY,
+    math500::ENTRY,
+    code::MBPP,
+    procedural::ENTRY,
+    wikitext2::ENTRY,
+    xstest::ENTRY,
+];
 
 /// What may be chosen about a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,22 +101,35 @@ impl Wanted<'_> {
 }
 
 /// Where data lies and what judging may use.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct Library {
     folders: Vec<PathBuf>,
+    python: std::result::Result<Python, String>,
 }
 
 impl Library {
     /// A library that looks for data in these folders, in order.
     pub fn new(folders: Vec<PathBuf>) -> Self {
-        Self { folders }
+        Self { folders, python: Err("no sandbox was made for programs".to_owned()) }
     }
 
-    /// Opens one task: its data is read and checked as a whole.
+    /// Gives it the Python that runs the programs of models, or the reason why there is none: tasks that
+    /// need one are then refused when they are opened, before a model has worked for them.
+    #[must_use]
+    pub fn with_python(mut self, python: std::result::Result<Python, SandboxError>) -> Self {
+        self.python = python.map_err(|e| e.to_string());
+        self
+    }
+
+    /// Opens one task, by its name or the path of a `.toml` file that declares it: its data is read and
+    /// checked as a whole.
     ///
     /// # Errors
     /// When there is no such task, its data is missing or bad, or it does not have the split.
     pub fn open(&self, name: &str, split: Split, options: TaskOptions) -> Result<Task> {
+        if is_declaration(name) {
+            return declared::open(self, Path::new(name), split, options);
+        }
         let (family, member) = name.split_once('/').unwrap_or((name, ""));
         let entry = TASKS.iter().find(|e| e.name == family).filter(|e| {
             let members = (e.members)();
@@ -99,15 +142,42 @@ impl Library {
         (entry.open)(self, &Wanted { name, member, split, options })
     }
 
-    /// The first of the folders' files of this name.
-    fn find(&self, file: &Path, source: &'static str) -> Result<PathBuf> {
+    /// The text of a data file, checked against what its publisher ships, and where it lies.
+    fn text(&self, file: &str, entry: &Entry) -> Result<(PathBuf, String)> {
         let found = self.folders.iter().map(|folder| folder.join(file)).find(|p| p.exists());
-        found.ok_or_else(|| TaskError::Missing {
-            file: file.to_owned(),
+        let path = found.ok_or_else(|| TaskError::Missing {
+            file: file.into(),
             looked: self.folders.clone(),
-            source,
-        })
+            source: entry.source,
+        })?;
+        let text = readers::text(&path)?;
+        readers::check_published(file, &path, &text)?;
+        Ok((path, text))
     }
+
+    /// The rows of a data file with a JSON object on each line.
+    fn rows<T: DeserializeOwned>(&self, file: &str, entry: &Entry) -> Result<Vec<Line<T>>> {
+        let (path, text) = self.text(file, entry)?;
+        readers::json_lines(&path, &text)
+    }
+
+    /// The Python for a task that needs one.
+    fn python(&self, task: &str) -> Result<Python> {
+        let why = |why: &String| TaskError::NoSandbox { task: task.to_owned(), why: why.clone() };
+        self.python.as_ref().map(Python::clone).map_err(why)
+    }
+}
+
+impl Default for Library {
+    /// No folder: the tasks that need no data.
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
+/// Whether a task's name is the path of a declaration.
+fn is_declaration(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|e| e == "toml")
 }
 
 /// The names of the tasks that a name stands for: a family's members, or the task itself.
@@ -116,7 +186,7 @@ impl Library {
 /// When nothing has this name.
 pub fn expand(name: &str) -> Result<Vec<String>> {
     let all = names();
-    if all.iter().any(|n| n == name) {
+    if is_declaration(name) || all.iter().any(|n| n == name) {
         return Ok(vec![name.to_owned()]);
     }
     let start = format!("{name}/");

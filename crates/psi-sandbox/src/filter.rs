@@ -333,6 +333,7 @@ fn allow_list(allowed: Allowed) -> Result<Rules, BackendError> {
         libc::F_GETPIPE_SZ,
     ];
     rules.insert(libc::SYS_fcntl, any(1, &commands.map(|c| c as u64))?);
+    #[allow(clippy::unnecessary_cast, reason = "their type differs between C libraries")]
     let questions = [
         libc::TCGETS as u64,
         libc::TIOCGWINSZ as u64,

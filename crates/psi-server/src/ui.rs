@@ -8,6 +8,7 @@
 mod actions;
 mod card;
 mod chat;
+mod compare;
 mod composer;
 mod gate;
 mod hello;
@@ -15,6 +16,7 @@ mod host;
 mod icon;
 mod keys;
 mod live;
+mod memory;
 mod models;
 mod reply;
 mod routes;
@@ -31,7 +33,7 @@ use std::{
 pub use host::{Host, ListedModel, Machine, ModelState, Pull, Suggestion};
 use keys::Keys;
 use live::Rooms;
-use psi_agent::{Access, Assistant};
+use psi_agent::{Access, Assistant, MessageId};
 use reply::Failure;
 
 use crate::serving::{ServeError, Serving};
@@ -113,6 +115,22 @@ impl Ui {
     /// The keys as the user has set them.
     pub(crate) fn keys(&self) -> Arc<Keys> {
         self.keys.read().map_or_else(|e| Arc::clone(&e.into_inner()), |keys| Arc::clone(&keys))
+    }
+
+    /// Keeps which of two answers is better; returns the one to show.
+    pub(crate) fn prefer(
+        &self,
+        left: MessageId,
+        right: MessageId,
+        verdict: &str,
+    ) -> Result<MessageId, Failure> {
+        let chosen = match verdict {
+            "right" => right,
+            "left" | "tie" | "neither" => left,
+            other => return Err(Failure::bad(format!("\u{201c}{other}\u{201d} is no verdict"))),
+        };
+        self.assistant.conversations().show(chosen)?;
+        Ok(chosen)
     }
 
     /// Other keys from now on.

@@ -43,8 +43,12 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Outcome {
-    match cli.command.unwrap_or_else(|| Command::Up(cli::Up::default())) {
-        Command::Up(args) => commands::up::run(&args),
+    let Some(command) = cli.command else { return commands::welcome::run() };
+    match command {
+        Command::Up(_) => commands::welcome::run(),
+        Command::Chat(args) => commands::chat::run(&args),
+        Command::Memory(command) => commands::memory::run(&command),
+        Command::Feedback(command) => commands::feedback::run(&command),
         Command::Generate(args) => commands::generate::run(&args),
         Command::Score(args) => commands::score::run(&args),
         Command::Tokenize(args) => commands::tokenize::run(&args),

@@ -11,6 +11,11 @@ pub(crate) fn peak() -> Option<u64> {
     field(&std::fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
 }
 
+/// What this process has resident now, in bytes.
+pub(crate) fn now() -> Option<u64> {
+    field(&std::fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
+}
+
 /// `NAME 123 kB` in bytes.
 fn field(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find(|l| l.starts_with(name))?;

@@ -160,9 +160,18 @@ pub struct Details {
     /// The memories that stood in its prompt.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub memories: Vec<MemoryUse>,
+    /// The instructions that began its prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<String>,
+    /// The last message that a summary stood for in its prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summarised_upto: Option<MessageId>,
     /// The names of the tools that were offered.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<String>,
+    /// The hash under which their definitions are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub toolset: Option<String>,
     /// How the tool ran that this message answers for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<ToolRun>,
@@ -196,7 +205,8 @@ pub struct Usage {
 pub struct MemoryUse {
     /// Its number.
     pub fact: i64,
-    /// Its text as it was then.
+    /// Its text. It is not kept with the message but read from memory: empty when it is forgotten.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub text: String,
     /// How well it fitted, from 0 to 1.
     pub score: f32,
@@ -218,6 +228,9 @@ pub struct ToolRun {
     pub approval: String,
     /// Milliseconds it took.
     pub duration_ms: u64,
+    /// The arguments it ran with: the model's, or what the user made of them.
+    #[serde(default)]
+    pub arguments: Value,
     /// Whether the answer holds text of others, which may try to give orders.
     pub untrusted: bool,
     /// What the tool returned beside the text, for the page.
@@ -299,6 +312,14 @@ pub(crate) fn enum_name<T: Serialize>(value: T) -> String {
 /// The reverse of [`enum_name`].
 pub(crate) fn enum_from<T: DeserializeOwned>(what: &'static str, name: &str) -> Result<T> {
     serde_json::from_value(json!(name)).map_err(|e| AgentError::corrupt(what, e))
+}
+
+/// What is kept of how a message came to be: memories by number only, so that what is forgotten is
+/// forgotten here too.
+pub(super) fn details_column(details: &Details) -> String {
+    let mut kept = details.clone();
+    kept.memories.iter_mut().for_each(|m| m.text.clear());
+    to_json(&kept)
 }
 
 /// A column that holds JSON.

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{
     Conversation, ConversationId, Conversations, Draft, Message, MessageId, NewConversation, Role,
     TitleOrigin,
-    message::{enum_from, enum_name, to_json},
+    message::{details_column, enum_from, enum_name, to_json},
     title,
 };
 use crate::{
@@ -190,7 +190,7 @@ impl Conversations {
                     draft.reasoning,
                     to_json(&draft.tool_calls),
                     enum_name(draft.state),
-                    to_json(&draft.details)
+                    details_column(&draft.details)
                 ])?;
             found(n, "message", id.0)?;
             let sql = "UPDATE conversation SET updated_at = ?2
@@ -246,6 +246,22 @@ impl Conversations {
     pub fn delete(&self, id: ConversationId) -> Result<()> {
         self.db.write(|t| delete(t, id))?;
         self.db.scrub()
+    }
+
+    /// Deletes the temporary conversations, as when psi starts.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn delete_temporary(&self) -> Result<()> {
+        let gone = self.db.write(|t| {
+            let ids: Vec<i64> = t
+                .prepare("SELECT id FROM conversation WHERE temporary = 1")?
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
+            ids.iter().try_for_each(|&id| delete(t, ConversationId(id)))?;
+            Ok(!ids.is_empty())
+        })?;
+        if gone { self.db.scrub() } else { Ok(()) }
     }
 
     /// Deletes a message and all that answers it. The branch shown ends where it was.
@@ -306,7 +322,7 @@ fn append(
         to_json(&draft.tool_calls),
         draft.tool_call_id,
         enum_name(draft.state),
-        to_json(&draft.details),
+        details_column(&draft.details),
         now.0
     ])?;
     let id = MessageId(t.last_insert_rowid());
@@ -351,7 +367,19 @@ pub(super) fn message(c: &Connection, id: MessageId) -> Result<Message> {
     let sql = format!("SELECT {} FROM message WHERE id = ?1", Message::COLUMNS);
     let mut statement = c.prepare_cached(&sql)?;
     let found = statement.query_row([id.0], |row| Ok(Message::from_row(row))).optional()?;
-    found.unwrap_or(Err(AgentError::NotFound { what: "message", id: id.0 }))
+    let mut found = found.unwrap_or(Err(AgentError::NotFound { what: "message", id: id.0 }))?;
+    read_memories(c, &mut found)?;
+    Ok(found)
+}
+
+/// Fills in what the memories say that a message's prompt held.
+fn read_memories(c: &Connection, message: &mut Message) -> Result<()> {
+    for memory in &mut message.details.memories {
+        let mut statement = c.prepare_cached("SELECT text FROM fact WHERE id = ?1")?;
+        let text = statement.query_row([memory.fact], |row| row.get(0)).optional()?;
+        memory.text = text.unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// The messages from the first to `leaf`.
@@ -372,7 +400,9 @@ fn messages(c: &Connection, sql: &str, argument: i64) -> Result<Vec<Message>> {
     let mut rows = statement.query([argument])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(Message::from_row(row)?);
+        let mut message = Message::from_row(row)?;
+        read_memories(c, &mut message)?;
+        found.push(message);
     }
     Ok(found)
 }

@@ -1,6 +1,10 @@
 //! The servers that the user has added, as they are kept and shown.
 
-use std::{collections::BTreeMap, fmt::Write, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write},
+    path::PathBuf,
+};
 
 use rusqlite::OptionalExtension;
 use serde::{Deserialize, Serialize};
@@ -21,7 +25,7 @@ pub struct McpServer {
 }
 
 /// How a server is reached.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum McpTransport {
     /// A program that talks over its standard input and output.
@@ -110,6 +114,23 @@ impl McpServer {
             McpTransport::Http { url, token } => {
                 let with = if token.is_some() { " with a token" } else { "" };
                 format!("{}{with}", quoted(url))
+            }
+        }
+    }
+}
+
+/// Without the values of variables and the token: what is printed for debugging ends up in logs.
+impl fmt::Debug for McpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdio { command, env, folder } => f
+                .debug_struct("Stdio")
+                .field("command", command)
+                .field("env", &env.keys())
+                .field("folder", folder)
+                .finish(),
+            Self::Http { url, .. } => {
+                f.debug_struct("Http").field("url", url).finish_non_exhaustive()
             }
         }
     }

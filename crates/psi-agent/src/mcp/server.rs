@@ -35,6 +35,9 @@ use crate::{CallContext, Cancel, Clock, ConversationId, Tool};
 const MAX_BODY_BYTES: usize = 1 << 20;
 const MAX_TIME: std::time::Duration = std::time::Duration::from_secs(120);
 
+/// Where calls of other programs belong: no row has this number.
+const NO_CONVERSATION: ConversationId = ConversationId(0);
+
 /// Whether a token is one that was given out.
 pub type Admit = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
@@ -44,7 +47,6 @@ pub type Admit = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 pub struct Server {
     tools: Vec<Arc<dyn Tool>>,
     clock: Clock,
-    conversation: ConversationId,
 }
 
 impl std::fmt::Debug for Server {
@@ -55,12 +57,12 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// A server of those tools that need no approval. What they keep is filed under `conversation`.
-    pub fn new(tools: &[Arc<dyn Tool>], clock: Clock, conversation: ConversationId) -> Self {
+    /// A server of those tools that need no approval.
+    pub fn new(tools: &[Arc<dyn Tool>], clock: Clock) -> Self {
         let free = |t: &&Arc<dyn Tool>| {
             t.is_granted_by_default() || !t.effect(&Value::Null).needs_approval()
         };
-        Self { tools: tools.iter().filter(free).cloned().collect(), clock, conversation }
+        Self { tools: tools.iter().filter(free).cloned().collect(), clock }
     }
 
     /// Serves one program over standard input and output until it hangs up.
@@ -91,7 +93,7 @@ impl Server {
             cancel,
             deadline: Some(Instant::now() + MAX_TIME),
             folders: Vec::new(),
-            conversation: self.conversation,
+            conversation: NO_CONVERSATION,
             source: None,
             now: self.clock.now(),
         };

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    Clock, ConversationId, Db, Effect, Timestamp, ToolError,
+    Clock, Db, Effect, Timestamp, ToolError,
     tools::tests::{Desk, context},
 };
 
@@ -44,7 +44,7 @@ fn loopback() -> TcpListener {
 
 fn own_server() -> (HttpServer, Desk) {
     let desk = Desk::new();
-    let server = Server::new(&desk.tools, Clock::fixed(Timestamp(0)), ConversationId(1));
+    let server = Server::new(&desk.tools, Clock::fixed(Timestamp(0)));
     (server.serve_http(loopback(), Arc::new(|token| token == "secret")).unwrap(), desk)
 }
 
@@ -244,6 +244,18 @@ fn t19_a_command_is_shown_whole() {
     );
     let long = "x".repeat(10_000);
     assert!(stdio("x", &["run", &long]).shown().contains(&long));
+}
+
+/// T35: what is shown or logged holds no token and, in logs, no variable's value.
+#[test]
+fn t35_tokens_do_not_show() {
+    let remote = http("x", "https://x.test/mcp", Some("planted-secret"));
+    assert_eq!(remote.shown(), "https://x.test/mcp with a token");
+    let mut program = stdio("x", &["run"]);
+    if let McpTransport::Stdio { env, .. } = &mut program.transport {
+        env.insert("KEY".to_owned(), "planted-secret".to_owned());
+    }
+    assert!(!format!("{remote:?}{program:?}").contains("planted-secret"));
 }
 
 #[test]

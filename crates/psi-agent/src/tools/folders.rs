@@ -266,31 +266,22 @@ impl Folder {
     /// [`FolderError`] of the granted folder itself; what cannot be read inside it is left out.
     pub fn walk(&self, path: &str, limit: usize) -> Result<(Vec<FolderEntry>, bool), FolderError> {
         let mut files = Vec::new();
-        let mut folders: Vec<(usize, FolderEntry)> = Vec::new();
-        let mut level = self.list(path)?;
-        let mut depth = 0;
-        loop {
-            for entry in level.into_iter().rev() {
-                folders.push((depth, entry));
-            }
-            loop {
-                let Some((at, entry)) = folders.pop() else { return Ok((files, false)) };
-                if !entry.is_folder {
-                    if files.len() == limit {
-                        return Ok((files, true));
-                    }
-                    files.push(entry);
-                    continue;
+        let level = |depth: usize, entries: Vec<FolderEntry>| {
+            entries.into_iter().rev().map(move |entry| (depth, entry))
+        };
+        let mut waiting: Vec<(usize, FolderEntry)> = level(0, self.list(path)?).collect();
+        while let Some((depth, entry)) = waiting.pop() {
+            if !entry.is_folder {
+                if files.len() == limit {
+                    return Ok((files, true));
                 }
-                if at < MAX_DEPTH
-                    && !SKIPPED_FOLDERS.iter().any(|s| ends_with_folder(&entry.path, s))
-                {
-                    depth = at + 1;
-                    level = self.list(&entry.path).unwrap_or_default();
-                    break;
-                }
+                files.push(entry);
+            } else if depth < MAX_DEPTH && !is_skipped(&entry.path) {
+                let inside = self.list(&entry.path).unwrap_or_default();
+                waiting.extend(level(depth + 1, inside));
             }
         }
+        Ok((files, false))
     }
 
     /// The path below the folder of a path as a model writes it: `NAME/inside`, or the full path.
@@ -312,8 +303,8 @@ const MAX_DEPTH: usize = 32;
 /// Folders that hold what a machine made, not what a person wrote.
 const SKIPPED_FOLDERS: &[&str] = &["node_modules", "target", "__pycache__", "venv"];
 
-fn ends_with_folder(path: &str, name: &str) -> bool {
-    path.rsplit('/').next() == Some(name)
+fn is_skipped(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| SKIPPED_FOLDERS.contains(&name))
 }
 
 /// Opens the folders of a call, each under the last part of its path; a second one of that name gets a number.

@@ -199,8 +199,8 @@ fn read(url: &Url, mut response: Response<Body>) -> Result<String, ToolError> {
         return Err(fail(format!("{kind}, not a page of text")));
     }
     let mut bytes = Vec::new();
-    let body = response.body_mut().as_reader().take(MAX_BODY_BYTES + 1);
-    { body }.read_to_end(&mut bytes).map_err(|e| fail(e.to_string()))?;
+    let mut body = response.body_mut().as_reader().take(MAX_BODY_BYTES + 1);
+    body.read_to_end(&mut bytes).map_err(|e| fail(e.to_string()))?;
     if bytes.len() as u64 > MAX_BODY_BYTES {
         return Err(fail(format!("more than {MAX_BODY_BYTES} bytes")));
     }

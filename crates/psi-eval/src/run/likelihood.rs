@@ -145,7 +145,12 @@ fn score_all(
             let is_scored = item.from.iter().any(|&f| f <= split);
             let want = if is_scored { Want::All } else { Want::Nothing };
             let tokens = &item.tokens[0];
-            shared.push(Piece { sequence, tokens: &tokens[..split], want, next: &tokens[1..=split] });
+            shared.push(Piece {
+                sequence,
+                tokens: &tokens[..split],
+                want,
+                next: &tokens[1..=split],
+            });
         }
     }
     let shared = probabilities(engine, shared)?;
@@ -261,4 +266,100 @@ pub(super) fn rolling(
     // Nobody asks whether a whole text was the likeliest.
     total.is_greedy = false;
     Ok(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use psi_infer::EngineOptions;
+    use psi_kernels::{Cpu, Isa, kv::KvDtype};
+    use psi_model::{Decoder, LoadOptions};
+
+    use super::*;
+
+    fn engine(model: &str, n_positions: usize) -> Engine {
+        let cpu = Arc::new(Cpu::new(Isa::from_env().unwrap(), 1));
+        let path = psi_testkit::golden_dir().join("models").join(model);
+        let decoder = Decoder::load(&cpu, &path, &LoadOptions::default()).unwrap();
+        let options = EngineOptions { kv: KvDtype::F32, n_positions, ..EngineOptions::default() };
+        Engine::new(&cpu, Arc::new(decoder), options)
+    }
+
+    /// Items of one to four choices that share beginnings and endings of any length.
+    fn items(vocab_size: u64) -> Vec<Choices> {
+        let mut rng = psi_testkit::Rng::new(5);
+        let mut ids =
+            |n: u64| -> Vec<TokenId> { (0..n).map(|_| rng.below(vocab_size) as TokenId).collect() };
+        (0..30_u64)
+            .map(|i| {
+                let (start, end) = (ids(1 + i % 19), ids(i % 4));
+                let tokens: Vec<Vec<TokenId>> = (0..1 + i % 4)
+                    .map(|c| [start.clone(), ids((c + i) % 6), end.clone()].concat())
+                    .collect();
+                let from = tokens.iter().map(|t| ((i as usize) % t.len()).max(1)).collect();
+                let shared = start.len().min(tokens.iter().map(Vec::len).min().unwrap() - 1);
+                Choices { tokens, from, shared }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn batches_and_shared_beginnings_change_no_bit() {
+        for model in ["llama2", "gemma2", "qwen3"] {
+            // A small cache, so that the items need several batches.
+            let mut engine = engine(model, 512);
+            let items = items(engine.model().config().vocab_size as u64);
+            let found = choices(&mut engine, &items).unwrap();
+            let free = engine.n_free();
+            for (item, found) in items.iter().zip(&found) {
+                for ((tokens, &from), got) in item.tokens.iter().zip(&item.from).zip(found) {
+                    let alone = log_probs(&mut engine, tokens).unwrap();
+                    let sum: f64 = alone[from - 1..].iter().map(|&p| f64::from(p)).sum();
+                    assert_eq!((got.sum, got.n_tokens), (sum, tokens.len() - from), "{item:?}");
+                }
+            }
+            assert_eq!(engine.n_free(), free, "every block is given back");
+        }
+    }
+
+    #[test]
+    fn greedy_is_what_the_model_would_write() {
+        let mut engine = engine("llama2", 512);
+        let mut tokens: Vec<TokenId> = vec![1, 5, 9];
+        for _ in 0..6 {
+            let mut sequence = Sequence::new(tokens.len());
+            let work = Work { sequence: &mut sequence, tokens: &tokens, want: Want::Last };
+            let best = sampling::argmax(engine.forward(&mut [work]).unwrap().row(0)).unwrap();
+            engine.release(sequence);
+            tokens.push(best);
+        }
+        let mut other = tokens.clone();
+        other[7] = (other[7] + 1) % engine.model().config().vocab_size as TokenId;
+        let item = Choices { tokens: vec![tokens, other], from: vec![3, 3], shared: 3 };
+        let found = choices(&mut engine, &[item]).unwrap();
+        assert_eq!([found[0][0].is_greedy, found[0][1].is_greedy], [true, false]);
+    }
+
+    #[test]
+    fn every_token_of_a_long_text_is_predicted_once_from_a_full_window() {
+        let mut engine = engine("llama2", 2048);
+        let max = engine.model().config().max_seq_len;
+        let vocab_size = engine.model().config().vocab_size as u64;
+        let mut rng = psi_testkit::Rng::new(8);
+        let text: Vec<TokenId> =
+            (0..max * 2 + 7).map(|_| rng.below(vocab_size) as TokenId).collect();
+        let found = rolling(&mut engine, Some(1), &text).unwrap();
+        assert_eq!(found.n_tokens, text.len());
+        let all: Vec<TokenId> = [&[1], text.as_slice()].concat();
+        let mut sum = 0.0;
+        // The last 7 tokens come from a window that ends with the text.
+        for (from, new) in [(0, max), (max, max), (max + 7, 7)] {
+            let scored = log_probs(&mut engine, &all[from..=from + max]).unwrap();
+            sum += scored[max - new..].iter().map(|&p| f64::from(p)).sum::<f64>();
+        }
+        assert!((found.sum - sum).abs() < 1e-9, "{} {sum}", found.sum);
+        let short = rolling(&mut engine, None, &text[..5]).unwrap();
+        assert_eq!(short.n_tokens, 4, "without a start token the first is not predicted");
+    }
 }

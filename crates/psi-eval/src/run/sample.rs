@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::player::{Overlong, Played};
-use crate::task::{Item, Output, Request, Verdict};
+use crate::task::{Choice, Item, Output, Request, Verdict};
 
 /// A judged answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct Sample {
     pub prompt: String,
     /// The choices it was given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub choices: Vec<String>,
+    pub choices: Vec<Choice>,
     /// What it answered; nothing where the prompt did not fit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Output>,
@@ -52,11 +52,15 @@ pub struct Sample {
 
 impl Sample {
     /// An answer and its verdict.
-    pub(super) fn new(task: &str, item: &Item, played: Played, verdict: Verdict, cached: bool) -> Self {
+    pub(super) fn new(
+        task: &str,
+        item: &Item,
+        played: Played,
+        verdict: Verdict,
+        cached: bool,
+    ) -> Self {
         let choices = match &item.request {
-            Request::Choices { choices, .. } => {
-                choices.iter().map(|c| format!("{}{}", c.context, c.continuation)).collect()
-            }
+            Request::Choices { choices, .. } => choices.clone(),
             _ => Vec::new(),
         };
         Self {
@@ -83,7 +87,8 @@ impl Sample {
     pub(super) fn overlong(task: &str, item: &Item, overlong: &Overlong) -> Self {
         let output = Output::Text(String::new());
         let prompt = item.prompt.text();
-        let played = Played { prompt, output, n_prompt: overlong.n_tokens, n_answer: 0, seconds: 0.0 };
+        let played =
+            Played { prompt, output, n_prompt: overlong.n_tokens, n_answer: 0, seconds: 0.0 };
         let verdict = Verdict::default().with("overlong", overlong.to_string());
         Self { output: None, ..Self::new(task, item, played, verdict, false) }
     }

@@ -18,6 +18,8 @@ pub enum TaskError {
     Bad { path: PathBuf, line: usize, what: String },
     /// A task that is for evaluation only was opened for training.
     EvaluationOnly { task: String },
+    /// The task runs programs of models, and there is no sandbox for them.
+    NoSandbox { task: String, why: String },
     /// An option makes no sense for the task.
     Option { task: String, what: String },
     /// The output is of another kind than the item asks for.
@@ -61,6 +63,9 @@ impl fmt::Display for TaskError {
             Self::Bad { path, line, what } => write!(f, "{}:{line}: {what}", path.display()),
             Self::EvaluationOnly { task } => {
                 write!(f, "{task}: for evaluation only, never for training")
+            }
+            Self::NoSandbox { task, why } => {
+                write!(f, "{task} runs what models write, and nothing confines it: {why}")
             }
             Self::Option { task, what } => write!(f, "{task}: {what}"),
             Self::Unfit { item, wanted, got } => {

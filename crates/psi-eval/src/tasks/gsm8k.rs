@@ -1,13 +1,13 @@
 //! GSM8K: grade-school word problems whose solution ends in a number. Cobbe et al. 2021, arXiv 2110.14168.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{Entry, Library, Wanted};
 use crate::{
-    readers::{self, Line},
+    readers::Line,
     scorers::Gsm8k,
     split::Split,
     task::{Generation, Item, OutputKind, Prompt, Request, Result, Shot, Task},
@@ -39,8 +39,8 @@ struct Row {
 fn open(library: &Library, wanted: &Wanted<'_>) -> Result<Task> {
     wanted.allow(true, false)?;
     let n_shots = wanted.options.shots.unwrap_or(SHOTS);
-    let train = if n_shots > 0 || wanted.split == Split::Train {
-        read(library, TRAIN)?
+    let train: Vec<Line<Row>> = if n_shots > 0 || wanted.split == Split::Train {
+        library.rows(TRAIN, &ENTRY)?
     } else {
         Vec::new()
     };
@@ -58,7 +58,7 @@ fn open(library: &Library, wanted: &Wanted<'_>) -> Result<Task> {
     // The examples are no items of the training split: their answer would stand in the prompt.
     let (side, lines) = match wanted.split {
         Split::Train => ("train", train.into_iter().skip(n_shots).collect()),
-        Split::Eval => ("test", read(library, TEST)?),
+        Split::Eval => ("test", library.rows(TEST, &ENTRY)?),
     };
     let items = lines.iter().map(|line| {
         let prompt = Prompt {
@@ -79,16 +79,4 @@ fn open(library: &Library, wanted: &Wanted<'_>) -> Result<Task> {
 
 fn ask(row: &Row) -> String {
     format!("Question: {}\nAnswer:", row.question)
-}
-
-fn read(library: &Library, file: &str) -> Result<Vec<Line<Row>>> {
-    let path = library.find(Path::new(file), ENTRY.source)?;
-    let lines: Vec<Line<Row>> = readers::json_lines(&path)?;
-    for line in &lines {
-        let gold = line.value.answer.rsplit_once("#### ").map(|(_, gold)| gold.replace(',', ""));
-        if gold.is_none_or(|gold| gold.parse::<f64>().is_err()) {
-            return Err(readers::bad(&path, line.number, "the answer has no number after ####"));
-        }
-    }
-    Ok(lines)
 }

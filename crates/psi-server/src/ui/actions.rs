@@ -13,8 +13,9 @@ use axum::{
 };
 use futures_util::{Stream, stream};
 use psi_agent::{
-    Ask, ConversationId, MessageId, NewConversation, TitleOrigin,
+    ConversationId, MessageId, NewConversation, TitleOrigin,
     agent::{Decision, Scope},
+    assistant::Ask,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};

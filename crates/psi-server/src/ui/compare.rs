@@ -151,7 +151,10 @@ pub(crate) async fn choose(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let choice: Choice = body(&bytes)?;
         let shown = ui.prefer(choice.left, choice.right, &choice.verdict)?;
-        Ok(Reply::done().go(format!("/c/{}?m={shown}#m{shown}", ui.assistant.conversations().message(shown)?.conversation)))
+        Ok(Reply::done().go(format!(
+            "/c/{}?m={shown}#m{shown}",
+            ui.assistant.conversations().message(shown)?.conversation
+        )))
     })
     .await
 }

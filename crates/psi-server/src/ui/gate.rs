@@ -44,11 +44,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// A gate for a server at this address.
-    pub(crate) fn new(
-        address: SocketAddr,
-        names: Vec<String>,
-        access: Access,
-    ) -> io::Result<Self> {
+    pub(crate) fn new(address: SocketAddr, names: Vec<String>, access: Access) -> io::Result<Self> {
         Ok(Self {
             names,
             is_open: !address.ip().is_loopback(),
@@ -275,7 +271,10 @@ mod tests {
         gate.set_password(Some("the right one")).unwrap();
         assert!(!gate.is_signed_in(&HeaderMap::new()));
         assert_eq!(gate.sign_in("wrong").unwrap_err().status, StatusCode::UNAUTHORIZED);
-        assert_eq!(gate.sign_in("the right one").unwrap_err().status, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(
+            gate.sign_in("the right one").unwrap_err().status,
+            StatusCode::TOO_MANY_REQUESTS
+        );
         *gate.last_attempt.lock().unwrap() = None;
         let session = gate.sign_in("the right one").unwrap();
         let mut headers = HeaderMap::new();

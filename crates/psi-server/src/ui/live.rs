@@ -12,8 +12,9 @@ use std::{
 
 use maud::Markup;
 use psi_agent::{
-    ConversationId, Message, MessageId, MessageState, Role, Run,
+    ConversationId, Message, MessageId, MessageState, Role,
     agent::{AgentEvent, Approval, ContextMeter},
+    assistant::Run,
 };
 use serde::Serialize;
 use tokio::sync::watch;
@@ -133,11 +134,7 @@ struct State {
 
 impl Room {
     fn new(epoch: u64) -> Self {
-        Self {
-            epoch,
-            state: Mutex::default(),
-            changed: watch::Sender::new(0),
-        }
+        Self { epoch, state: Mutex::default(), changed: watch::Sender::new(0) }
     }
 
     /// Whether an answer is being written.

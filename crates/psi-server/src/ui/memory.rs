@@ -10,7 +10,10 @@ use axum::{
 };
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
-use psi_agent::{Fact, FactKind, NewFact, Origin, Timestamp};
+use psi_agent::{
+    Timestamp,
+    memory::{Fact, FactKind, NewFact, Origin},
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -88,7 +91,7 @@ fn list(ui: &Ui, search: &Search) -> Result<Markup, Failure> {
     let facts: Vec<(Fact, Option<f32>)> = if search.q.trim().is_empty() {
         memory.list(old, SHOWN, 0)?.into_iter().map(|fact| (fact, None)).collect()
     } else {
-        let hits = memory.search(&search.q, SHOWN, old)?;
+        let hits = memory.search(&search.q, old, SHOWN)?;
         hits.into_iter().map(|hit| (hit.fact, Some(hit.score))).collect()
     };
     let now = ui.assistant.db().now();
@@ -206,11 +209,7 @@ pub(crate) async fn add(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
 }
 
 /// `POST /api/memory/{id}/edit`.
-pub(crate) async fn edit(
-    State(ui): State<Arc<Ui>>,
-    Path(id): Path<i64>,
-    bytes: Bytes,
-) -> Outcome {
+pub(crate) async fn edit(State(ui): State<Arc<Ui>>, Path(id): Path<i64>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let Text { text } = body(&bytes)?;
         let fact = ui.assistant.memory().edit(id, text.trim())?;
@@ -262,7 +261,9 @@ pub(crate) async fn merge(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
         };
         let ids: Vec<i64> = given.iter().filter_map(checked).collect();
         if ids.len() < 2 || text.is_empty() {
-            return Err(Failure::bad("check two or more facts, and say in one sentence what they say"));
+            return Err(Failure::bad(
+                "check two or more facts, and say in one sentence what they say",
+            ));
         }
         let fact = ui.assistant.memory().merge(&ids, text)?;
         shown(ui, Reply::done().with("fact", fact))
@@ -272,8 +273,10 @@ pub(crate) async fn merge(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
 
 /// `GET /api/memory`.
 pub(crate) async fn json(State(ui): State<Arc<Ui>>) -> Outcome {
-    blocking(&ui, move |ui| Ok(Reply::done().with("facts", ui.assistant.memory().list(true, 10_000, 0)?)))
-        .await
+    blocking(&ui, move |ui| {
+        Ok(Reply::done().with("facts", ui.assistant.memory().list(true, 10_000, 0)?))
+    })
+    .await
 }
 
 /// The list as it is now.

@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    body::Bytes,
-    extract::State,
-    http::HeaderMap,
-    response::Response,
-};
+use axum::{body::Bytes, extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::json;
@@ -66,7 +61,8 @@ fn list(ui: &Ui) -> Markup {
     let pulls = ui.host.pulls();
     let state = ui.host.model();
     let machine = ui.host.machine();
-    let busy = pulls.iter().any(|p| p.ended.is_none()) || matches!(state, ModelState::Loading { .. });
+    let busy =
+        pulls.iter().any(|p| p.ended.is_none()) || matches!(state, ModelState::Loading { .. });
     html! {
         section id="models-list" aria-labelledby="here-title" data-poll=[busy.then_some("/models/list")] {
             h2 id="here-title" { "On this machine" }

@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Ui, actions, chat, gate, models, reply::Failure, settings};
+use super::{Ui, actions, chat, compare, gate, memory, models, reply::Failure, settings};
 use crate::{assets, runs};
 
 /// The page's routes, behind its gate.
@@ -35,6 +35,10 @@ fn pages() -> Router<Arc<Ui>> {
         .route("/m/{id}", get(chat::message))
         .route("/chats", get(chat::chats))
         .route("/model-line", get(chat::model_state))
+        .route("/compare/{a}/{b}", get(compare::page))
+        .route("/compare/{a}/{b}/part", get(compare::part))
+        .route("/memory", get(memory::page))
+        .route("/memory/list", get(memory::found))
         .route("/models", get(models::page))
         .route("/models/list", get(models::live))
         .route("/settings", get(settings::page))
@@ -56,6 +60,13 @@ fn api() -> Router<Arc<Ui>> {
         .route("/api/messages/{id}/edit", post(actions::edit))
         .route("/api/messages/{id}/regenerate", post(actions::regenerate))
         .route("/api/messages/{id}/show", post(actions::show))
+        .route("/api/messages/{id}/compare", post(compare::begin))
+        .route("/api/compare", post(compare::choose))
+        .route("/api/memory", get(memory::json).post(memory::add))
+        .route("/api/memory/merge", post(memory::merge))
+        .route("/api/memory/{id}/edit", post(memory::edit))
+        .route("/api/memory/{id}/pin", post(memory::pin))
+        .route("/api/memory/{id}/forget", post(memory::forget))
         .route("/api/model", post(models::choose))
         .route("/api/pull", post(models::pull))
         .route("/api/pull/stop", post(models::stop_pull))

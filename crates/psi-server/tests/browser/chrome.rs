@@ -47,7 +47,8 @@ impl Chrome {
             .expect("chromium says where it listens");
         // What it goes on to say is read, so that it never waits for a reader.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        let host = address.strip_prefix("ws://").and_then(|a| a.split('/').next()).expect("an address");
+        let host =
+            address.strip_prefix("ws://").and_then(|a| a.split('/').next()).expect("an address");
         let stream = TcpStream::connect(host).expect("chromium listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
         let (socket, _) = tungstenite::client(&address, stream).expect("a web socket");
@@ -185,7 +186,10 @@ impl Tab {
             }
             if begun.elapsed() > PATIENCE {
                 let page = self.text("document.body.innerText.slice(0, 3000)");
-                panic!("never came true: {condition}\n{}\n--- the page:\n{page}", answer["exceptionDetails"]);
+                panic!(
+                    "never came true: {condition}\n{}\n--- the page:\n{page}",
+                    answer["exceptionDetails"]
+                );
             }
             std::thread::sleep(Duration::from_millis(25));
         }
@@ -237,7 +241,8 @@ impl Tab {
         };
         for kind in ["keyDown", "keyUp"] {
             let mut event = json!({ "type": kind, "key": name, "modifiers": held, "windowsVirtualKeyCode": code });
-            if kind == "keyDown" && held & 3 == 0 && (name.chars().count() == 1 || name == "Enter") {
+            if kind == "keyDown" && held & 3 == 0 && (name.chars().count() == 1 || name == "Enter")
+            {
                 event["text"] = json!(if name == "Enter" { "\r" } else { name });
             }
             self.call("Input.dispatchKeyEvent", &event);
@@ -246,7 +251,8 @@ impl Tab {
 
     /// The size of the window; a phone has fingers.
     pub(crate) fn screen(&self, width: u32, height: u32, phone: bool) {
-        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone });
+        let metrics =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone });
         self.call("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
@@ -289,7 +295,8 @@ fn trouble(event: &Value, origin: &str) -> Option<String> {
         }
         "Network.requestWillBeSent" => {
             let url = params["request"]["url"].as_str()?;
-            let own = url.starts_with(origin) || url.starts_with("about:") || url.starts_with("data:");
+            let own =
+                url.starts_with(origin) || url.starts_with("about:") || url.starts_with("data:");
             (!own).then(|| format!("a request to {url}"))
         }
         _ => None,

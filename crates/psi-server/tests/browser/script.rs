@@ -11,7 +11,8 @@ use std::{
 };
 
 use psi_agent::{
-    ChatSource, FinishReason, Generation, Ongoing, Prompt, SourceEvent, SourceSink, Usage,
+    Usage,
+    model::{ChatSource, FinishReason, Generation, Ongoing, Prompt, SourceEvent, SourceSink},
 };
 use serde_json::Value;
 
@@ -103,18 +104,27 @@ impl Drop for Stop {
 fn plan(messages: &[Value], n_answer: usize) -> Plan {
     let last = messages.last().cloned().unwrap_or_default();
     let said = text(&last);
-    let mut plan = Plan { thoughts: String::new(), words: Vec::new(), call: None, pause: Duration::from_millis(2) };
+    let mut plan = Plan {
+        thoughts: String::new(),
+        words: Vec::new(),
+        call: None,
+        pause: Duration::from_millis(2),
+    };
     if last["role"] == "tool" {
         plan.words = words(&format!("The tool said: {said}"));
     } else if let Some(n) = said.strip_prefix("count to ").and_then(|r| r.strip_suffix(" slowly")) {
         plan.pause = Duration::from_millis(60);
         let numbers = (1..=n.parse().unwrap_or(10)).map(|i: usize| format!("n{i} "));
         plan.words = numbers.collect();
-    } else if let Some((name, arguments)) = said.strip_prefix("use ").and_then(|r| r.split_once(' ')) {
+    } else if let Some((name, arguments)) =
+        said.strip_prefix("use ").and_then(|r| r.split_once(' '))
+    {
         plan.thoughts = format!("The user wants {name}.");
         plan.call = Some((name.to_owned(), arguments.to_owned()));
     } else if said == "show everything" {
-        plan.thoughts = "A sample of what an answer can hold: text, a list, a table, code, a formula.".to_owned();
+        plan.thoughts =
+            "A sample of what an answer can hold: text, a list, a table, code, a formula."
+                .to_owned();
         plan.words = words(EVERYTHING);
     } else {
         plan.words = words(&format!("Answer {n_answer} to: {said}"));

@@ -9,7 +9,9 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use psi_agent::{Assistant, Clock, Db, Memory, OneModel, Timestamp};
+use psi_agent::{
+    Assistant, Clock, Db, Memory, Timestamp, assistant::OneModel, memory::HashedNgrams,
+};
 use psi_server::{
     Host, ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Run, Suggestion,
 };
@@ -22,11 +24,12 @@ pub(crate) const MODE: &str = "--serve";
 /// Serves until the process is killed; says where on standard output.
 #[expect(clippy::print_stdout, reason = "how the scene learns the port")]
 pub(crate) fn serve(home: &str, port: &str) {
-    let db = Db::open(&Path::new(home).join("psi.db"), Clock::new(Box::new(now))).expect("a database");
-    let memory = Memory::new(&db, None).expect("a memory");
+    let db =
+        Db::open(&Path::new(home).join("psi.db"), Clock::new(Box::new(now))).expect("a database");
+    let memory = Memory::new(&db, Arc::new(HashedNgrams));
     let models = Box::new(OneModel(Arc::new(Script::default())));
     let assistant = Assistant::new(&db, memory, models).expect("an assistant");
-    assistant.set_tools(super::server::tools(&assistant));
+    assistant.set_tools(tools(&assistant));
     let options = PageOptions {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().expect("a port"))),
         names: Vec::new(),

@@ -2,6 +2,7 @@
 
 mod kernels;
 mod model;
+mod serve;
 mod train;
 
 use std::{sync::Arc, time::Instant};
@@ -13,7 +14,7 @@ use psi_kernels::{
 use serde_json::{Value, json};
 
 use crate::{
-    cli::Bench,
+    cli::{Bench, BenchCommand},
     cpu,
     error::{Failure, Outcome},
     out::{out, outln},
@@ -37,6 +38,14 @@ struct Bencher<'a> {
 }
 
 pub(crate) fn run(args: &Bench) -> Outcome {
+    match &args.command {
+        None => bench(args),
+        Some(BenchCommand::Serve(args)) => serve::run(args),
+        Some(BenchCommand::Soak(args)) => serve::soak::run(args),
+    }
+}
+
+fn bench(args: &Bench) -> Outcome {
     if args.repeat == 0 || args.prompt == 0 || args.generate == 0 {
         return Err(Failure::input("--repeat, --prompt and --gen must be at least 1"));
     }

@@ -1,9 +1,13 @@
 //! The built program from the outside: what it prints where, its exit codes, the files it leaves.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops with the cause")]
 
+mod chat;
+mod answers;
 mod checkpoint;
 mod convert;
 mod data;
+mod eval;
+mod gate;
 mod generate;
 mod hub;
 mod machine;

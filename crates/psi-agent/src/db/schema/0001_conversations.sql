@@ -31,7 +31,7 @@ CREATE INDEX message_streaming ON message (state) WHERE state = 'streaming';
 
 -- The full-text index reads its text from the table. A message is in it once it is written to its end.
 CREATE VIRTUAL TABLE message_text USING fts5 (
-  content, content = 'message', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
+  content, content = 'message', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'
 );
 INSERT INTO message_text (message_text, rank) VALUES ('secure-delete', 1);
 

@@ -7,8 +7,14 @@ use crate::chrome::{Chrome, Tab};
 
 /// The texts of the answers that are shown.
 fn answers(tab: &Tab) -> Vec<String> {
-    let all = tab.eval("[...document.querySelectorAll('.msg.assistant .answer')].map(a => a.innerText.trim())");
-    all.as_array().into_iter().flatten().map(|a| a.as_str().unwrap_or_default().to_owned()).collect()
+    let all = tab.eval(
+        "[...document.querySelectorAll('.msg.assistant .answer')].map(a => a.innerText.trim())",
+    );
+    all.as_array()
+        .into_iter()
+        .flatten()
+        .map(|a| a.as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 pub(crate) fn ask(chrome: &Chrome) {
@@ -36,7 +42,10 @@ pub(crate) fn stop(chrome: &Chrome) {
     tab.sees("You stopped this answer.");
     finished(&tab);
     let written = answers(&tab);
-    assert!(written[0].starts_with("n1 n2 n3 n4 n5") && !written[0].contains("n300"), "{written:?}");
+    assert!(
+        written[0].starts_with("n1 n2 n3 n4 n5") && !written[0].contains("n300"),
+        "{written:?}"
+    );
     tab.reload();
     assert_eq!(answers(&tab), written);
     // And another question can be asked.
@@ -200,6 +209,9 @@ pub(crate) fn hostile(chrome: &Chrome) {
     tab.write("onerror");
     tab.wait("document.querySelector('#chats mark')");
     assert_eq!(tab.eval("window.hacked ?? null"), json!(null));
-    assert_eq!(tab.eval("document.querySelectorAll('.answer img, .answer svg, .answer script').length"), json!(0));
+    assert_eq!(
+        tab.eval("document.querySelectorAll('.answer img, .answer svg, .answer script').length"),
+        json!(0)
+    );
     clean(&server, &tab);
 }

@@ -11,12 +11,8 @@ use crate::{
 };
 
 /// Every page that can be opened, with the name of its picture.
-const PAGES: &[(&str, &str)] = &[
-    ("first", "/"),
-    ("settings", "/settings"),
-    ("models", "/models"),
-    ("runs", "/runs"),
-];
+const PAGES: &[(&str, &str)] =
+    &[("first", "/"), ("settings", "/settings"), ("models", "/models"), ("runs", "/runs")];
 
 /// The build's folder, beside the programs that are built.
 fn target() -> PathBuf {
@@ -48,12 +44,20 @@ pub(crate) fn accessible(chrome: &Chrome) {
             tab.open(&server.at(path));
             tab.wait("document.querySelector('h1')");
             tab.eval(&axe);
-            let result = tab.eval("axe.run(document, { resultTypes: ['violations'] }).then(r => r.violations)");
+            let result = tab
+                .eval("axe.run(document, { resultTypes: ['violations'] }).then(r => r.violations)");
             for violation in result.as_array().into_iter().flatten() {
                 let impact = violation["impact"].as_str().unwrap_or_default();
-                let nodes: Vec<&Value> =
-                    violation["nodes"].as_array().into_iter().flatten().map(|n| &n["html"]).collect();
-                let line = format!("{path} dark={dark} {impact} {}: {} {nodes:?}", violation["id"], violation["help"]);
+                let nodes: Vec<&Value> = violation["nodes"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(|n| &n["html"])
+                    .collect();
+                let line = format!(
+                    "{path} dark={dark} {impact} {}: {} {nodes:?}",
+                    violation["id"], violation["help"]
+                );
                 eprintln!("  {line}");
                 if ["serious", "critical"].contains(&impact) {
                     found.push(line);
@@ -73,7 +77,10 @@ pub(crate) fn narrow(chrome: &Chrome) {
             tab.open(&server.at(path));
             tab.wait("document.querySelector('h1')");
             let over = tab.eval("document.documentElement.scrollWidth - innerWidth");
-            assert!(over.as_f64().is_some_and(|px| px <= 0.0), "{path} is {over} px wider than {width}");
+            assert!(
+                over.as_f64().is_some_and(|px| px <= 0.0),
+                "{path} is {over} px wider than {width}"
+            );
         }
     }
     // The side bar opens, takes the focus and closes.

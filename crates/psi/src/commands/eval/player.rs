@@ -12,6 +12,7 @@ use psi_eval::{
     tasks::{Library, TaskOptions, expand},
 };
 use psi_infer::SamplingParams;
+use psi_sandbox::{Python, Sandbox};
 use psi_store::{ContentHash, Home};
 
 use crate::{
@@ -24,7 +25,15 @@ use crate::{
 /// The library of tasks: the folders given, else the data sets in PSI_HOME.
 pub(crate) fn library(from: &TasksFrom) -> Library {
     let home = || env::home().map(|home| Home::at(&home).datasets()).into_iter().collect();
-    Library::new(if from.data.is_empty() { home() } else { from.data.clone() })
+    let folders = if from.data.is_empty() { home() } else { from.data.clone() };
+    // Programs that models write are run by psi itself, started anew inside a sandbox.
+    match std::env::current_exe() {
+        Ok(psi) => {
+            let python = Sandbox::new(&psi).and_then(|sandbox| Python::find(&sandbox, "python3"));
+            Library::new(folders).with_python(python)
+        }
+        Err(_) => Library::new(folders),
+    }
 }
 
 /// The tasks of these names, families unfolded.

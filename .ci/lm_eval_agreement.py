@@ -1,0 +1,145 @@
+"""Holds psi's log-likelihoods against lm-eval's on the same tiny checkpoint.
+
+Usage: lm_eval_agreement.py PSI DATA [--items N]
+
+PSI is the program, DATA the folder of shared data. psi runs BLiMP, WikiText-2 and six CORE tasks; lm-eval's own model class computes
+the same requests with `transformers`. Ends with status 1 where a log-likelihood is off by more than 1e-5 (relative for long texts), a
+greedy flag differs without a near tie, or an accuracy differs. Prints the items per second of both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+CORE = ["arc_easy", "copa", "openbook_qa", "winograd_wsc", "lambada_openai", "bigbench_operators"]
+TOLERANCE = 1e-5
+
+
+def run_psi(psi: str, model: Path, data: Path, out: Path, tasks: list[str], n: int) -> list[dict]:
+    args = [psi, "eval", "run", *tasks, "--model", str(model), "--data", str(data), "--out", str(out)]
+    args += ["--n", str(n), "--dtype", "f32", "--no-cache", "--overlong", "wrong", "--threads", "2", "--raw"]
+    started = time.time()
+    subprocess.run(args, check=True, stdout=subprocess.DEVNULL)
+    seconds = time.time() - started
+    samples = [json.loads(line) for line in (out / "samples.jsonl").open()]
+    print(f"psi: {len(samples)} items in {seconds:.1f} s, {len(samples) / seconds:.1f} items/s")
+    return samples
+
+
+def requests(lm, sample: dict) -> list[tuple]:
+    """What lm-eval is asked for: text pairs where the continuation counts, tokens where the choices decide what counts."""
+    prompt, choices = sample["prompt"], sample["choices"]
+    whole = [lm.tok_encode(prompt + c["context"] + c["continuation"]) for c in choices]
+    if sample["span"] == "continuation":
+        pairs = []
+        for c in choices:
+            context = prompt + c["context"]
+            if context:
+                ctx, cont = lm._encode_pair(context, c["continuation"])
+            else:
+                ctx, cont = [lm.prefix_token_id], lm.tok_encode(c["continuation"], add_special_tokens=False)
+            pairs.append((ctx, cont))
+        return [(("", ""), ctx, cont) for ctx, cont in pairs]
+    if sample["span"] == "after_common_prefix":
+        shared = len(os.path.commonprefix(whole))
+        return [(("", ""), ids[:shared], ids[shared:]) for ids in whole]
+    shared = len(os.path.commonprefix([ids[::-1] for ids in whole]))
+    shared = min(shared, min(len(ids) for ids in whole) - 1)
+    return [(("", ""), ids[: len(ids) - shared], ids[len(ids) - shared :]) for ids in whole]
+
+
+def span_of(task: str) -> str:
+    if task.startswith("blimp/") or task.endswith(("lambada_openai", "bigbench_operators")):
+        return "continuation"
+    return "common_suffix" if task.endswith("winograd_wsc") else "after_common_prefix"
+
+
+def best(task: str, values: list[tuple[float, int, bool]], gold: int) -> bool:
+    """Whether an item is right by the task's rule."""
+    if len(values) == 1:
+        return values[0][2]
+    score = [v if task.startswith("blimp/") else v / max(n, 1) for v, n, _ in values]
+    return score.index(max(score)) == gold
+
+
+def compare_choices(lm, samples: list[dict]) -> int:
+    asked, owners = [], []
+    for sample in samples:
+        sample["span"] = span_of(sample["task"])
+        for request in requests(lm, sample):
+            asked.append(request)
+            owners.append(sample["id"])
+    started = time.time()
+    found = lm._loglikelihood_tokens(asked, disable_tqdm=True)
+    seconds = time.time() - started
+    print(f"lm-eval: {len(samples)} items in {seconds:.1f} s, {len(samples) / seconds:.1f} items/s")
+    problems, worst, at = 0, 0.0, 0
+    accuracy: dict[str, list[int]] = {}
+    for sample in samples:
+        theirs = []
+        for ours in sample["output"]["choices"]:
+            value, greedy = found[at]
+            n = len(asked[at][2])
+            at += 1
+            theirs.append((value, n, greedy))
+            off = abs(value - ours["sum"])
+            worst = max(worst, off / max(1.0, abs(value)))
+            if n != ours["n_tokens"] or off > TOLERANCE * max(1.0, abs(value)):
+                problems += 1
+                print(f"{sample['task']} {sample['id']}: {ours} against {value} over {n} tokens, greedy {greedy}")
+        sums = accuracy.setdefault(sample["task"], [0, 0, 0])
+        sums[0] += 1
+        sums[1] += sample["correct"]
+        sums[2] += best(sample["task"], theirs, sample["reference"]["gold"])
+    for task, (n, ours, theirs) in accuracy.items():
+        if ours != theirs:
+            problems += 1
+            print(f"{task}: psi has {ours} of {n} right, lm-eval {theirs}")
+    print(f"{at} log-likelihoods of {len(accuracy)} tasks, largest relative difference {worst:.1e}")
+    return problems
+
+
+def compare_rolling(lm, samples: list[dict]) -> int:
+    from lm_eval.api.instance import Instance
+
+    instances = [Instance("loglikelihood_rolling", {}, (s["prompt"],), i) for i, s in enumerate(samples)]
+    found = lm.loglikelihood_rolling(instances, disable_tqdm=True)
+    off = [abs(s["output"]["rolling"]["sum"] - f) / abs(f) for s, f in zip(samples, found)]
+    print(f"{len(samples)} articles, largest relative difference {max(off):.1e}")
+    return sum(o > TOLERANCE for o in off)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("psi")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--items", type=int, default=40, help="items of each task")
+    args = parser.parse_args()
+    model = args.data / "models/stories260K/hf"
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        tasks = ["blimp", *(f"core18/{t}" for t in CORE)]
+        choices = run_psi(args.psi, model, args.data / "evals", out / "choices", tasks, args.items)
+        rolling = run_psi(args.psi, model, args.data / "evals", out / "rolling", ["wikitext2"], 12)
+    fitting = [s for s in choices if "output" in s]
+    print(f"{len(choices) - len(fitting)} items do not fit the context of this checkpoint and are left out")
+
+    import torch
+    from lm_eval.models.huggingface import HFLM
+
+    torch.set_num_threads(2)
+    lm = HFLM(pretrained=str(model), dtype="float32", device="cpu", batch_size=32, add_bos_token=True)
+    problems = compare_choices(lm, fitting) + compare_rolling(lm, rolling)
+    print("FAILED" if problems else "ok", f"({problems} differences)")
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main()
