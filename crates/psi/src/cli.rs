@@ -435,7 +435,7 @@ pub(crate) struct Serve {
     /// Memory for keys and values, in MiB, per model.
     #[arg(long, value_name = "MIB", default_value_t = 1024)]
     pub(crate) cache: usize,
-    /// Type of the key/value cache (default: bf16).
+    /// Type of the key/value cache (default: f32 for f32 weights, else bf16).
     #[arg(long, value_name = "TYPE")]
     pub(crate) kv: Option<Kv>,
     /// Keep the weights in this type (default: as stored; f16 as bf16).
