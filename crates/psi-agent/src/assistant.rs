@@ -14,6 +14,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+pub(crate) use prompt::{prompt_of, text_of_fact};
 pub use run::{EventSink, Run};
 
 use crate::{

@@ -11,6 +11,7 @@ pub mod assistant;
 mod conversation;
 mod db;
 mod error;
+pub mod feedback;
 mod grants;
 mod html;
 pub mod knowledge;
@@ -31,6 +32,7 @@ pub use conversation::{
 };
 pub use db::Db;
 pub use error::{AgentError, Result};
+pub use feedback::Feedback;
 pub use grants::{Grant, GrantBook};
 pub use memory::Memory;
 pub use settings::Settings;

@@ -1,11 +1,13 @@
 //! The command line: every command, argument and default, declared once.
 
+mod assistant;
 mod eval;
 
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use assistant::*;
 pub(crate) use eval::*;
 
 /// psi: run, inspect, convert and measure language models on your own machine.
@@ -20,6 +22,14 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// The assistant's page, in the browser; what `psi` alone does.
     Up(Up),
+    /// The assistant in the terminal.
+    Chat(Chat),
+    /// What the assistant remembers: list, search, forget, measure.
+    #[command(subcommand)]
+    Memory(Memory),
+    /// What you said of answers.
+    #[command(subcommand)]
+    Feedback(Feedback),
     /// Write text: the model's continuation of a prompt, on standard output.
     Generate(Generate),
     /// Log-likelihood of a text under a model.

@@ -46,6 +46,9 @@ fn run(cli: Cli) -> Outcome {
     let Some(command) = cli.command else { return commands::welcome::run() };
     match command {
         Command::Up(_) => commands::welcome::run(),
+        Command::Chat(args) => commands::chat::run(&args),
+        Command::Memory(command) => commands::memory::run(&command),
+        Command::Feedback(command) => commands::feedback::run(&command),
         Command::Generate(args) => commands::generate::run(&args),
         Command::Score(args) => commands::score::run(&args),
         Command::Tokenize(args) => commands::tokenize::run(&args),

@@ -12,6 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
 use self::writing::Writing;
 use super::{
     Assistant, Inner,
@@ -25,6 +28,7 @@ use crate::{
         Details, Draft, MemoryUse, Message, MessageId, MessageState, ToolCall, ToolRun,
     },
     error::{AgentError, Result},
+    feedback::Feedback,
     model::{ChatSource, Generation, Ongoing, Prompt, SourceEvent},
     tool::{CallContext, Tool, ToolError, ToolOutput, definitions},
 };
@@ -252,7 +256,7 @@ impl Driver {
 
     /// Lets the model write a short text; `None` when it cannot or the user stops it.
     fn write(&self, request: &str) -> Option<String> {
-        let message = serde_json::json!({"role": "user", "content": request});
+        let message = json!({"role": "user", "content": request});
         let prompt = Prompt { messages: vec![message], ..Prompt::default() };
         let n_prompt = self.model().count(&prompt).ok()?;
         if n_prompt + SUMMARY_TOKENS > self.model().max_context() {
@@ -289,7 +293,9 @@ impl Driver {
         } else {
             vec![]
         };
+        let toolset = self.keep_toolset(&prompt.tools)?;
         let details = Details {
+            toolset,
             model: Some(model.name()),
             adapter: model.adapter(),
             memories: self.preamble.memories.clone(),
@@ -320,6 +326,17 @@ impl Driver {
             }
             Err(why) => self.hear(SourceEvent::Failed(why)),
         }
+    }
+
+    /// Keeps the definitions that a prompt holds, so that feedback can be written out with them.
+    fn keep_toolset(&self, definitions: &[Value]) -> Result<Option<String>> {
+        if definitions.is_empty() {
+            return Ok(None);
+        }
+        let text = serde_json::to_string(definitions).expect("definitions are JSON");
+        let hash = hash_of(&text);
+        Feedback::new(&self.inner().db).keep_toolset(&hash, definitions)?;
+        Ok(Some(hash))
     }
 
     /// Waits for something to happen. Meanwhile the answer so far is kept, and calls that do not
@@ -500,6 +517,11 @@ impl Drop for Driver {
             self.fail("psi made an error of its own; the answer could not be completed", None);
         }
     }
+}
+
+/// The first 16 bytes of a text's SHA-256, as hexadecimal digits.
+fn hash_of(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(16).map(|b| format!("{b:02x}")).collect()
 }
 
 /// Whose requests these are, for the model's queue.

@@ -37,6 +37,28 @@ impl Preamble {
     }
 }
 
+/// The messages of the prompt that led to `answer`, made again from what is kept: `path` is what came
+/// before it, `summary` what stood for its older part.
+pub(crate) fn prompt_of(
+    answer: &Message,
+    path: &[Message],
+    summary: Option<Summary>,
+) -> Vec<Value> {
+    let details = &answer.details;
+    let after = details.summarised_upto;
+    let preamble = Preamble {
+        instructions: details.instructions.clone().unwrap_or_default(),
+        memories: details.memories.clone(),
+        summary,
+    };
+    render(preamble.text().as_deref(), path, after)
+}
+
+/// What a fact says that stood in a prompt; `None` when it is forgotten.
+pub(crate) fn text_of_fact(memory: &MemoryUse) -> Option<&str> {
+    Some(memory.text.as_str()).filter(|text| !text.is_empty())
+}
+
 /// The newest summary that stands for messages of this path.
 pub(super) fn summary_of<'a>(summaries: &'a [Summary], path: &[Message]) -> Option<&'a Summary> {
     let place = |s: &&Summary| path.iter().position(|m| m.id == s.upto);
@@ -45,7 +67,7 @@ pub(super) fn summary_of<'a>(summaries: &'a [Summary], path: &[Message]) -> Opti
 
 /// The messages of a path that a prompt shows: those after the summary, each as a template takes it.
 /// A call whose answer was never written (psi was killed) gets one that says so.
-pub(crate) fn render(
+pub(super) fn render(
     system: Option<&str>,
     path: &[Message],
     after: Option<MessageId>,

@@ -169,6 +169,9 @@ pub struct Details {
     /// The names of the tools that were offered.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<String>,
+    /// The hash under which their definitions are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub toolset: Option<String>,
     /// How the tool ran that this message answers for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<ToolRun>,

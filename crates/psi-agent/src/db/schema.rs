@@ -15,6 +15,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0001 conversations", include_str!("schema/0001_conversations.sql")),
     ("0002 settings", include_str!("schema/0002_settings.sql")),
     ("0003 memory", include_str!("schema/0003_memory.sql")),
+    ("0004 feedback", include_str!("schema/0004_feedback.sql")),
     ("0020 knowledge", include_str!("schema/0020_knowledge.sql")),
 ];
 

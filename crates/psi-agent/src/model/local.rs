@@ -4,14 +4,11 @@ use std::sync::Arc;
 
 use psi_infer::{
     SamplingParams,
-    chat::{
-    },
+    chat::{ChatEvent, ChatFinish, ChatModel, ChatRequest, Reasoning, TemplateOptions},
     service::Ticket,
 };
 
-use super::{
-    ChatSource, FinishReason, Generation, Ongoing, Prompt, SourceEvent, SourceSink,
-};
+use super::{ChatSource, FinishReason, Generation, Ongoing, Prompt, SourceEvent, SourceSink};
 use crate::conversation::Usage;
 
 /// A model that this process runs, with an adapter or without.
@@ -57,7 +54,11 @@ impl ChatSource for LocalModel {
         tokens.map(|t| t.len()).map_err(|e| e.to_string())
     }
 
-    fn start(&self, generation: Generation, mut sink: SourceSink) -> Result<Box<dyn Ongoing>, String> {
+    fn start(
+        &self,
+        generation: Generation,
+        mut sink: SourceSink,
+    ) -> Result<Box<dyn Ongoing>, String> {
         let Generation { prompt, max_tokens, temperature, client } = generation;
         let request = ChatRequest {
             reasoning: Reasoning { enabled: thinking(&prompt), budget: None },

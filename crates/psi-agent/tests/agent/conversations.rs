@@ -131,3 +131,39 @@ fn what_another_process_left_half_written_is_marked_when_nobody_else_writes() {
     assert_eq!((left.state, left.content.as_str()), (MessageState::Interrupted, "The answ"));
     assert_eq!(all.search("answ", 1).unwrap().len(), 1, "and it is found");
 }
+
+#[test]
+fn an_export_comes_back_whole_and_what_tools_said_counts_as_text_of_others() {
+    let (_dir, db) = database();
+    let all = Conversations::new(&db);
+    let id = all.create(&NewConversation::default()).unwrap().id;
+    let ask = all.append(id, None, &Draft::user("``` is a fence")).unwrap();
+    all.append(id, Some(ask.id), &Draft::assistant("one")).unwrap();
+    let mut tool = Draft::tool("c", "result");
+    tool.details.run = Some(psi_agent::ToolRun {
+        name: "look".into(),
+        effect: psi_agent::Effect::None,
+        ok: true,
+        approval: "none_needed".into(),
+        duration_ms: 1,
+        arguments: serde_json::json!({}),
+        untrusted: false,
+        data: serde_json::Value::Null,
+    });
+    all.append(id, Some(ask.id), &tool).unwrap();
+    let document = all.export(&[id]).unwrap();
+    let copy = all.import(&document).unwrap()[0];
+    assert_eq!(texts(&all.branch(copy).unwrap()), texts(&all.branch(id).unwrap()));
+    assert_eq!(all.all(copy).unwrap().len(), 3, "with its branches");
+    assert!(all.branch(copy).unwrap()[1].details.run.as_ref().unwrap().untrusted);
+    let text = all.to_markdown(copy).unwrap();
+    assert!(text.contains("## look") && text.contains("```\nresult\n```"), "{text}");
+    assert_eq!(all.search("fence", 5).unwrap().len(), 2);
+
+    let mut broken = document.clone();
+    broken["conversations"][0]["messages"][1]["parent"] = serde_json::json!(99);
+    let error = all.import(&broken).unwrap_err();
+    assert!(error.to_string().contains("names 99"), "{error}");
+    assert_eq!(all.count().unwrap(), 2, "all or nothing");
+    assert!(all.import(&serde_json::json!({"format": "other"})).is_err());
+}

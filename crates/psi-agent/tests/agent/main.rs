@@ -3,6 +3,7 @@
 mod assistant;
 mod attacks;
 mod conversations;
+mod feedback;
 mod memory;
 mod scripts;
 

@@ -1,6 +1,8 @@
 //! The built program from the outside: what it prints where, its exit codes, the files it leaves.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops with the cause")]
 
+mod chat;
+mod answers;
 mod checkpoint;
 mod convert;
 mod data;

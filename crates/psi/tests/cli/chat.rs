@@ -1,0 +1,54 @@
+//! `psi chat`, `psi memory` and `psi feedback` from the outside, over a small real model.
+
+use std::path::PathBuf;
+
+use crate::program::{Program, write};
+
+/// The small model with a chat template: it knows stories, not conversations, but it writes.
+fn model(program: &Program) -> Option<PathBuf> {
+    let from = psi_testkit::shared_data()?.join("models/stories260K/hf");
+    let to = program.path("storyteller");
+    std::fs::create_dir(&to).unwrap();
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+    let template = "{% for m in messages %}{{ m.content }}\n{% endfor %}";
+    write(&to.join("chat_template.jinja"), template.as_bytes());
+    Some(to)
+}
+
+#[test]
+fn a_chat_answers_remembers_and_keeps_what_was_said_of_its_answers() {
+    let program = Program::new();
+    let Some(model) = model(&program) else { return };
+    let model = model.to_str().unwrap();
+    let input = "My dog is called Rex.\n/good clear\n/better Rex is a fine name.\n/memory\n/quit\n";
+    let ran = program.run_with(&["chat", "--model", model], input.as_bytes()).ok();
+    assert!(ran.stderr.contains("(remembered: My dog is called Rex)"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("1  ") && ran.stdout.contains("My dog is called Rex"));
+
+    let ran = program.run(&["memory", "search", "what is my dog called", "--json"]);
+    assert!(ran.stdout.contains("\"value\": \"rex\""), "{}", ran.stdout);
+    let ran = program.run(&["feedback", "export"]);
+    assert_eq!(ran.stdout.lines().count(), 1);
+    let line: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&line["rating"], &line["tags"][0]), (&"up".into(), &"clear".into()));
+    assert_eq!(line["better"]["content"], "Rex is a fine name.");
+    assert_eq!(line["messages"][0]["content"], "My dog is called Rex.");
+
+    let ran = program.run(&["memory", "forget", "1"]).ok();
+    assert_eq!(ran.stdout, "forgotten: My dog is called Rex\n");
+    assert_eq!(program.run(&["memory", "list"]).ok().stdout, "nothing is remembered\n");
+    program.run(&["memory", "forget", "1"]).failed(2, &["no fact 1"]);
+}
+
+#[test]
+fn a_wrong_command_and_a_missing_model_are_said() {
+    let program = Program::new();
+    program.run(&["chat"]).failed(2, &["no model", "--model"]);
+    let Some(model) = model(&program) else { return };
+    let model = model.to_str().unwrap();
+    let ran = program.run_with(&["chat", "--model", model], b"/nothing\n/open x\n").ok();
+    assert!(ran.stderr.contains("there is no /nothing") && ran.stderr.contains("'x' is no number"));
+}
