@@ -6,6 +6,8 @@
 //! DIR/samples.jsonl   one judged answer per line, as they come
 //! ```
 
+#[cfg(test)]
+mod agreement;
 mod cache;
 mod error;
 mod folder;

@@ -183,7 +183,7 @@ mod tests {
         let assistant = Assistant::at(&path);
         assistant.switch(&switch("a", "b")).unwrap();
         let mut text = std::fs::read(&path).unwrap();
-        text.extend_from_slice(&text[..40].to_vec());
+        text.extend_from_within(..40);
         crate::write_atomic(&path, &text).unwrap();
         assert_eq!(assistant.served().unwrap(), Some(served("b")));
         assistant.switch(&switch("b", "c")).unwrap();

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::mpsc::{self, Receiver, Sender},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, Sender},
+    },
     time::Instant,
 };
 
@@ -24,6 +27,8 @@ use crate::{
 
 /// Memory of the service's cache.
 const CACHE_BYTES: usize = 512 << 20;
+/// What the service calls the player's adapter.
+const ADAPTER: &str = "adapter";
 
 /// The service of a local player.
 #[derive(Debug)]
@@ -44,6 +49,9 @@ impl Generator {
             ..ServiceOptions::default()
         };
         let service = Service::start(cpu, decoder.clone(), options)?;
+        if let Some(adapter) = &parts.adapter {
+            service.add_adapter(ADAPTER, Arc::clone(adapter));
+        }
         Ok(Self { service, batch: *batch })
     }
 }
@@ -117,6 +125,7 @@ fn submit(
     let ask = Ask {
         tokens,
         max_tokens: max_tokens(limits, settings),
+        adapter: local.parts().adapter.is_some().then(|| ADAPTER.to_owned()),
         sampling: settings.sampling_of(item),
         stop_tokens: if chats { ends_of_turn(&local.parts().tokenizer) } else { Vec::new() },
         ..Ask::default()

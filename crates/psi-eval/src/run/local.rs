@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use psi_infer::{Engine, EngineOptions, service::ServiceError};
 use psi_kernels::{Cpu, kv::KvDtype};
-use psi_model::Decoder;
+use psi_model::{Adapter, Decoder};
 use psi_tokenizer::{ChatTemplate, TokenId, Tokenizer};
 use serde_json::{Map, Value};
 
@@ -30,6 +30,8 @@ pub struct LocalParts {
     pub cpu: Arc<Cpu>,
     /// The weights.
     pub decoder: Arc<Decoder>,
+    /// What is laid on them.
+    pub adapter: Option<Arc<Adapter>>,
     /// The tokenizer.
     pub tokenizer: Arc<Tokenizer>,
     /// The chat template, compiled.
@@ -136,7 +138,8 @@ impl Local {
             tokens.push(self.tokens(items[i], &text));
             texts.push(text);
         }
-        let found = likelihood::choices(self.engine(), &tokens)
+        let adapter = self.parts.adapter.clone();
+        let found = likelihood::choices(self.engine(), adapter.as_ref(), &tokens)
             .map_err(|e| failed(items[indices[0]], e))?;
         let seconds = started.elapsed().as_secs_f64() / indices.len() as f64;
         for (((&i, prompt), tokens), found) in indices.iter().zip(texts).zip(&tokens).zip(found) {
@@ -163,7 +166,8 @@ impl Local {
         let tokenizer = Arc::clone(&self.parts.tokenizer);
         let start = tokenizer.prefix_ids().first().copied().or(tokenizer.bos()).or(tokenizer.eos());
         let tokens = tokenizer.encode(text, false, false);
-        let found = likelihood::rolling(self.engine(), start, &tokens);
+        let adapter = self.parts.adapter.clone();
+        let found = likelihood::rolling(self.engine(), adapter.as_ref(), start, &tokens);
         Ok((found.map_err(|e| failed(item, e))?, tokens.len()))
     }
 }

@@ -79,7 +79,7 @@ impl Player for Scripted {
 /// A task of the hardest level.
 pub(crate) fn hardest() -> Task {
     let options = TaskOptions { level: Some(2), ..TaskOptions::default() };
-    Library::default().open("procedural/total", Split::Eval, options).unwrap()
+    Library::new(Vec::new()).open("procedural/total", Split::Eval, options).unwrap()
 }
 
 pub(crate) fn run_in(

@@ -52,6 +52,9 @@ pub(crate) struct EvalRun {
     pub(crate) tasks: Vec<String>,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
+    /// An adapter on the model, a folder as psi train writes it.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter: Option<PathBuf>,
     /// The model's name on the server, where --model is an address.
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
@@ -229,9 +232,15 @@ pub(crate) struct Gate {
     /// The model that would be served.
     #[arg(long, value_name = "PATH", required = true)]
     pub(crate) candidate: Option<PathBuf>,
+    /// An adapter on the candidate.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) candidate_adapter: Option<PathBuf>,
     /// The model that is served (default: what the assistant serves).
     #[arg(long, value_name = "PATH")]
     pub(crate) incumbent: Option<PathBuf>,
+    /// An adapter on the incumbent.
+    #[arg(long, value_name = "DIR", requires = "incumbent")]
+    pub(crate) incumbent_adapter: Option<PathBuf>,
     /// The suites and margins (default: generated reasoning problems; --show-profile prints them).
     #[arg(long, value_name = "FILE")]
     pub(crate) suites: Option<PathBuf>,
