@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use psi_infer::{SamplingParams, service::Ticket};
+use psi_infer::{
+    SamplingParams,
+    chat::{ChatEvent, ChatFinish, ChatModel, ChatRequest, Reasoning, TemplateOptions},
+    service::Ticket,
+};
 
 use super::{ChatSource, FinishReason, Generation, Ongoing, Prompt, SourceEvent, SourceSink};
 use crate::conversation::Usage;
