@@ -128,7 +128,7 @@ impl Library {
     /// When there is no such task, its data is missing or bad, or it does not have the split.
     pub fn open(&self, name: &str, split: Split, options: TaskOptions) -> Result<Task> {
         if is_declaration(name) {
-            return declared::open(Path::new(name), split, options);
+            return declared::open(self, Path::new(name), split, options);
         }
         let (family, member) = name.split_once('/').unwrap_or((name, ""));
         let entry = TASKS.iter().find(|e| e.name == family).filter(|e| {
@@ -165,6 +165,13 @@ impl Library {
     fn python(&self, task: &str) -> Result<Python> {
         let why = |why: &String| TaskError::NoSandbox { task: task.to_owned(), why: why.clone() };
         self.python.as_ref().map(Python::clone).map_err(why)
+    }
+}
+
+impl Default for Library {
+    /// No folder: the tasks that need no data.
+    fn default() -> Self {
+        Self::new(Vec::new())
     }
 }
 

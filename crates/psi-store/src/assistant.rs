@@ -130,8 +130,7 @@ impl Assistant {
     /// [`StoreError::Unsupported`]: another process was faster.
     pub fn switch(&self, switch: &Switch) -> Result<()> {
         if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder)
-                .map_err(|e| StoreError::io(folder, "creating", e))?;
+            std::fs::create_dir_all(folder).map_err(|e| StoreError::io(folder, "creating", e))?;
         }
         let mut log = Log::open(&self.path)?;
         if let Some(served) = self.served()?

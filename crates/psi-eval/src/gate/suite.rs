@@ -166,7 +166,11 @@ impl Suite {
             items: self.items.clone().finish(),
             n_max: self.units.len(),
             n,
-            stopped_at: self.bets.stopped().map(|(at, _)| at).filter(|_| self.rule.test == Test::Betting),
+            stopped_at: self
+                .bets
+                .stopped()
+                .map(|(at, _)| at)
+                .filter(|_| self.rule.test == Test::Betting),
             wins: self.counts.wins,
             losses: self.counts.losses,
             means: (self.sums.0 * share, self.sums.1 * share),

@@ -37,7 +37,8 @@ impl Generator {
         let LocalParts { cpu, decoder, kv, batch, .. } = parts;
         let options = ServiceOptions {
             max_batch: *batch,
-            max_queue: *batch,
+            // Answers that ended here may be open there for a moment longer.
+            max_queue: 16 * batch,
             cache_bytes: CACHE_BYTES,
             kv_dtype: *kv,
             ..ServiceOptions::default()
@@ -123,12 +124,16 @@ fn submit(
     let sender = sender.clone();
     // A receiver that is gone wants no more events.
     let events = Box::new(move |event| drop(sender.send((i, event))));
-    let ticket = service.submit(ask, events).map_err(|e| {
-        failed(item, PlayError::Cannot { what: e.to_string() })
-    })?;
+    let ticket = service
+        .submit(ask, events)
+        .map_err(|e| failed(item, PlayError::Cannot { what: e.to_string() }))?;
     Ok(Open {
         // A template that opens the reasoning itself has written the tag already.
-        text: if prompt.trim_end().ends_with("<think>") { "<think>\n".to_owned() } else { String::new() },
+        text: if prompt.trim_end().ends_with("<think>") {
+            "<think>\n".to_owned()
+        } else {
+            String::new()
+        },
         prompt,
         n_prompt,
         started: Instant::now(),

@@ -145,7 +145,12 @@ fn score_all(
             let is_scored = item.from.iter().any(|&f| f <= split);
             let want = if is_scored { Want::All } else { Want::Nothing };
             let tokens = &item.tokens[0];
-            shared.push(Piece { sequence, tokens: &tokens[..split], want, next: &tokens[1..=split] });
+            shared.push(Piece {
+                sequence,
+                tokens: &tokens[..split],
+                want,
+                next: &tokens[1..=split],
+            });
         }
     }
     let shared = probabilities(engine, shared)?;
@@ -284,9 +289,8 @@ mod tests {
     /// Items of one to four choices that share beginnings and endings of any length.
     fn items(vocab_size: u64) -> Vec<Choices> {
         let mut rng = psi_testkit::Rng::new(5);
-        let mut ids = |n: u64| -> Vec<TokenId> {
-            (0..n).map(|_| rng.below(vocab_size) as TokenId).collect()
-        };
+        let mut ids =
+            |n: u64| -> Vec<TokenId> { (0..n).map(|_| rng.below(vocab_size) as TokenId).collect() };
         (0..30_u64)
             .map(|i| {
                 let (start, end) = (ids(1 + i % 19), ids(i % 4));
@@ -343,7 +347,8 @@ mod tests {
         let max = engine.model().config().max_seq_len;
         let vocab_size = engine.model().config().vocab_size as u64;
         let mut rng = psi_testkit::Rng::new(8);
-        let text: Vec<TokenId> = (0..max * 2 + 7).map(|_| rng.below(vocab_size) as TokenId).collect();
+        let text: Vec<TokenId> =
+            (0..max * 2 + 7).map(|_| rng.below(vocab_size) as TokenId).collect();
         let found = rolling(&mut engine, Some(1), &text).unwrap();
         assert_eq!(found.n_tokens, text.len());
         let all: Vec<TokenId> = [&[1], text.as_slice()].concat();

@@ -122,7 +122,12 @@ impl Local {
     }
 
     /// Choices of some items at once.
-    fn choices(&mut self, items: &[&Item], indices: &[usize], sink: &mut Sink<'_>) -> super::Result<()> {
+    fn choices(
+        &mut self,
+        items: &[&Item],
+        indices: &[usize],
+        sink: &mut Sink<'_>,
+    ) -> super::Result<()> {
         let started = Instant::now();
         let mut texts = Vec::with_capacity(indices.len());
         let mut tokens = Vec::with_capacity(indices.len());
@@ -131,12 +136,16 @@ impl Local {
             tokens.push(self.tokens(items[i], &text));
             texts.push(text);
         }
-        let found = likelihood::choices(self.engine(), &tokens).map_err(|e| failed(items[indices[0]], e))?;
+        let found = likelihood::choices(self.engine(), &tokens)
+            .map_err(|e| failed(items[indices[0]], e))?;
         let seconds = started.elapsed().as_secs_f64() / indices.len() as f64;
         for (((&i, prompt), tokens), found) in indices.iter().zip(texts).zip(&tokens).zip(found) {
             let n_prompt = tokens.tokens.iter().map(Vec::len).sum();
             let n_answer = found.iter().map(|f| f.n_tokens).sum();
-            sink(i, Played { prompt, output: Output::Choices(found), n_prompt, n_answer, seconds })?;
+            sink(
+                i,
+                Played { prompt, output: Output::Choices(found), n_prompt, n_answer, seconds },
+            )?;
         }
         Ok(())
     }
@@ -193,7 +202,12 @@ impl Player for Local {
         Ok((n_tokens > limit).then(|| Overlong { id: item.id.clone(), n_tokens, limit }))
     }
 
-    fn play(&mut self, items: &[&Item], settings: &Settings, sink: &mut Sink<'_>) -> super::Result<()> {
+    fn play(
+        &mut self,
+        items: &[&Item],
+        settings: &Settings,
+        sink: &mut Sink<'_>,
+    ) -> super::Result<()> {
         let of = |kind: OutputKind| -> Vec<usize> {
             (0..items.len()).filter(|&i| items[i].request.kind() == kind).collect()
         };

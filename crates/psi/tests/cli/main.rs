@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops with the cause")]
 
 mod chat;
+mod answers;
 mod checkpoint;
 mod convert;
 mod data;
