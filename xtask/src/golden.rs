@@ -10,6 +10,7 @@ use crate::{Outcome, run};
 const PACKAGES: &[&str] = &[
     "gguf",
     "jinja2",
+    "lm_eval",
     "numpy",
     "safetensors",
     "scipy",

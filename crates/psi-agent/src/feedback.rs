@@ -176,7 +176,10 @@ impl Feedback {
     /// When the database cannot be written.
     pub fn clear(&self, message: MessageId) -> Result<()> {
         let sql = "DELETE FROM feedback WHERE message = ?1";
-        self.db.write(|t| Ok(t.execute(sql, [message.0]).map(drop)?))
+        self.db.write(|t| {
+            t.execute(sql, [message.0])?;
+            Ok(())
+        })
     }
 
     /// Passes over an answer in the queue.
@@ -186,7 +189,10 @@ impl Feedback {
     pub fn skip(&self, message: MessageId) -> Result<()> {
         self.answer(message)?;
         let sql = "INSERT OR IGNORE INTO review_skip (message) VALUES (?1)";
-        self.db.write(|t| Ok(t.execute(sql, [message.0]).map(drop)?))
+        self.db.write(|t| {
+            t.execute(sql, [message.0])?;
+            Ok(())
+        })
     }
 
     /// Answers to look at: first those that went badly (thumb down without a better answer, denied calls,
@@ -233,7 +239,10 @@ impl Feedback {
             return Ok(());
         }
         let sql = "INSERT OR IGNORE INTO toolset (hash, definitions) VALUES (?1, ?2)";
-        self.db.write(|t| Ok(t.execute(sql, (hash, to_json(&definitions))).map(drop)?))
+        self.db.write(|t| {
+            t.execute(sql, (hash, to_json(&definitions)))?;
+            Ok(())
+        })
     }
 
     fn answer(&self, id: MessageId) -> Result<Message> {

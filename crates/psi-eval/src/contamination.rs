@@ -156,10 +156,15 @@ mod tests {
     #[test]
     fn an_item_is_found_whatever_its_case_and_punctuation() {
         let long = "Natalia sold clips to 48 of her friends in April, and then she sold half as many in May";
-        let items =
-            [item("long", long), item("short", "How many days are there?"), item("tiny", "Why so?")];
+        let items = [
+            item("long", long),
+            item("short", "How many days are there?"),
+            item("tiny", "Why so?"),
+        ];
         let mut index = Index::new(&items);
-        index.scan("nothing to see here, only other words about other things in another order of them");
+        index.scan(
+            "nothing to see here, only other words about other things in another order of them",
+        );
         assert!(index.report().hits.is_empty());
         index.scan(&format!("Before. {} After.", long.to_uppercase().replace(' ', "  ")));
         index.scan("how many days -- are there");

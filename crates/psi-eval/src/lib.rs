@@ -5,6 +5,7 @@ pub mod contamination;
 pub mod draws;
 pub mod gate;
 mod greedy;
+pub mod predictions;
 pub mod procedural;
 mod readers;
 pub mod report;

@@ -6,6 +6,8 @@
 //! DIR/samples.jsonl   one judged answer per line, as they come
 //! ```
 
+#[cfg(test)]
+mod agreement;
 mod cache;
 mod error;
 mod folder;
@@ -327,13 +329,15 @@ fn summarize(folder: &mut Folder, tasks: &[Task]) -> Result<()> {
         run.metrics = if is_open || run.n_items > MAX_JUDGED {
             vec![Metric::new("accuracy", summary.right as f64 / summary.n.max(1) as f64, summary.n)]
         } else {
-            let options = RunOptions { n: Some(run.n_items), seed: run.seed, ..RunOptions::default() };
+            let options =
+                RunOptions { n: Some(run.n_items), seed: run.seed, ..RunOptions::default() };
             let items: Vec<Item> = Items::new(task, &options).collect();
             let pairs = items.iter().filter_map(|i| judged.get(&i.hash).map(|v| (i, v)));
             let mut pairs: Vec<(&Item, &Verdict)> = pairs.collect();
             let none = Verdict::default();
             // What did not fit counts as wrong.
-            pairs.extend(items.iter().filter(|i| !judged.contains_key(&i.hash)).map(|i| (i, &none)));
+            pairs
+                .extend(items.iter().filter(|i| !judged.contains_key(&i.hash)).map(|i| (i, &none)));
             task.metrics(&pairs)
         };
         run.n_items = run.n_items.max(summary.n);

@@ -109,12 +109,7 @@ const PROBED: u64 = 32;
 
 impl Task {
     /// A task of a data set.
-    pub(crate) fn fixed(
-        name: &str,
-        split: Split,
-        items: Vec<Item>,
-        scorer: Arc<dyn Scorer>,
-    ) -> Self {
+    pub fn fixed(name: &str, split: Split, items: Vec<Item>, scorer: Arc<dyn Scorer>) -> Self {
         Self::new(name, split, Source::Fixed(items), scorer)
     }
 

@@ -105,12 +105,17 @@ impl Wanted<'_> {
 pub struct Library {
     folders: Vec<PathBuf>,
     python: std::result::Result<Python, String>,
+    own: Vec<Task>,
 }
 
 impl Library {
     /// A library that looks for data in these folders, in order.
     pub fn new(folders: Vec<PathBuf>) -> Self {
-        Self { folders, python: Err("no sandbox was made for programs".to_owned()) }
+        Self {
+            folders,
+            python: Err("no sandbox was made for programs".to_owned()),
+            own: Vec::new(),
+        }
     }
 
     /// Gives it the Python that runs the programs of models, or the reason why there is none: tasks that
@@ -121,14 +126,35 @@ impl Library {
         self
     }
 
+    /// Adds a task that exists in memory only; it is opened by its name.
+    #[must_use]
+    pub fn with_task(mut self, task: Task) -> Self {
+        self.own.push(task);
+        self
+    }
+
+    /// [`expand`], of own tasks too.
+    ///
+    /// # Errors
+    /// When nothing has this name.
+    pub fn expand(&self, name: &str) -> Result<Vec<String>> {
+        match self.own.iter().any(|task| task.name() == name) {
+            true => Ok(vec![name.to_owned()]),
+            false => expand(name),
+        }
+    }
+
     /// Opens one task, by its name or the path of a `.toml` file that declares it: its data is read and
     /// checked as a whole.
     ///
     /// # Errors
     /// When there is no such task, its data is missing or bad, or it does not have the split.
     pub fn open(&self, name: &str, split: Split, options: TaskOptions) -> Result<Task> {
+        if let Some(task) = self.own.iter().find(|t| t.name() == name && t.split() == split) {
+            return Ok(task.clone());
+        }
         if is_declaration(name) {
-            return declared::open(Path::new(name), split, options);
+            return declared::open(self, Path::new(name), split, options);
         }
         let (family, member) = name.split_once('/').unwrap_or((name, ""));
         let entry = TASKS.iter().find(|e| e.name == family).filter(|e| {
@@ -165,6 +191,13 @@ impl Library {
     fn python(&self, task: &str) -> Result<Python> {
         let why = |why: &String| TaskError::NoSandbox { task: task.to_owned(), why: why.clone() };
         self.python.as_ref().map(Python::clone).map_err(why)
+    }
+}
+
+impl Default for Library {
+    /// No folder: the tasks that need no data.
+    fn default() -> Self {
+        Self::new(Vec::new())
     }
 }
 

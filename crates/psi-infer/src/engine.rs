@@ -274,6 +274,21 @@ impl Engine {
         }
     }
 
+    /// Whether computing what is left of `first` publishes the block that `second` needs next: it had
+    /// better wait for it. Each comes with its tokens.
+    pub(crate) fn computes_for(
+        &self,
+        (first, first_tokens): (&Sequence, &[TokenId]),
+        (second, second_tokens): (&Sequence, &[TokenId]),
+    ) -> bool {
+        let end = second.len + KV_BLOCK;
+        second.len.is_multiple_of(KV_BLOCK)
+            && first.len < end
+            && end < second_tokens.len()
+            && first_tokens.get(..end) == Some(&second_tokens[..end])
+            && self.root(first) == self.root(second)
+    }
+
     /// What a sequence's first token comes after.
     fn root(&self, sequence: &Sequence) -> Root {
         let config = self.model.config();

@@ -29,7 +29,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
     time::Duration,
@@ -110,12 +110,12 @@ impl Default for GrammarLimits {
             n_schemas: 20_000,
             n_enum: 10_000,
             n_members: 2_000,
-            count: 100_000,
+            count: 1 << 20,
             compile_time: Duration::from_secs(5),
             compile_fuel: 1_000_000,
             step_fuel: 200_000,
             step_items: 50_000,
-            n_states: 50_000,
+            n_states: 25_000,
         }
     }
 }
@@ -127,7 +127,7 @@ const COMPILE_STACK: usize = 256 << 20;
 const MAX_COMPILING: usize = 4;
 
 /// Compiled grammars that are kept.
-const CACHED: usize = 32;
+const CACHED: usize = 16;
 
 /// Compiles grammars for one vocabulary, and keeps those that come again.
 pub struct Grammars {
@@ -141,6 +141,8 @@ pub struct Grammars {
 #[derive(Clone)]
 pub struct Compiled {
     matcher: Arc<Mutex<Matcher>>,
+    /// its automaton has met a limit: it is compiled anew for the next answer
+    is_spent: Arc<AtomicBool>,
 }
 
 impl Compiled {
@@ -150,9 +152,9 @@ impl Compiled {
     }
 
     pub(crate) fn begin(&self) -> GrammarConstraint {
-        // Answers share nothing: what one makes of the automaton never limits another.
-        let matcher = self.matcher.lock().unwrap_or_else(PoisonError::into_inner).deep_clone();
-        GrammarConstraint::new(matcher)
+        // Answers share the automaton, which grows as it is used, so that its states are made once.
+        let matcher = self.matcher.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        GrammarConstraint::new(matcher, Arc::clone(&self.is_spent))
     }
 }
 
@@ -230,7 +232,8 @@ impl Grammars {
     }
 
     fn keep(&self, grammar: Grammar, matcher: Matcher) -> Compiled {
-        let compiled = Compiled { matcher: Arc::new(Mutex::new(matcher)) };
+        let matcher = Arc::new(Mutex::new(matcher));
+        let compiled = Compiled { matcher, is_spent: Arc::default() };
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         cache.truncate(CACHED - 1);
         cache.push_front((grammar, compiled.clone()));
@@ -241,6 +244,9 @@ impl Grammars {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         let at = cache.iter().position(|(known, _)| known == grammar)?;
         let entry = cache.remove(at)?;
+        if entry.1.is_spent.load(Ordering::Relaxed) {
+            return None;
+        }
         let compiled = entry.1.clone();
         cache.push_front(entry);
         Some(compiled)

@@ -153,19 +153,24 @@ pub fn sample(
     candidates.typical(params.typical_p);
     candidates.top_p(params.top_p);
     candidates.min_p(params.min_p);
-    Some(candidates.draw(rng::uniform(params.seed, history.len() as u64)))
+    candidates.draw(rng::uniform(params.seed, history.len() as u64))
 }
 
 /// The index of the largest number, the lowest among equals; NaN is never chosen.
 pub fn argmax(logits: &[f32]) -> Option<TokenId> {
-    let mut best = None;
-    let mut top = f32::NEG_INFINITY;
-    for (i, &x) in logits.iter().enumerate() {
-        if x > top {
-            (best, top) = (Some(i as TokenId), x);
-        }
+    const LANES: usize = 16;
+    // NaN is larger than nothing, so it stays out.
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let mut tops = [f32::NEG_INFINITY; LANES];
+    let (chunks, rest) = logits.as_chunks::<LANES>();
+    for chunk in chunks {
+        tops = std::array::from_fn(|i| larger(tops[i], chunk[i]));
     }
-    best
+    let top = tops.iter().chain(rest).fold(f32::NEG_INFINITY, |a, &b| larger(a, b));
+    if top == f32::NEG_INFINITY {
+        return None;
+    }
+    logits.iter().position(|&x| x == top).map(|i| i as TokenId)
 }
 
 fn penalise(params: &SamplingParams, logits: &mut [f32], history: &[TokenId], n_prompt: usize) {

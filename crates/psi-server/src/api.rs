@@ -95,6 +95,24 @@ pub enum AccessLog {
     Stream(Box<dyn Write + Send>),
 }
 
+impl fmt::Debug for AccessLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("Off"),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+impl fmt::Debug for ApiOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("ApiOptions");
+        out.field("models", &self.models).field("keys", &self.keys).field("limits", &self.limits);
+        out.finish_non_exhaustive()
+    }
+}
+
 /// What a request may be; beyond it is an error, never a cut.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

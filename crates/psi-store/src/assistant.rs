@@ -130,8 +130,7 @@ impl Assistant {
     /// [`StoreError::Unsupported`]: another process was faster.
     pub fn switch(&self, switch: &Switch) -> Result<()> {
         if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder)
-                .map_err(|e| StoreError::io(folder, "creating", e))?;
+            std::fs::create_dir_all(folder).map_err(|e| StoreError::io(folder, "creating", e))?;
         }
         let mut log = Log::open(&self.path)?;
         if let Some(served) = self.served()?
@@ -184,7 +183,7 @@ mod tests {
         let assistant = Assistant::at(&path);
         assistant.switch(&switch("a", "b")).unwrap();
         let mut text = std::fs::read(&path).unwrap();
-        text.extend_from_slice(&text[..40].to_vec());
+        text.extend_from_within(..40);
         crate::write_atomic(&path, &text).unwrap();
         assert_eq!(assistant.served().unwrap(), Some(served("b")));
         assistant.switch(&switch("b", "c")).unwrap();

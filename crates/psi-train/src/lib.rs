@@ -2,6 +2,7 @@
 
 pub mod data;
 mod error;
+pub mod learn;
 pub mod recipe;
 pub mod refine;
 pub mod run;

@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Train(Train),
     /// Improve a chat model by reinforcement learning on tasks with verifiers, as a recipe says.
     Refine(RunArgs),
+    /// Learn from ratings and corrections: train, hold the result against the model in use, promote it or not.
+    Learn(Learn),
     /// Training runs: list them, look at one, compare several.
     Runs(Runs),
     /// Serve models over HTTP, for OpenAI's and Anthropic's clients.
@@ -300,6 +302,40 @@ pub(crate) struct Train {
     pub(crate) dry_run: bool,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct Learn {
+    /// Judgements as `psi feedback export` prints them (default: those in the assistant's database).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) feedback: Option<PathBuf>,
+    /// The model in use, as long as nothing was promoted.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) model: Option<PathBuf>,
+    /// The gate's suites beside the kept-out feedback (default: those that come with psi).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) suites: Option<PathBuf>,
+    /// Never learn from this judgement (may be given several times; kept).
+    #[arg(long, value_name = "ID")]
+    pub(crate) strike: Vec<String>,
+    /// Forget a conversation: remove what has learned from it, and learn without it from now on (may be given several times; kept).
+    #[arg(long, value_name = "CONVERSATION")]
+    pub(crate) forget: Vec<String>,
+    /// Learn from texts with addresses and telephone or card numbers too.
+    #[arg(long)]
+    pub(crate) private: bool,
+    /// Only say what would be learned.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Decide, but do not promote.
+    #[arg(long)]
+    pub(crate) hold: bool,
+    /// Number of threads (default: PSI_THREADS, else the number of cores).
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// A recipe and where it runs.
 #[derive(Args, Debug)]
 pub(crate) struct RunArgs {
@@ -399,7 +435,7 @@ pub(crate) struct Serve {
     /// Memory for keys and values, in MiB, per model.
     #[arg(long, value_name = "MIB", default_value_t = 1024)]
     pub(crate) cache: usize,
-    /// Type of the key/value cache (default: bf16).
+    /// Type of the key/value cache (default: f32 for f32 weights, else bf16).
     #[arg(long, value_name = "TYPE")]
     pub(crate) kv: Option<Kv>,
     /// Keep the weights in this type (default: as stored; f16 as bf16).

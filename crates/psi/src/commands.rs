@@ -12,6 +12,7 @@ pub(crate) mod gate;
 pub(crate) mod generate;
 pub(crate) mod help;
 pub(crate) mod inspect;
+pub(crate) mod learn;
 pub(crate) mod memory;
 pub(crate) mod models;
 pub(crate) mod pull;

@@ -54,6 +54,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Convert(args) => commands::convert::run(&args),
         Command::Train(args) => commands::train::run(&args),
+        Command::Learn(args) => commands::learn::run(&args),
         Command::Refine(args) => commands::refine::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
         Command::Serve(args) => commands::serve::run(&args),

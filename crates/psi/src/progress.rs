@@ -1,6 +1,9 @@
 //! Progress on standard error, for work that takes longer than two seconds, on a terminal only.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -14,7 +17,7 @@ pub(crate) struct Progress {
     bar: ProgressBar,
     started: std::time::Instant,
     /// For a program that reads standard error: when it was last told.
-    told: Option<std::cell::Cell<std::time::Instant>>,
+    told: Option<Mutex<std::time::Instant>>,
     total: u64,
 }
 
@@ -42,7 +45,7 @@ impl Progress {
 
     /// Says `progress DONE TOTAL` on standard error, a few times a second, for a program that reads it.
     pub(crate) fn reported(mut self, reported: bool) -> Self {
-        self.told = reported.then(|| std::cell::Cell::new(self.started));
+        self.told = reported.then(|| Mutex::new(self.started));
         self
     }
 
@@ -53,10 +56,10 @@ impl Progress {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
         self.bar.set_position(done);
-        if let Some(told) = &self.told
-            && (told.get().elapsed() > REPORT || done == self.total)
-        {
-            told.set(std::time::Instant::now());
+        let Some(told) = &self.told else { return };
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.elapsed() > REPORT || done == self.total {
+            *told = std::time::Instant::now();
             eprintln!("progress {done} {}", self.total);
         }
     }

@@ -378,8 +378,8 @@ fn a_temporary_chat_neither_learns_nor_uses_memory() {
 
 #[test]
 fn older_turns_are_summed_up_in_view_when_they_no_longer_fit() {
-    let long = "many words that fill the small context of this model up to its very end";
-    let scene = with_context(&[Turn::Says(long), Turn::Says(long), Turn::Says("ok")], 60);
+    let long: &'static str = "word ".repeat(200).leak();
+    let scene = with_context(&[Turn::Says(long), Turn::Says(long), Turn::Says("ok")], 500);
     let id = scene.conversation();
     for text in ["first question of all", "second question", "third question"] {
         scene.ask(id, text).wait();
@@ -397,7 +397,7 @@ fn older_turns_are_summed_up_in_view_when_they_no_longer_fit() {
     assert!(prompt.messages[0]["content"].as_str().unwrap().starts_with("Earlier in this"));
     assert_eq!(scene.branch(id).len(), 6, "and every message is still there");
 
-    let run = scene.ask(id, &"word ".repeat(80));
+    let run = scene.ask(id, &"word ".repeat(600));
     let AgentEvent::Failed { error, hint } = ending(&run) else { panic!("{:?}", run.events()) };
     assert!(error.contains("tokens") && hint.is_some(), "{error}");
     assert_eq!(scene.all.branch(id).unwrap().pop().unwrap().state, MessageState::Failed);

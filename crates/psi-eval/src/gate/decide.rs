@@ -143,10 +143,13 @@ fn play(
         now: options.now,
         ..RunOptions::default()
     };
-    let mut caches = [options.cache.as_deref().map(Cache::at), options.cache.as_deref().map(Cache::at)];
+    let mut caches =
+        [options.cache.as_deref().map(Cache::at), options.cache.as_deref().map(Cache::at)];
     let [new_cache, old_cache] = &mut caches;
-    let mut new = session(&options.dir.join("candidate"), suites, candidate, new_cache.as_mut(), &run)?;
-    let mut old = session(&options.dir.join("incumbent"), suites, incumbent, old_cache.as_mut(), &run)?;
+    let mut new =
+        session(&options.dir.join("candidate"), suites, candidate, new_cache.as_mut(), &run)?;
+    let mut old =
+        session(&options.dir.join("incumbent"), suites, incumbent, old_cache.as_mut(), &run)?;
     for suite in suites.iter_mut() {
         while suite.is_open() {
             let batch = suite.next(BATCH);

@@ -78,9 +78,7 @@ impl Ledger {
         }
         // Others wait until this gate is counted.
         let mut log = Log::open(&self.path)?;
-        let against = |line: &LedgerLine| {
-            matches!(line, LedgerLine::Begun { incumbent: i, .. } if *i == incumbent)
-        };
+        let against = |line: &LedgerLine| matches!(line, LedgerLine::Begun { incumbent: i, .. } if *i == incumbent);
         let number = 1 + self.lines()?.iter().filter(|l| against(l)).count() as u64;
         add(&mut log, &LedgerLine::Begun { at, candidate, incumbent, number })?;
         Ok(number)

@@ -87,7 +87,8 @@ impl Profile {
     /// When it is not TOML of this form, or asks for what cannot be.
     pub fn parse(text: &str, path: &Path) -> Result<Self, GateError> {
         let bad = |what: String| GateError::Profile { path: path.to_owned(), what };
-        let profile: Self = toml::from_str(text).map_err(|e| bad(e.to_string().trim().to_owned()))?;
+        let profile: Self =
+            toml::from_str(text).map_err(|e| bad(e.to_string().trim().to_owned()))?;
         profile.check().map_err(bad)?;
         Ok(profile)
     }

@@ -182,7 +182,8 @@ impl Record {
     pub fn read(path: &Path) -> Result<Self, GateError> {
         let bad = |what: String| GateError::Record { path: path.to_owned(), what };
         let bytes = fs::read(path).map_err(|e| StoreError::io(path, "reading", e))?;
-        let record: Self = serde_json::from_slice(&bytes).map_err(|e| bad(format!("no record: {e}")))?;
+        let record: Self =
+            serde_json::from_slice(&bytes).map_err(|e| bad(format!("no record: {e}")))?;
         if record.version != VERSION {
             return Err(bad(format!("version {}, this psi reads {VERSION}", record.version)));
         }

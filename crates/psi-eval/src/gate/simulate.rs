@@ -264,9 +264,8 @@ mod tests {
             let cell = cells(&options, 0.1, difference, &[50])[0];
             let (promoted, blocked) = exact(0.1, difference, 50);
             // Four standard errors of 2,000 runs.
-            let near = |got: f64, p: f64| {
-                (got - p).abs() <= 4.0 * (p * (1.0 - p) / 2000.0).sqrt() + 1e-6
-            };
+            let near =
+                |got: f64, p: f64| (got - p).abs() <= 4.0 * (p * (1.0 - p) / 2000.0).sqrt() + 1e-6;
             assert!(near(cell.promoted, promoted), "{cell:?}: {promoted}");
             assert!(near(cell.blocked, blocked), "{cell:?}: {blocked}");
         }
@@ -289,7 +288,10 @@ mod tests {
         // Every look is one more chance; 5 % plus three standard errors of 2,000 runs.
         for discordance in DISCORDANCES {
             for cell in cells(&Options::default(), discordance, -0.05, &[50, 200, 500]) {
-                assert!(cell.promoted <= 0.05 + 3.0 * (0.05 * 0.95 / 2000.0_f64).sqrt(), "{cell:?}");
+                assert!(
+                    cell.promoted <= 0.05 + 3.0 * (0.05 * 0.95 / 2000.0_f64).sqrt(),
+                    "{cell:?}"
+                );
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     split::Split,
     stats::{Bets, Mean, Paired, Rates, Verdict, normal_quantile},
     task::{Item, Task},
-    tasks::{Library, TaskOptions, expand},
+    tasks::{Library, TaskOptions},
 };
 
 /// Items that stand or fall together: a cluster of a task, mostly a single item.
@@ -51,7 +51,7 @@ impl Suite {
         let options = TaskOptions { shots: rule.shots, level: rule.level };
         let mut tasks = Vec::new();
         for name in &rule.tasks {
-            for name in expand(name)? {
+            for name in library.expand(name)? {
                 tasks.push(library.open(&name, Split::Eval, options)?);
             }
         }
@@ -166,7 +166,11 @@ impl Suite {
             items: self.items.clone().finish(),
             n_max: self.units.len(),
             n,
-            stopped_at: self.bets.stopped().map(|(at, _)| at).filter(|_| self.rule.test == Test::Betting),
+            stopped_at: self
+                .bets
+                .stopped()
+                .map(|(at, _)| at)
+                .filter(|_| self.rule.test == Test::Betting),
             wins: self.counts.wins,
             losses: self.counts.losses,
             means: (self.sums.0 * share, self.sums.1 * share),

@@ -28,7 +28,12 @@ impl Published {
         };
         let hash = ContentHash::of_bytes(model.as_bytes());
         Self {
-            identity: Identity { model: model.to_owned(), adapter: None, hash, engine: String::new() },
+            identity: Identity {
+                model: model.to_owned(),
+                adapter: None,
+                hash,
+                engine: String::new(),
+            },
             answers: text.lines().enumerate().map(solution).collect(),
         }
     }
@@ -55,7 +60,10 @@ impl Player for Published {
     ) -> crate::run::Result<()> {
         for (i, item) in items.iter().enumerate() {
             let output = Output::Text(self.answers[&item.id].clone());
-            sink(i, Played { prompt: String::new(), output, n_prompt: 1, n_answer: 1, seconds: 0.0 })?;
+            sink(
+                i,
+                Played { prompt: String::new(), output, n_prompt: 1, n_answer: 1, seconds: 0.0 },
+            )?;
         }
         Ok(())
     }
@@ -90,7 +98,12 @@ impl Place {
         Served::at(&path, None).unwrap()
     }
 
-    fn gate(&self, profile: &Profile, incumbent: &str, candidate: &str) -> Result<Record, GateError> {
+    fn gate(
+        &self,
+        profile: &Profile,
+        incumbent: &str,
+        candidate: &str,
+    ) -> Result<Record, GateError> {
         self.n.set(self.n.get() + 1);
         let library = Library::new(vec![self.data.join("evals")]);
         let options = GateOptions {
@@ -162,7 +175,10 @@ fn tangos_test_uses_every_item_and_has_the_published_statistics() {
     let rules = profile("margin = 0.05", "tango");
     let record = place.gate(&rules, "175b_finetuning", "175b_verification").unwrap();
     let suite = &record.suites[0];
-    assert_eq!((suite.n, suite.wins, suite.losses, suite.verdict), (1319, 360, 76, Verdict::Promote));
+    assert_eq!(
+        (suite.n, suite.wins, suite.losses, suite.verdict),
+        (1319, 360, 76, Verdict::Promote)
+    );
     assert!((suite.tango.unwrap() - 16.2331).abs() < 6e-5, "{suite:?}");
     let record = place.gate(&rules, "6b_verification", "175b_finetuning").unwrap();
     let suite = &record.suites[0];

@@ -56,7 +56,8 @@ pub(super) fn money(trace: &[(usize, f64, f64)], promotes: f64, blocks: f64) -> 
     let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
     let (low, high) = (low.max(-4.0) - 0.2, high + 0.2);
     let x = |n: f64| LEFT + n / last * (WIDTH - LEFT - RIGHT);
-    let y = |v: f64| HEIGHT - AXIS - ((v - low) / (high - low)).clamp(0.0, 1.0) * (HEIGHT - AXIS - 6.0);
+    let y =
+        |v: f64| HEIGHT - AXIS - ((v - low) / (high - low)).clamp(0.0, 1.0) * (HEIGHT - AXIS - 6.0);
     let path = |get: fn(&(usize, f64, f64)) -> f64| {
         let points = trace.iter().map(|t| format!("{:.1},{:.1}", x(t.0 as f64), y(get(t))));
         let start = format!("{:.1},{:.1}", x(0.0), y(0.0));

@@ -70,8 +70,8 @@ impl Cache {
     pub(super) fn get(&self, player: ContentHash, item: &Item) -> Result<Option<Played>> {
         let Some(kept) = self.open.get(&player) else { return Ok(None) };
         let Some(&place) = kept.places.get(&short(item.hash)) else { return Ok(None) };
-        let line = read_line(&kept.path, place)
-            .map_err(|e| StoreError::io(&kept.path, "reading", e))?;
+        let line =
+            read_line(&kept.path, place).map_err(|e| StoreError::io(&kept.path, "reading", e))?;
         let bad = |what: String| RunError::Bad { path: kept.path.clone(), line: 0, what };
         let line: Line = serde_json::from_slice(&line).map_err(|e| bad(e.to_string()))?;
         if line.key != item.hash {

@@ -101,7 +101,12 @@ impl TaskRun {
 
 impl RunFile {
     /// A run that begins.
-    pub(crate) fn new(model: Identity, settings: serde_json::Value, tasks: Vec<TaskRun>, at: u64) -> Self {
+    pub(crate) fn new(
+        model: Identity,
+        settings: serde_json::Value,
+        tasks: Vec<TaskRun>,
+        at: u64,
+    ) -> Self {
         let text = format!("{}\0{}\0{settings}", model.hash, model.engine);
         let player_hash = ContentHash::of_bytes(text.as_bytes());
         let psi = env!("CARGO_PKG_VERSION").to_owned();
@@ -125,8 +130,11 @@ impl RunFile {
     pub fn read(dir: &Path) -> Result<Self> {
         let path = dir.join("run.json");
         let bytes = fs::read(&path).map_err(|e| StoreError::io(&path, "reading", e))?;
-        let file: Self = serde_json::from_slice(&bytes)
-            .map_err(|e| RunError::Bad { path: path.clone(), line: e.line(), what: e.to_string() })?;
+        let file: Self = serde_json::from_slice(&bytes).map_err(|e| RunError::Bad {
+            path: path.clone(),
+            line: e.line(),
+            what: e.to_string(),
+        })?;
         if file.version != VERSION {
             let what = format!("written as version {}, this psi reads {VERSION}", file.version);
             return Err(RunError::Bad { path, line: 0, what });
@@ -139,12 +147,15 @@ impl RunFile {
             Err(RunError::Differs { dir: dir.to_owned(), what, before, now })
         };
         if self.player_hash != other.player_hash {
-            let show = |f: &Self| format!("{} ({}) {}", f.model.model, f.model.hash.short(), f.settings);
+            let show =
+                |f: &Self| format!("{} ({}) {}", f.model.model, f.model.hash.short(), f.settings);
             return differs("the model and settings", show(self), show(other));
         }
         let plan = |f: &Self| {
             let tasks = f.tasks.iter();
-            let one = |t: &TaskRun| format!("{} {} x{} seed {}", t.name, t.version.short(), t.n_items, t.seed);
+            let one = |t: &TaskRun| {
+                format!("{} {} x{} seed {}", t.name, t.version.short(), t.n_items, t.seed)
+            };
             tasks.map(one).collect::<Vec<_>>()
         };
         let (before, now) = (plan(self), plan(other));

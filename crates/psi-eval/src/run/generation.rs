@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::mpsc::{self, Receiver, Sender},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, Sender},
+    },
     time::Instant,
 };
 
@@ -24,6 +27,8 @@ use crate::{
 
 /// Memory of the service's cache.
 const CACHE_BYTES: usize = 512 << 20;
+/// What the service calls the player's adapter.
+const ADAPTER: &str = "adapter";
 
 /// The service of a local player.
 #[derive(Debug)]
@@ -37,12 +42,16 @@ impl Generator {
         let LocalParts { cpu, decoder, kv, batch, .. } = parts;
         let options = ServiceOptions {
             max_batch: *batch,
-            max_queue: *batch,
+            // Answers that ended here may be open there for a moment longer.
+            max_queue: 16 * batch,
             cache_bytes: CACHE_BYTES,
             kv_dtype: *kv,
             ..ServiceOptions::default()
         };
         let service = Service::start(cpu, decoder.clone(), options)?;
+        if let Some(adapter) = &parts.adapter {
+            service.add_adapter(ADAPTER, Arc::clone(adapter));
+        }
         Ok(Self { service, batch: *batch })
     }
 }
@@ -116,6 +125,7 @@ fn submit(
     let ask = Ask {
         tokens,
         max_tokens: max_tokens(limits, settings),
+        adapter: local.parts().adapter.is_some().then(|| ADAPTER.to_owned()),
         sampling: settings.sampling_of(item),
         stop_tokens: if chats { ends_of_turn(&local.parts().tokenizer) } else { Vec::new() },
         ..Ask::default()
@@ -123,12 +133,16 @@ fn submit(
     let sender = sender.clone();
     // A receiver that is gone wants no more events.
     let events = Box::new(move |event| drop(sender.send((i, event))));
-    let ticket = service.submit(ask, events).map_err(|e| {
-        failed(item, PlayError::Cannot { what: e.to_string() })
-    })?;
+    let ticket = service
+        .submit(ask, events)
+        .map_err(|e| failed(item, PlayError::Cannot { what: e.to_string() }))?;
     Ok(Open {
         // A template that opens the reasoning itself has written the tag already.
-        text: if prompt.trim_end().ends_with("<think>") { "<think>\n".to_owned() } else { String::new() },
+        text: if prompt.trim_end().ends_with("<think>") {
+            "<think>\n".to_owned()
+        } else {
+            String::new()
+        },
         prompt,
         n_prompt,
         started: Instant::now(),

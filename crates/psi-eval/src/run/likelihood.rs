@@ -3,8 +3,11 @@
 //! What the choices of an item share is computed once: their common prefix goes through the model first,
 //! then each choice's own tokens, after which the cache is cut back to the prefix.
 
-use psi_infer::{Engine, EngineError, Sequence, Want, Work, log_probs, sampling};
+use std::sync::Arc;
+
+use psi_infer::{Engine, EngineError, Sequence, Want, Work, sampling};
 use psi_kernels::{kv::KV_BLOCK, softmax::log_sum_exp};
+use psi_model::Adapter;
 use psi_tokenizer::{TokenId, Tokenizer};
 
 use crate::task::{Choice, LogLikelihood, Span};
@@ -98,6 +101,7 @@ fn common(tokens: &[Vec<TokenId>], at: &dyn Fn(&[TokenId], usize) -> Option<Toke
 /// [`EngineError`] when an item does not fit; check with [`Choices::longest`] first.
 pub(super) fn choices(
     engine: &mut Engine,
+    adapter: Option<&Arc<Adapter>>,
     items: &[Choices],
 ) -> Result<Vec<Vec<LogLikelihood>>, EngineError> {
     let max_rows = (MAX_LOGITS / engine.model().config().vocab_size).max(1);
@@ -106,7 +110,7 @@ pub(super) fn choices(
     while !rest.is_empty() {
         let n = batch_of(rest, engine.n_free(), max_rows);
         let (batch, after) = rest.split_at(n);
-        all.extend(scored(engine, batch)?);
+        all.extend(scored(engine, adapter, batch)?);
         rest = after;
     }
     Ok(all)
@@ -123,9 +127,13 @@ fn batch_of(items: &[Choices], n_free: usize, max_rows: usize) -> usize {
     items.iter().take_while(fits).count().max(1)
 }
 
-fn scored(engine: &mut Engine, items: &[Choices]) -> Result<Vec<Vec<LogLikelihood>>, EngineError> {
-    let mut sequences: Vec<Sequence> =
-        items.iter().map(|item| Sequence::new(item.longest())).collect();
+fn scored(
+    engine: &mut Engine,
+    adapter: Option<&Arc<Adapter>>,
+    items: &[Choices],
+) -> Result<Vec<Vec<LogLikelihood>>, EngineError> {
+    let sequence = |item: &Choices| Sequence::with_adapter(item.longest(), adapter.cloned());
+    let mut sequences: Vec<Sequence> = items.iter().map(sequence).collect();
     let result = score_all(engine, items, &mut sequences);
     sequences.into_iter().for_each(|s| engine.release(s));
     result
@@ -145,7 +153,12 @@ fn score_all(
             let is_scored = item.from.iter().any(|&f| f <= split);
             let want = if is_scored { Want::All } else { Want::Nothing };
             let tokens = &item.tokens[0];
-            shared.push(Piece { sequence, tokens: &tokens[..split], want, next: &tokens[1..=split] });
+            shared.push(Piece {
+                sequence,
+                tokens: &tokens[..split],
+                want,
+                next: &tokens[1..=split],
+            });
         }
     }
     let shared = probabilities(engine, shared)?;
@@ -239,11 +252,13 @@ fn probabilities(
 /// token is predicted from `start`.
 pub(super) fn rolling(
     engine: &mut Engine,
+    adapter: Option<&Arc<Adapter>>,
     start: Option<TokenId>,
     tokens: &[TokenId],
 ) -> Result<LogLikelihood, EngineError> {
     let max = engine.model().config().max_seq_len;
-    let mut total = LogLikelihood { sum: 0.0, n_tokens: 0, is_greedy: true };
+    // Nobody asks whether a whole text was the likeliest.
+    let mut total = LogLikelihood { sum: 0.0, n_tokens: 0, is_greedy: false };
     let mut done = 0;
     while done < tokens.len() {
         let n = max.min(tokens.len() - done);
@@ -252,22 +267,40 @@ pub(super) fn rolling(
         } else {
             tokens[done + n - max - 1..done + n].to_vec()
         };
-        let scored = log_probs(engine, &window)?;
+        let mut sequence = Sequence::with_adapter(window.len(), adapter.cloned());
+        let scored = window_scores(engine, &mut sequence, &window);
+        engine.release(sequence);
+        let scored = scored?;
         let new = &scored[scored.len().saturating_sub(n)..];
         total.sum += new.iter().map(|&p| f64::from(p)).sum::<f64>();
         total.n_tokens += new.len();
         done += n;
     }
-    // Nobody asks whether a whole text was the likeliest.
-    total.is_greedy = false;
     Ok(total)
+}
+
+/// The log-probability of every token of a window but the first.
+fn window_scores(
+    engine: &mut Engine,
+    sequence: &mut Sequence,
+    window: &[TokenId],
+) -> Result<Vec<f32>, EngineError> {
+    let rows = (MAX_LOGITS / engine.model().config().vocab_size).max(1);
+    let mut scored = Vec::with_capacity(window.len());
+    let last = window.len().saturating_sub(1);
+    for from in (0..last).step_by(rows) {
+        let to = last.min(from + rows);
+        let (tokens, next) = (&window[from..to], &window[from + 1..=to]);
+        let piece = Piece { sequence: &mut *sequence, tokens, want: Want::All, next };
+        let found = probabilities(engine, vec![piece])?;
+        scored.extend(found.into_iter().flatten().map(|(log_prob, _)| log_prob));
+    }
+    Ok(scored)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use psi_infer::EngineOptions;
+    use psi_infer::{EngineOptions, log_probs};
     use psi_kernels::{Cpu, Isa, kv::KvDtype};
     use psi_model::{Decoder, LoadOptions};
 
@@ -284,9 +317,8 @@ mod tests {
     /// Items of one to four choices that share beginnings and endings of any length.
     fn items(vocab_size: u64) -> Vec<Choices> {
         let mut rng = psi_testkit::Rng::new(5);
-        let mut ids = |n: u64| -> Vec<TokenId> {
-            (0..n).map(|_| rng.below(vocab_size) as TokenId).collect()
-        };
+        let mut ids =
+            |n: u64| -> Vec<TokenId> { (0..n).map(|_| rng.below(vocab_size) as TokenId).collect() };
         (0..30_u64)
             .map(|i| {
                 let (start, end) = (ids(1 + i % 19), ids(i % 4));
@@ -306,7 +338,7 @@ mod tests {
             // A small cache, so that the items need several batches.
             let mut engine = engine(model, 512);
             let items = items(engine.model().config().vocab_size as u64);
-            let found = choices(&mut engine, &items).unwrap();
+            let found = choices(&mut engine, None, &items).unwrap();
             let free = engine.n_free();
             for (item, found) in items.iter().zip(&found) {
                 for ((tokens, &from), got) in item.tokens.iter().zip(&item.from).zip(found) {
@@ -333,7 +365,7 @@ mod tests {
         let mut other = tokens.clone();
         other[7] = (other[7] + 1) % engine.model().config().vocab_size as TokenId;
         let item = Choices { tokens: vec![tokens, other], from: vec![3, 3], shared: 3 };
-        let found = choices(&mut engine, &[item]).unwrap();
+        let found = choices(&mut engine, None, &[item]).unwrap();
         assert_eq!([found[0][0].is_greedy, found[0][1].is_greedy], [true, false]);
     }
 
@@ -343,8 +375,9 @@ mod tests {
         let max = engine.model().config().max_seq_len;
         let vocab_size = engine.model().config().vocab_size as u64;
         let mut rng = psi_testkit::Rng::new(8);
-        let text: Vec<TokenId> = (0..max * 2 + 7).map(|_| rng.below(vocab_size) as TokenId).collect();
-        let found = rolling(&mut engine, Some(1), &text).unwrap();
+        let text: Vec<TokenId> =
+            (0..max * 2 + 7).map(|_| rng.below(vocab_size) as TokenId).collect();
+        let found = rolling(&mut engine, None, Some(1), &text).unwrap();
         assert_eq!(found.n_tokens, text.len());
         let all: Vec<TokenId> = [&[1], text.as_slice()].concat();
         let mut sum = 0.0;
@@ -354,7 +387,7 @@ mod tests {
             sum += scored[max - new..].iter().map(|&p| f64::from(p)).sum::<f64>();
         }
         assert!((found.sum - sum).abs() < 1e-9, "{} {sum}", found.sum);
-        let short = rolling(&mut engine, None, &text[..5]).unwrap();
+        let short = rolling(&mut engine, None, None, &text[..5]).unwrap();
         assert_eq!(short.n_tokens, 4, "without a start token the first is not predicted");
     }
 }

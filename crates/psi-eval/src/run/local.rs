@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use psi_infer::{Engine, EngineOptions, service::ServiceError};
 use psi_kernels::{Cpu, kv::KvDtype};
-use psi_model::Decoder;
+use psi_model::{Adapter, Decoder};
 use psi_tokenizer::{ChatTemplate, TokenId, Tokenizer};
 use serde_json::{Map, Value};
 
@@ -30,6 +30,8 @@ pub struct LocalParts {
     pub cpu: Arc<Cpu>,
     /// The weights.
     pub decoder: Arc<Decoder>,
+    /// What is laid on them.
+    pub adapter: Option<Arc<Adapter>>,
     /// The tokenizer.
     pub tokenizer: Arc<Tokenizer>,
     /// The chat template, compiled.
@@ -122,7 +124,12 @@ impl Local {
     }
 
     /// Choices of some items at once.
-    fn choices(&mut self, items: &[&Item], indices: &[usize], sink: &mut Sink<'_>) -> super::Result<()> {
+    fn choices(
+        &mut self,
+        items: &[&Item],
+        indices: &[usize],
+        sink: &mut Sink<'_>,
+    ) -> super::Result<()> {
         let started = Instant::now();
         let mut texts = Vec::with_capacity(indices.len());
         let mut tokens = Vec::with_capacity(indices.len());
@@ -131,12 +138,17 @@ impl Local {
             tokens.push(self.tokens(items[i], &text));
             texts.push(text);
         }
-        let found = likelihood::choices(self.engine(), &tokens).map_err(|e| failed(items[indices[0]], e))?;
+        let adapter = self.parts.adapter.clone();
+        let found = likelihood::choices(self.engine(), adapter.as_ref(), &tokens)
+            .map_err(|e| failed(items[indices[0]], e))?;
         let seconds = started.elapsed().as_secs_f64() / indices.len() as f64;
         for (((&i, prompt), tokens), found) in indices.iter().zip(texts).zip(&tokens).zip(found) {
             let n_prompt = tokens.tokens.iter().map(Vec::len).sum();
             let n_answer = found.iter().map(|f| f.n_tokens).sum();
-            sink(i, Played { prompt, output: Output::Choices(found), n_prompt, n_answer, seconds })?;
+            sink(
+                i,
+                Played { prompt, output: Output::Choices(found), n_prompt, n_answer, seconds },
+            )?;
         }
         Ok(())
     }
@@ -154,7 +166,8 @@ impl Local {
         let tokenizer = Arc::clone(&self.parts.tokenizer);
         let start = tokenizer.prefix_ids().first().copied().or(tokenizer.bos()).or(tokenizer.eos());
         let tokens = tokenizer.encode(text, false, false);
-        let found = likelihood::rolling(self.engine(), start, &tokens);
+        let adapter = self.parts.adapter.clone();
+        let found = likelihood::rolling(self.engine(), adapter.as_ref(), start, &tokens);
         Ok((found.map_err(|e| failed(item, e))?, tokens.len()))
     }
 }
@@ -193,7 +206,12 @@ impl Player for Local {
         Ok((n_tokens > limit).then(|| Overlong { id: item.id.clone(), n_tokens, limit }))
     }
 
-    fn play(&mut self, items: &[&Item], settings: &Settings, sink: &mut Sink<'_>) -> super::Result<()> {
+    fn play(
+        &mut self,
+        items: &[&Item],
+        settings: &Settings,
+        sink: &mut Sink<'_>,
+    ) -> super::Result<()> {
         let of = |kind: OutputKind| -> Vec<usize> {
             (0..items.len()).filter(|&i| items[i].request.kind() == kind).collect()
         };

@@ -165,5 +165,10 @@ pub trait Player {
     ///
     /// # Errors
     /// When one cannot be answered, or the sink fails; what the sink took stays taken.
-    fn play(&mut self, items: &[&Item], settings: &Settings, sink: &mut Sink<'_>) -> super::Result<()>;
+    fn play(
+        &mut self,
+        items: &[&Item],
+        settings: &Settings,
+        sink: &mut Sink<'_>,
+    ) -> super::Result<()>;
 }

@@ -1,7 +1,11 @@
 //! The player behind a URL: any server with OpenAI's completions and chat completions.
 
 use std::{
-    sync::{Mutex, PoisonError, atomic::{AtomicUsize, Ordering}, mpsc},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     time::{Duration, Instant},
 };
 
@@ -93,10 +97,9 @@ impl Remote {
         if status == 200 && answer.is_object() {
             return Ok(answer);
         }
-        let why = answer["error"]["message"].as_str().map_or_else(
-            || text.chars().take(200).collect::<String>(),
-            str::to_owned,
-        );
+        let why = answer["error"]["message"]
+            .as_str()
+            .map_or_else(|| text.chars().take(200).collect::<String>(), str::to_owned);
         Err((server(format!("status {status}: {why}")), matches!(status, 429 | 500..)))
     }
 
@@ -137,7 +140,12 @@ impl Remote {
         body
     }
 
-    fn continued(&self, item: &Item, limits: &Generation, settings: &Settings) -> Result<Played, PlayError> {
+    fn continued(
+        &self,
+        item: &Item,
+        limits: &Generation,
+        settings: &Settings,
+    ) -> Result<Played, PlayError> {
         let prompt = item.prompt.text();
         let mut body = self.body(item, limits, settings);
         body["prompt"] = json!(prompt);
@@ -149,7 +157,12 @@ impl Remote {
         Ok(counted(&answer, prompt, Output::Text(text)))
     }
 
-    fn said(&self, item: &Item, limits: &Generation, settings: &Settings) -> Result<Played, PlayError> {
+    fn said(
+        &self,
+        item: &Item,
+        limits: &Generation,
+        settings: &Settings,
+    ) -> Result<Played, PlayError> {
         let messages = item.prompt.messages();
         let mut body = self.body(item, limits, settings);
         body["messages"] = json!(messages);
@@ -168,9 +181,13 @@ impl Remote {
 
     fn choices(&self, item: &Item, choices: &[Choice], span: Span) -> Result<Played, PlayError> {
         let text = item.prompt.text();
-        let contexts: Vec<String> = choices.iter().map(|c| format!("{text}{}", c.context)).collect();
-        let prompts: Vec<String> =
-            contexts.iter().zip(choices).map(|(c, choice)| format!("{c}{}", choice.continuation)).collect();
+        let contexts: Vec<String> =
+            choices.iter().map(|c| format!("{text}{}", c.context)).collect();
+        let prompts: Vec<String> = contexts
+            .iter()
+            .zip(choices)
+            .map(|(c, choice)| format!("{c}{}", choice.continuation))
+            .collect();
         let body = json!({
             "model": self.parts.model, "prompt": prompts, "max_tokens": 1, "temperature": 0,
             "logprobs": 1, "echo": true,
@@ -282,7 +299,12 @@ impl Player for Remote {
         Ok(None)
     }
 
-    fn play(&mut self, items: &[&Item], settings: &Settings, sink: &mut Sink<'_>) -> super::Result<()> {
+    fn play(
+        &mut self,
+        items: &[&Item],
+        settings: &Settings,
+        sink: &mut Sink<'_>,
+    ) -> super::Result<()> {
         let next = AtomicUsize::new(0);
         let (sender, answers) = mpsc::channel();
         let sender = Mutex::new(sender);

@@ -52,7 +52,13 @@ pub struct Sample {
 
 impl Sample {
     /// An answer and its verdict.
-    pub(super) fn new(task: &str, item: &Item, played: Played, verdict: Verdict, cached: bool) -> Self {
+    pub(super) fn new(
+        task: &str,
+        item: &Item,
+        played: Played,
+        verdict: Verdict,
+        cached: bool,
+    ) -> Self {
         let choices = match &item.request {
             Request::Choices { choices, .. } => choices.clone(),
             _ => Vec::new(),
@@ -81,7 +87,8 @@ impl Sample {
     pub(super) fn overlong(task: &str, item: &Item, overlong: &Overlong) -> Self {
         let output = Output::Text(String::new());
         let prompt = item.prompt.text();
-        let played = Played { prompt, output, n_prompt: overlong.n_tokens, n_answer: 0, seconds: 0.0 };
+        let played =
+            Played { prompt, output, n_prompt: overlong.n_tokens, n_answer: 0, seconds: 0.0 };
         let verdict = Verdict::default().with("overlong", overlong.to_string());
         Self { output: None, ..Self::new(task, item, played, verdict, false) }
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     split::Split,
-    task::{OutputKind, Output},
+    task::{Output, OutputKind},
     tasks::{Library, TaskOptions},
 };
 
@@ -43,7 +43,11 @@ impl Player for Scripted {
         7
     }
 
-    fn overlong(&self, item: &Item, _: &Settings) -> std::result::Result<Option<Overlong>, PlayError> {
+    fn overlong(
+        &self,
+        item: &Item,
+        _: &Settings,
+    ) -> std::result::Result<Option<Overlong>, PlayError> {
         let n_tokens = item.prompt.ask.len();
         let limit = 60;
         Ok((n_tokens > limit).then(|| Overlong { id: item.id.clone(), n_tokens, limit }))
@@ -75,12 +79,16 @@ impl Player for Scripted {
 /// A task of the hardest level.
 pub(crate) fn hardest() -> Task {
     let options = TaskOptions { level: Some(2), ..TaskOptions::default() };
-    Library::default().open("procedural/total", Split::Eval, options).unwrap()
+    Library::new(Vec::new()).open("procedural/total", Split::Eval, options).unwrap()
 }
 
-pub(crate) fn run_in(dir: &Path, tasks: &[Task], player: &mut dyn Player, n: usize) -> Result<RunFile> {
-    let options =
-        RunOptions { n: Some(n), overlong: OnOverlong::Wrong, ..RunOptions::default() };
+pub(crate) fn run_in(
+    dir: &Path,
+    tasks: &[Task],
+    player: &mut dyn Player,
+    n: usize,
+) -> Result<RunFile> {
+    let options = RunOptions { n: Some(n), overlong: OnOverlong::Wrong, ..RunOptions::default() };
     let mut player = Fits(player);
     run(tasks, &mut player, None, &options, dir, &mut |_| {})
 }
@@ -195,7 +203,8 @@ fn clusters_widen_the_interval() {
             json!(0),
         );
         let output = Output::Text(String::new());
-        let played = Played { prompt: String::new(), output, n_prompt: 0, n_answer: 0, seconds: 0.0 };
+        let played =
+            Played { prompt: String::new(), output, n_prompt: 0, n_answer: 0, seconds: 0.0 };
         let verdict = Verdict::binary((i / 10) % 3 == 0, None);
         Sample { cluster, ..Sample::new("t", &item, played, verdict, false) }
     };

@@ -1,12 +1,18 @@
 //! Judge of programs: they run in the sandbox with their tests.
 
-use std::{collections::BTreeMap, sync::atomic::AtomicBool, time::Duration};
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasher, RandomState},
+    sync::atomic::AtomicBool,
+    time::Duration,
+};
 
 use psi_sandbox::{Limits, Python};
 
 use crate::task::{Item, Metric, Output, Result, Scorer, TaskError, Verdict};
 
-/// Right when the program, followed by the item's tests, ends by itself without an error.
+/// Right when the program, followed by the item's tests, runs to its last line: a program that leaves before
+/// its tests has not passed them.
 #[derive(Clone, Debug)]
 pub struct Program {
     python: Python,
@@ -31,12 +37,16 @@ impl Scorer for Program {
         let field = |key: &str| item.reference[key].as_str().unwrap_or_default();
         let program = program(output.answer(item)?, field("before"), field("entry_point"));
         let source = format!("{program}\n{}\n", field("after"));
+        let word = passed();
         let limits = Limits { time: TIME, ..Limits::default() };
-        let outcome = self.python.run(&source, b"", limits, &AtomicBool::new(false));
+        let stop = AtomicBool::new(false);
+        let outcome =
+            self.python.run(&judged(&source), format!("{word}\n").as_bytes(), limits, &stop);
         let outcome = outcome
             .map_err(|e| TaskError::CannotJudge { item: item.id.clone(), why: e.to_string() })?;
         let error = String::from_utf8_lossy(&outcome.stderr);
-        let verdict = Verdict::binary(outcome.is_ok(), Some(program));
+        let is_right = outcome.is_ok() && outcome.stdout.ends_with(word.as_bytes());
+        let verdict = Verdict::binary(is_right, Some(program));
         let verdict = verdict.with("ending", outcome.ending.name());
         Ok(match error.lines().last().filter(|_| !outcome.is_ok()) {
             Some(last) => verdict.with("error", last),
@@ -60,6 +70,21 @@ impl Scorer for Program {
         })
         .collect()
     }
+}
+
+/// A Python program that runs another one whole and then says the word that it was told on standard input.
+fn judged(source: &str) -> String {
+    let literal = serde_json::Value::from(source); // a JSON string is a Python string
+    format!(
+        "def judge():\n    import os, sys\n    word = sys.stdin.readline().strip()\n    \
+         exec(compile({literal}, 'program.py', 'exec'), {{'__name__': '__main__'}})\n    \
+         sys.stdout.flush()\n    os.write(1, word.encode())\njudge()\n"
+    )
+}
+
+/// A word that a program does not know beforehand.
+fn passed() -> String {
+    format!("passed-{:016x}", RandomState::new().hash_one(()))
 }
 
 /// The program in an answer: the fenced block of a chat answer, or the continuation of what stood before.

@@ -75,6 +75,7 @@ fn boxed(text: &str) -> Option<&str> {
     let rest = rest[name..].trim_start();
     match latex::braced(rest) {
         Some(inside) => Some(inside),
+        None if rest.starts_with('{') => None,
         // `\boxed 5`
         None => rest.split([' ', '$', '\n']).next().filter(|word| !word.is_empty()),
     }

@@ -57,13 +57,7 @@ impl Bets {
             assert!(0.0 < rate && rate < 1.0, "rate {rate} is not between 0 and 1");
         }
         assert!((0.0..1.0).contains(&rates.margin), "margin {} is not in 0..1", rates.margin);
-        Self {
-            rates,
-            for_it: [0.0; N_BETS],
-            against: [0.0; N_BETS],
-            n_items: 0,
-            stopped: None,
-        }
+        Self { rates, for_it: [0.0; N_BETS], against: [0.0; N_BETS], n_items: 0, stopped: None }
     }
 
     /// Bets on the next item, whose score difference is `d`, and says where the test stands. The order of

@@ -33,7 +33,8 @@ pub fn bootstrap(
 ) -> Bootstrap {
     assert!(!differences.is_empty() && n_resamples > 0, "nothing to resample");
     let groups = groups(differences, clusters);
-    let mut means: Vec<f64> = (0..n_resamples).map(|r| resampled(&groups, seed, r as u64)).collect();
+    let mut means: Vec<f64> =
+        (0..n_resamples).map(|r| resampled(&groups, seed, r as u64)).collect();
     means.sort_by(f64::total_cmp);
     let tail = (1.0 - level) / 2.0;
     let at = |p: f64| means[((p * n_resamples as f64) as usize).min(n_resamples - 1)];
@@ -85,8 +86,17 @@ mod tests {
 
     #[test]
     fn the_interval_of_many_items_is_the_normal_one() {
-        let differences: Vec<f64> =
-            (0..1319).map(|i| if i < 152 { 1.0 } else if i < 361 { -1.0 } else { 0.0 }).collect();
+        let differences: Vec<f64> = (0..1319)
+            .map(|i| {
+                if i < 152 {
+                    1.0
+                } else if i < 361 {
+                    -1.0
+                } else {
+                    0.0
+                }
+            })
+            .collect();
         let b = bootstrap(&differences, None, 4000, 0.95, 1);
         let mean = super::super::Mean::of(&differences);
         let (low, high) = mean.interval(0.95);

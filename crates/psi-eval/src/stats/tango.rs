@@ -51,16 +51,8 @@ mod tests {
 
     /// Wrong, right: the four published solution sets of GSM8K, compared in pairs.
     const PUBLISHED: [(Paired, [f64; 3], (f64, f64)); 2] = [
-        (
-            Paired { n: 1319, wins: 152, losses: 209 },
-            [-3.0, -1.6164, 0.4724],
-            (-0.0715, -0.0151),
-        ),
-        (
-            Paired { n: 1319, wins: 360, losses: 76 },
-            [13.6011, 14.6714, 16.2331],
-            (0.1866, 0.2442),
-        ),
+        (Paired { n: 1319, wins: 152, losses: 209 }, [-3.0, -1.6164, 0.4724], (-0.0715, -0.0151)),
+        (Paired { n: 1319, wins: 360, losses: 76 }, [13.6011, 14.6714, 16.2331], (0.1866, 0.2442)),
     ];
 
     #[test]

@@ -85,7 +85,7 @@ fn open(library: &Library, wanted: &Wanted<'_>) -> Result<Task> {
     let (path, text) = library.text(&format!("bbh/tasks/{}.json", wanted.member), &ENTRY)?;
     let file: File = readers::json(&path, &text)?;
     let (path, text) = library.text(&format!("bbh/cot-prompts/{}.txt", wanted.member), &ENTRY)?;
-    let (intro, mut shots) =
+    let (intro, delimiter, mut shots) =
         prompt(&text, thinks).ok_or_else(|| bad(&path, 0, "it has no description and examples"))?;
     let n_shots = wanted.options.shots.unwrap_or(shots.len());
     if n_shots > shots.len() {
@@ -98,7 +98,7 @@ fn open(library: &Library, wanted: &Wanted<'_>) -> Result<Task> {
             system: intro.clone(),
             shots: shots.clone(),
             ask: format!("Q: {}{start}", example.input),
-            delimiter: if thinks { "\n" } else { " " }.to_owned(),
+            delimiter: delimiter.to_owned(),
             ..Prompt::default()
         };
         let limits = Generation {
@@ -112,14 +112,16 @@ fn open(library: &Library, wanted: &Wanted<'_>) -> Result<Task> {
     Ok(Task::fixed(wanted.name, wanted.split, items.collect(), scorer))
 }
 
-/// The description and the examples of a prompt file, with their thoughts or without.
-fn prompt(text: &str, thinks: bool) -> Option<(String, Vec<Shot>)> {
+/// The description of a prompt file, what stands between question and answer, and the examples with their
+/// thoughts or without.
+fn prompt(text: &str, thinks: bool) -> Option<(String, &'static str, Vec<Shot>)> {
     let (_, body) = text.split_once("-----\n")?;
     let mut parts = body.split("\n\nQ: ");
     let intro = parts.next()?.trim().to_owned();
+    let on_a_new_line = body.contains(&format!("{STEPS}\n"));
     let shots = parts.enumerate().map(|(i, part)| {
-        let (question, answer) = part.split_once(&format!("\nA: {STEPS}\n"))?;
-        let answer = answer.trim_end();
+        let (question, answer) = part.split_once(&format!("\nA: {STEPS}"))?;
+        let answer = answer.trim();
         let (ask, answer) = if thinks {
             (format!("Q: {question}\nA: {STEPS}"), answer.to_owned())
         } else {
@@ -128,5 +130,6 @@ fn prompt(text: &str, thinks: bool) -> Option<(String, Vec<Shot>)> {
         };
         Some(Shot { id: format!("prompt/{i}"), ask, answer })
     });
-    Some((intro, shots.collect::<Option<_>>()?))
+    let delimiter = if thinks && on_a_new_line { "\n" } else { " " };
+    Some((intro, delimiter, shots.collect::<Option<_>>()?))
 }

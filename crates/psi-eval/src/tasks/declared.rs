@@ -6,11 +6,12 @@
 //! sha256 = "..."                           # optional: any other content is refused
 //! prompt = "The capital of {country} is"   # {field} of the row; {{ and }} are braces
 //! answer = "{capital}"
-//! scorer = "exact"                         # exact, words, number, math
+//! scorer = "exact"                         # exact, words, number, math, program
 //! ```
 //!
 //! `output = "choices"` takes `choices` and `gold` as names of fields instead of `answer` and `scorer`, and
 //! compares log-likelihoods by `by` (sum, mean, bytes); `output = "rolling"` scores the text of `prompt`.
+//! `scorer = "program"` runs `before`, the answer and `after` in the sandbox instead of comparing with `answer`.
 
 use std::{collections::HashMap, path::Path, sync::Arc};
 
@@ -18,10 +19,10 @@ use psi_store::ContentHash;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::TaskOptions;
+use super::{Library, TaskOptions};
 use crate::{
     readers::{self, Line, bad},
-    scorers::{By, Exact, Gsm8k, Highest, Math, Perplexity, Words},
+    scorers::{By, Exact, Gsm8k, Highest, Math, Perplexity, Program, Words},
     split::Split,
     task::{
         Choice, Generation, Item, Prompt, Request, Result, Scorer, Shot, Span, Task, TaskError,
@@ -43,6 +44,12 @@ struct Declaration {
     system: String,
     answer: Option<String>,
     scorer: Option<Rule>,
+    /// Templates of what stands around a program, and the name of the function that it defines.
+    #[serde(default)]
+    before: String,
+    after: Option<String>,
+    #[serde(default)]
+    entry_point: String,
     choices: Option<String>,
     gold: Option<String>,
     #[serde(default)]
@@ -77,13 +84,14 @@ enum Kind {
     Rolling,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 enum Rule {
     Exact,
     Words,
     Number,
     Math,
+    Program,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -98,10 +106,15 @@ enum Rank {
 type Row = Map<String, Value>;
 
 /// Opens the task that a file declares.
-pub(super) fn open(path: &Path, split: Split, options: TaskOptions) -> Result<Task> {
+pub(super) fn open(
+    library: &Library,
+    path: &Path,
+    split: Split,
+    options: TaskOptions,
+) -> Result<Task> {
     let text = readers::text(path)?;
     let declared: Declaration = toml::from_str(&text).map_err(|e| {
-        let line = e.span().map_or(0, |span| text[..span.start].lines().count().max(1));
+        let line = e.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
         bad(path, line, e.message().to_owned())
     })?;
     if options.level.is_some() {
@@ -117,7 +130,7 @@ pub(super) fn open(path: &Path, split: Split, options: TaskOptions) -> Result<Ta
         let what = format!("has {} rows of training data for {n_shots} examples", train.len());
         return Err(TaskError::Option { task: declared.name, what });
     }
-    let maker = Maker { path, declared: &declared };
+    let maker = Maker { library, path, declared: &declared };
     let shots: Vec<Shot> = train[..n_shots].iter().map(|l| maker.shot(l)).collect::<Result<_>>()?;
     let lines = match split {
         Split::Eval => rows(&folder.join(&declared.data), declared.sha256.as_deref())?,
@@ -146,6 +159,7 @@ fn rows(path: &Path, sha256: Option<&str>) -> Result<Vec<Line<Row>>> {
 }
 
 struct Maker<'a> {
+    library: &'a Library,
     /// The declaration's own path, for errors about it.
     path: &'a Path,
     declared: &'a Declaration,
@@ -205,6 +219,23 @@ impl Maker<'_> {
         }
     }
 
+    /// What a generated answer is judged by.
+    fn reference(&self, line: &Line<Row>) -> Result<Value> {
+        let declared = self.declared;
+        if declared.scorer != Some(Rule::Program) {
+            let answer = self.answer(line)?;
+            return Ok(json!({ "answer": answer, "answers": [answer] }));
+        }
+        let Some(after) = &declared.after else {
+            return Err(self.undeclared("after, the tests of a program, is missing"));
+        };
+        Ok(json!({
+            "before": self.fill(&declared.before, line)?,
+            "after": self.fill(after, line)?,
+            "entry_point": self.fill(&declared.entry_point, line)?,
+        }))
+    }
+
     fn choices(&self, line: &Line<Row>) -> Result<(Vec<String>, usize)> {
         let (Some(choices), Some(gold)) = (&self.declared.choices, &self.declared.gold) else {
             return Err(self.undeclared("choices and gold name the fields of a task of choices"));
@@ -239,8 +270,7 @@ impl Maker<'_> {
         let (request, reference) = match declared.output {
             Kind::Generation => {
                 let (max_tokens, stop) = (declared.max_tokens, declared.stop.clone());
-                let answer = self.answer(line)?;
-                let reference = json!({ "answer": answer, "answers": [answer] });
+                let reference = self.reference(line)?;
                 (Request::Generation(Generation { max_tokens, stop }), reference)
             }
             Kind::Choices => {
@@ -299,6 +329,9 @@ impl Maker<'_> {
             (Kind::Generation, Some(Rule::Words)) => Arc::new(Words),
             (Kind::Generation, Some(Rule::Number)) => Arc::new(Gsm8k),
             (Kind::Generation, Some(Rule::Math)) => Arc::new(Math),
+            (Kind::Generation, Some(Rule::Program)) => {
+                Arc::new(Program::new(self.library.python(&self.declared.name)?))
+            }
             (Kind::Generation, None) => return Err(self.undeclared("scorer is missing")),
             (_, Some(_)) => return Err(self.undeclared("likelihoods have no scorer to choose")),
         })

@@ -91,6 +91,7 @@ pub(super) fn prepare(value: &Value, limits: &GrammarLimits) -> Result<Prepared,
         limits,
         n_schemas: 0,
         followed: HashSet::new(),
+        refs_stand_alone: is_old_draft(value),
         partial: Vec::new(),
         idle: Vec::new(),
     };
@@ -146,6 +147,7 @@ struct Walk<'a> {
     limits: &'a GrammarLimits,
     n_schemas: usize,
     followed: HashSet<String>,
+    refs_stand_alone: bool,
     partial: Vec<(String, String)>,
     /// places of keywords that ask for nothing
     idle: Vec<String>,
@@ -174,8 +176,18 @@ impl Walk<'_> {
             Value::Object(object) => object,
             _ => return Err(GrammarError::invalid(path, "a schema is an object, true or false")),
         };
+        // Before 2019 a reference stands alone: keywords beside it say nothing.
+        let is_reference = self.refs_stand_alone && object.contains_key("$ref");
         for (keyword, value) in object {
             let at = format!("{path}/{}", escape(keyword));
+            if is_reference && keyword != "$ref" && !ANNOTATIONS.contains(&keyword.as_str()) {
+                self.idle.push(at);
+                continue;
+            }
+            if keyword == "format" && is_number_format(object, value) {
+                self.idle.push(at);
+                continue;
+            }
             if PARTIAL.contains(&keyword.as_str()) {
                 self.partial.push((keyword.clone(), at.clone()));
             }
@@ -315,6 +327,23 @@ impl Walk<'_> {
             false => Err(GrammarError::TooLarge { what: what.to_owned(), n, limit }),
         }
     }
+}
+
+/// Drafts 4 to 7.
+fn is_old_draft(root: &Value) -> bool {
+    let name = root.get("$schema").and_then(Value::as_str).unwrap_or_default();
+    ["draft-04", "draft-06", "draft-07"].iter().any(|draft| name.contains(draft))
+}
+
+/// Formats of numbers (OpenAPI's) that stand at a number say how it is stored, not which are valid.
+fn is_number_format(schema: &Map<String, Value>, format: &Value) -> bool {
+    let is_number = |v: &Value| v == "integer" || v == "number" || v == "null";
+    let is_of_numbers = match schema.get("type") {
+        Some(Value::Array(types)) => types.iter().all(is_number),
+        Some(one) => is_number(one),
+        None => false,
+    };
+    is_of_numbers && ["int32", "int64", "float", "double"].iter().any(|known| format == known)
 }
 
 fn text<'v>(value: &'v Value, at: &str) -> Result<&'v str, GrammarError> {

@@ -4,9 +4,12 @@ use std::cmp::Ordering;
 
 use psi_tokenizer::TokenId;
 
-/// Tokens with unnormalised probabilities; sorted by falling probability, then by id.
+/// Tokens with unnormalised probabilities, by falling probability, then by id. Only as many as are looked
+/// at are sorted: a vocabulary has 100,000 tokens, and a draw usually ends among the first few.
 pub(super) struct Candidates {
     kept: Vec<(TokenId, f64)>,
+    /// So many are the most probable ones, in order; the others come after them in any order.
+    n_sorted: usize,
 }
 
 fn by_probability(a: &(TokenId, f64), b: &(TokenId, f64)) -> Ordering {
@@ -21,21 +24,44 @@ impl Candidates {
         if max == f32::NEG_INFINITY {
             return None;
         }
-        let weight = |x: f32| match x == max {
-            true => 1.0, // also infinity, where the difference is not a number
-            false => (f64::from(x - max) / f64::from(temperature)).exp(),
-        };
-        let mut kept: Vec<(TokenId, f64)> = (0..)
-            .zip(logits)
-            .map(|(token, &x)| (token, weight(x)))
-            .filter(|&(_, w)| w > 0.0)
-            .collect();
+        let known = (0..).zip(logits).filter(|(_, x)| !x.is_nan());
+        let mut kept: Vec<(TokenId, f64)> = known.map(|(t, &x)| (t, f64::from(x))).collect();
         if top_k > 0 && top_k < kept.len() {
             kept.select_nth_unstable_by(top_k, by_probability);
             kept.truncate(top_k);
         }
-        kept.sort_unstable_by(by_probability);
-        Some(Self { kept })
+        let (max, temperature) = (f64::from(max), f64::from(temperature));
+        for (_, x) in &mut kept {
+            *x = match *x == max {
+                true => 1.0, // also infinity, where the difference is not a number
+                false => ((*x - max) / temperature).exp(),
+            };
+        }
+        kept.retain(|&(_, w)| w > 0.0);
+        Some(Self { kept, n_sorted: 0 })
+    }
+
+    /// Sorts at least the `n` most probable ones.
+    fn sort(&mut self, n: usize) {
+        /// The least that is sorted at a time.
+        const STEP: usize = 128;
+        if n <= self.n_sorted {
+            return;
+        }
+        let n = n.max(STEP).max(4 * self.n_sorted).min(self.kept.len());
+        let rest = &mut self.kept[self.n_sorted..];
+        let n_new = n - self.n_sorted;
+        if n_new < rest.len() {
+            rest.select_nth_unstable_by(n_new, by_probability);
+        }
+        rest[..n_new].sort_unstable_by(by_probability);
+        self.n_sorted = n;
+    }
+
+    /// The `i`-th most probable one.
+    fn get(&mut self, i: usize) -> Option<(TokenId, f64)> {
+        self.sort(i + 1);
+        self.kept.get(i).copied()
     }
 
     fn total(&self) -> f64 {
@@ -43,25 +69,31 @@ impl Candidates {
     }
 
     /// Length of the shortest prefix that holds the share `p` of the probability.
-    fn prefix(&self, p: f32) -> usize {
+    fn prefix(&mut self, p: f32) -> usize {
         let target = self.total() * f64::from(p);
-        let mut sum = 0.0;
-        let reached = self.kept.iter().position(|c| {
-            sum += c.1;
-            sum >= target
-        });
-        reached.map_or(self.kept.len(), |i| i + 1)
+        let (mut sum, mut n) = (0.0, 0);
+        while sum < target
+            && let Some((_, w)) = self.get(n)
+        {
+            sum += w;
+            n += 1;
+        }
+        n.max(1)
     }
 
     pub(super) fn top_p(&mut self, p: f32) {
         if p < 1.0 {
-            self.kept.truncate(self.prefix(p));
+            let n = self.prefix(p);
+            self.kept.truncate(n);
+            self.n_sorted = self.n_sorted.min(n);
         }
     }
 
     pub(super) fn min_p(&mut self, p: f32) {
-        let least = self.kept[0].1 * f64::from(p);
+        let Some((_, most)) = self.get(0) else { return };
+        let least = most * f64::from(p);
         self.kept.retain(|c| c.1 >= least);
+        self.n_sorted = self.n_sorted.min(self.kept.len());
     }
 
     pub(super) fn typical(&mut self, p: f32) {
@@ -73,19 +105,26 @@ impl Candidates {
         let entropy: f64 = self.kept.iter().map(|c| c.1 / total * surprise(c.1)).sum();
         let distance = |c: &(TokenId, f64)| (surprise(c.1) - entropy).abs();
         self.kept.sort_by(|a, b| distance(a).total_cmp(&distance(b)).then(by_probability(a, b)));
-        self.kept.truncate(self.prefix(p));
+        // The order of the moment is that of typicality.
+        self.n_sorted = self.kept.len();
+        let n = self.prefix(p);
+        self.kept.truncate(n);
         self.kept.sort_unstable_by(by_probability);
+        self.n_sorted = n;
     }
 
     /// The token at quantile `u` of the kept distribution.
-    pub(super) fn draw(&self, u: f64) -> TokenId {
+    pub(super) fn draw(&mut self, u: f64) -> Option<TokenId> {
         let mut rest = u * self.total();
-        for &(token, w) in &self.kept {
+        let mut last = None;
+        for i in 0..self.kept.len() {
+            let (token, w) = self.get(i)?;
             rest -= w;
+            last = Some(token);
             if rest < 0.0 {
-                return token;
+                break;
             }
         }
-        self.kept[self.kept.len() - 1].0
+        last
     }
 }

@@ -44,6 +44,9 @@ pub(super) struct Scheduler {
     n_blocks: usize,
 }
 
+/// Steps that a prompt may need before it lets shorter ones pass.
+const LONG_PROMPT: usize = 4;
+
 /// Rows of decoding requests up to which tokens are guessed: beyond, a row more costs as much as a token
 /// that is certain.
 const GUESSED_ROWS: usize = 32;
@@ -55,6 +58,7 @@ struct Piece {
     /// Position of the first token.
     start: usize,
     tokens: Vec<TokenId>,
+    is_decoding: bool,
     /// How many of the tokens, at their end, are guesses.
     n_guessed: usize,
     want: Want,
@@ -240,14 +244,15 @@ impl Scheduler {
         }
     }
 
-    /// Every decoding stream's next token, and prompt tokens of the others, the oldest first.
+    /// Every decoding stream's next token, and prompt tokens of the others, as many as a step may have.
     fn plan(&mut self) -> Vec<Piece> {
         let is_scored = self.running.iter().any(Stream::scores_prompt);
         let chunk = self.options.prefill_chunk;
         let mut budget = if is_scored { chunk.min(SCORED_ROWS) } else { chunk };
         let mut pieces = Vec::new();
         let mut running = std::mem::take(&mut self.running);
-        for (i, stream) in running.iter_mut().enumerate() {
+        for (i, most) in in_order_of_prefill(&running, chunk) {
+            let stream = &mut running[i];
             if stream.has_ended() {
                 continue;
             }
@@ -255,22 +260,24 @@ impl Scheduler {
                 // Another request may have computed it meanwhile.
                 self.adopt(stream);
             }
+            let stream = &running[i];
             let start = stream.sequence.len();
             let rest = &stream.history[start..];
-            let n_tokens = if stream.is_decoding() { 1 } else { rest.len().min(budget) };
-            if n_tokens == 0 {
+            let is_decoding = stream.is_decoding();
+            let n_tokens = if is_decoding { 1 } else { rest.len().min(most).min(budget) };
+            let is_computed =
+                |p: &Piece| !p.is_decoding && self.computes_for(&running[p.stream], stream);
+            if n_tokens == 0 || !is_decoding && pieces.iter().any(is_computed) {
                 continue;
             }
-            if !stream.is_decoding() {
-                budget -= n_tokens;
-            }
+            budget -= if is_decoding { 0 } else { n_tokens };
             let want = match (stream.scores_prompt(), n_tokens == rest.len()) {
                 (true, _) => Want::All,
                 (false, true) => Want::Last,
                 (false, false) => Want::Nothing,
             };
             let tokens = rest[..n_tokens].to_vec();
-            pieces.push(Piece { stream: i, start, tokens, n_guessed: 0, want });
+            pieces.push(Piece { stream: i, start, tokens, is_decoding, n_guessed: 0, want });
         }
         self.running = running;
         // Rows of one adapter lie together, so that they are multiplied together.
@@ -279,11 +286,16 @@ impl Scheduler {
         pieces
     }
 
+    fn computes_for(&self, first: &Stream, second: &Stream) -> bool {
+        let is_wanted = !second.scores_prompt();
+        let [first, second] = [first, second].map(|s| (&s.sequence, &s.history[..]));
+        is_wanted && self.engine.computes_for(first, second)
+    }
+
     /// Adds guesses to the pieces of decoding streams, as far as they are cheap and there is room.
     fn guess(&mut self, pieces: &mut [Piece]) {
         let max_draft = self.options.speculation.max_draft();
-        let is_decoding = |p: &Piece| self.running[p.stream].is_decoding();
-        let n_decoding = pieces.iter().filter(|p| is_decoding(p)).count();
+        let n_decoding = pieces.iter().filter(|p| p.is_decoding).count();
         let n_rows = GUESSED_ROWS.saturating_sub(n_decoding) / n_decoding.max(1);
         let n_each = n_rows.min(max_draft);
         if n_each == 0 {
@@ -402,6 +414,23 @@ impl Scheduler {
         status.block_len = KV_BLOCK;
         status.cache_bytes = self.engine.cache_bytes();
     }
+}
+
+/// Streams in the order in which their prompts are computed, and the most tokens of each: as they came,
+/// but prompts that need many steps let those pass that need few. The first of the many still gets a
+/// quarter of each step.
+fn in_order_of_prefill(running: &[Stream], chunk: usize) -> Vec<(usize, usize)> {
+    let n_left = |i: usize| running[i].history.len() - running[i].sequence.len();
+    let (long, mut order): (Vec<_>, Vec<_>) =
+        (0..running.len()).map(|i| (i, chunk)).partition(|&(i, _)| n_left(i) > LONG_PROMPT * chunk);
+    let is_passed = order.iter().any(|&(i, _)| !running[i].is_decoding());
+    for (rank, (i, most)) in long.into_iter().enumerate() {
+        match rank {
+            0 if is_passed => order.insert(0, (i, most.div_ceil(4))),
+            _ => order.push((i, most)),
+        }
+    }
+    order
 }
 
 fn engine(setup: &Setup, model: &Arc<Decoder>) -> Engine {

@@ -84,6 +84,11 @@ impl Stream {
         &self.request.client
     }
 
+    #[cfg(test)]
+    pub(super) fn seed(&self) -> u64 {
+        self.request.sampling.seed
+    }
+
     /// Tokens that it asks for.
     pub(super) fn cost(&self) -> usize {
         self.n_prompt + self.request.max_tokens

@@ -1,8 +1,11 @@
 //! The engine on the golden checkpoints: greedy tokens, same bits, limits, stops, log-probabilities.
 
 mod batching;
+mod chatting;
 mod generating;
+mod grammars;
 mod json_schema;
+mod masks;
 mod scoring;
 mod serving;
 

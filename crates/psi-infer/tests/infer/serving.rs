@@ -6,6 +6,7 @@ mod cache;
 mod crowd;
 mod embedding;
 mod limits;
+mod order;
 mod speculating;
 
 use std::sync::Arc;
@@ -38,7 +39,7 @@ fn decoder(cpu: &Arc<Cpu>, model: &str) -> Arc<Decoder> {
     Arc::new(model)
 }
 
-fn options() -> ServiceOptions {
+pub(crate) fn options() -> ServiceOptions {
     ServiceOptions { kv_dtype: KvDtype::F32, cache_bytes: 64 << 20, ..ServiceOptions::default() }
 }
 

@@ -138,6 +138,7 @@ fn metered(mut meter: Meter, index: usize, sender: &Sender<Event>) -> EventSink 
     let sender = sender.clone();
     Box::new(move |event| {
         match &event {
+            Event::Started { .. } => meter.start(),
             Event::Token(_) => meter.progress(),
             Event::Finished { usage, reason } => meter.finish(*usage, reason_name(*reason)),
             _ => {}

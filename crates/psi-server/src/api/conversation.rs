@@ -141,7 +141,8 @@ fn metered(mut meter: Meter, index: usize, sender: &Sender<ChatEvent>) -> ChatSi
     Box::new(move |event| {
         match &event {
             ChatEvent::Finished { reason, usage, .. } => meter.finish(*usage, finish_name(*reason)),
-            ChatEvent::Started { .. } | ChatEvent::Failed(_) => {}
+            ChatEvent::Started { .. } => meter.start(),
+            ChatEvent::Failed(_) => {}
             _ => meter.progress(),
         }
         // Nobody reads when the client has left.

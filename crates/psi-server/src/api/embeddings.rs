@@ -28,6 +28,8 @@ pub(crate) struct EmbeddingBody {
     encoding_format: Option<Encoding>,
     /// How token vectors become one (default: mean).
     pooling: Option<PoolingName>,
+    /// Accepted: texts are taken one after another.
+    #[expect(dead_code, reason = "nothing follows from it")]
     #[schemars(length(max = 256))]
     user: Option<String>,
 }

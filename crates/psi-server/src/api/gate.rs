@@ -25,7 +25,6 @@ pub(crate) struct Call {
     pub(crate) api: Arc<Shared>,
     pub(crate) key: Arc<Key>,
     pub(crate) record: Arc<Record>,
-    pub(crate) dialect: Dialect,
     pub(crate) body: Bytes,
     uri: Uri,
     params: Vec<(String, String)>,
@@ -155,8 +154,7 @@ async fn pass(
         None if method == Method::POST && !is_empty(&headers) => read(&api, &headers, body).await?,
         None => Bytes::new(),
     };
-    let dialect = route.dialect;
-    (route.run)(Call { api, key, record, dialect, body, uri, params }).await
+    (route.run)(Call { api, key, record, body, uri, params }).await
 }
 
 /// Whose request it is, if they may make it.

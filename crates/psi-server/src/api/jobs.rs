@@ -119,8 +119,8 @@ pub(crate) struct Meter {
     model: String,
     reservation: Option<Reservation>,
     n_prompt: usize,
+    has_started: bool,
     seen_token: bool,
-    usage: Option<(Usage, &'static str)>,
 }
 
 impl Meter {
@@ -137,9 +137,14 @@ impl Meter {
             model: served.name.clone(),
             reservation: Some(reservation),
             n_prompt,
+            has_started: false,
             seen_token: false,
-            usage: None,
         }
+    }
+
+    /// The answer runs: from now on it costs at least its prompt.
+    pub(crate) fn start(&mut self) {
+        self.has_started = true;
     }
 
     /// A piece of the answer came.
@@ -150,22 +155,14 @@ impl Meter {
         }
     }
 
-    /// The answer ended.
+    /// The answer ended: counted before the client hears of it.
     pub(crate) fn finish(&mut self, usage: Usage, reason: &'static str) {
-        self.usage = Some((usage, reason));
-    }
-}
-
-impl Drop for Meter {
-    fn drop(&mut self) {
-        let none = Usage { n_prompt: self.n_prompt, ..Usage::default() };
-        let (usage, finish) = self.usage.unwrap_or((none, "failed"));
+        // Taken once: an answer is counted once.
+        let Some(reservation) = self.reservation.take() else { return };
         let (prompt, cached) = (usage.n_prompt as u64, usage.n_cached as u64);
         let completion = usage.n_generated as u64;
-        let key = self.reservation.as_ref().map(|r| r.key().name.clone());
-        if let Some(reservation) = self.reservation.take() {
-            reservation.settle(prompt + completion);
-        }
+        let key = reservation.key().name.clone();
+        reservation.settle(prompt + completion);
         for (kind, n) in [("prompt", prompt), ("cached", cached), ("completion", completion)] {
             self.api.metrics.tokens(&self.model, kind, n);
         }
@@ -173,7 +170,7 @@ impl Drop for Meter {
             facts.prompt_tokens += prompt;
             facts.cached_tokens += cached;
             facts.completion_tokens += completion;
-            facts.finish = Some(finish);
+            facts.finish = Some(reason);
         });
         self.api.account(&json!({
             "time": self.api.unix_s(),
@@ -183,7 +180,17 @@ impl Drop for Meter {
             "prompt_tokens": prompt,
             "cached_tokens": cached,
             "completion_tokens": completion,
-            "finish": finish,
+            "finish": reason,
         }));
+    }
+}
+
+impl Drop for Meter {
+    /// An answer that failed has read its prompt; one that was never taken costs nothing.
+    fn drop(&mut self) {
+        if !self.has_started {
+            return;
+        }
+        self.finish(Usage { n_prompt: self.n_prompt, ..Usage::default() }, "failed");
     }
 }

@@ -85,9 +85,16 @@ impl Store {
         Ok(())
     }
 
-    /// A thing of this owner.
+    /// A thing of this owner. What another process has put into the folder meanwhile is found too.
     pub(crate) fn get(&self, id: &str, owner: &str) -> Option<Kept> {
-        self.items().iter().find(|k| k.id == id && k.owner == owner).cloned()
+        let found = self.items().iter().find(|k| k.id == id).cloned();
+        let found = found.or_else(|| {
+            let bytes = fs::read(self.path(id)?).ok()?;
+            let kept: Kept = serde_json::from_slice(&bytes).ok().filter(|k: &Kept| k.id == id)?;
+            self.items().push_back(kept.clone());
+            Some(kept)
+        });
+        found.filter(|k| k.owner == owner)
     }
 
     /// Forgets a thing of this owner; whether there was one.

@@ -25,7 +25,8 @@ fn joined(events: &[Value], n: usize) -> Vec<(String, Vec<(String, String)>, Str
     let mut out = vec![(String::new(), Vec::new(), String::new()); n];
     for event in events {
         for choice in event["choices"].as_array().expect("choices") {
-            let (content, calls, finish) = &mut out[choice["index"].as_u64().expect("an index") as usize];
+            let (content, calls, finish) =
+                &mut out[choice["index"].as_u64().expect("an index") as usize];
             let delta = &choice["delta"];
             content.push_str(delta["content"].as_str().unwrap_or(""));
             for call in delta["tool_calls"].as_array().into_iter().flatten() {
@@ -138,7 +139,8 @@ fn a_call_that_is_required_is_made_in_every_dialect() {
         "tools": [{ "type": "function", "name": "clock", "parameters": schema }],
         "tool_choice": { "type": "function", "name": "clock" } });
     let answer = lab.good("/v1/responses", &body);
-    let call = answer["output"].as_array().and_then(|o| o.iter().find(|i| i["type"] == "function_call"));
+    let call =
+        answer["output"].as_array().and_then(|o| o.iter().find(|i| i["type"] == "function_call"));
     let arguments = call.expect("a call")["arguments"].as_str().expect("text");
     is_zone(&serde_json::from_str(arguments).expect("JSON"));
 }
@@ -149,8 +151,7 @@ fn streamed_messages_and_responses_are_the_whole_ones() {
     let body = json!({ "messages": [{ "role": "user", "content": "hello" }], "max_tokens": 20, "seed": 5 });
     let whole = lab.good("/v1/messages", &body);
     let events = lab.post("/v1/messages", &with_stream(&body)).events();
-    let text: String =
-        events.iter().filter_map(|e| e["delta"]["text"].as_str()).collect();
+    let text: String = events.iter().filter_map(|e| e["delta"]["text"].as_str()).collect();
     assert_eq!(whole["content"][0]["text"].as_str().unwrap_or(""), text);
     assert_eq!(events.last().expect("events")["type"], "message_stop");
     let last = &events[events.len() - 2];
@@ -169,14 +170,17 @@ fn streamed_messages_and_responses_are_the_whole_ones() {
         .collect();
     let last = &events.last().expect("events")["response"];
     assert_eq!(last["status"], whole["status"]);
-    let of = |response: &Value| response["output"][0]["content"][0]["text"].as_str().unwrap_or("").to_owned();
+    let of = |response: &Value| {
+        response["output"][0]["content"][0]["text"].as_str().unwrap_or("").to_owned()
+    };
     assert_eq!((of(last), of(&whole)), (text.clone(), text));
 }
 
 #[test]
 fn completions_echo_score_rank_and_stop() {
     let lab = Lab::new();
-    let ids = lab.good("/tokenize", &json!({ "prompt": "the user and the tool" }))["tokens"].clone();
+    let ids =
+        lab.good("/tokenize", &json!({ "prompt": "the user and the tool" }))["tokens"].clone();
     let n = ids.as_array().expect("ids").len();
     let body = json!({ "prompt": [ids, ids], "max_tokens": 1, "temperature": 0, "logprobs": 1,
                        "echo": true, "seed": 1234 });
@@ -201,7 +205,8 @@ fn completions_echo_score_rank_and_stop() {
     assert_eq!(answer["choices"][0]["text"], "the user");
     assert_eq!(answer["usage"]["completion_tokens"], 0);
 
-    let ranked = json!({ "prompt": "the", "max_tokens": 8, "best_of": 6, "n": 2, "seed": 1, "logprobs": 0 });
+    let ranked =
+        json!({ "prompt": "the", "max_tokens": 8, "best_of": 6, "n": 2, "seed": 1, "logprobs": 0 });
     let answer = lab.good("/v1/completions", &ranked);
     let means: Vec<f64> = answer["choices"]
         .as_array()
@@ -216,7 +221,8 @@ fn completions_echo_score_rank_and_stop() {
     assert!(means.len() == 2 && means[0] >= means[1], "{means:?}");
 
     let free = json!({ "prompt": "the", "max_tokens": 40, "temperature": 0 });
-    let text = lab.good("/v1/completions", &free)["choices"][0]["text"].as_str().expect("text").to_owned();
+    let text =
+        lab.good("/v1/completions", &free)["choices"][0]["text"].as_str().expect("text").to_owned();
     let chars: Vec<char> = text.chars().collect();
     let stop: String = chars[4..6].iter().collect();
     let mut stopped = free.clone();
@@ -252,9 +258,11 @@ fn a_seed_says_what_is_written_and_answers_differ_by_theirs() {
 #[test]
 fn responses_and_completions_are_kept_continued_listed_and_forgotten() {
     let lab = Lab::new();
-    let first = lab.good("/v1/responses", &json!({ "input": "hello", "max_output_tokens": 4, "seed": 1 }));
+    let first =
+        lab.good("/v1/responses", &json!({ "input": "hello", "max_output_tokens": 4, "seed": 1 }));
     let id = first["id"].as_str().expect("an id");
-    let body = json!({ "input": "and?", "previous_response_id": id, "max_output_tokens": 4, "seed": 1 });
+    let body =
+        json!({ "input": "and?", "previous_response_id": id, "max_output_tokens": 4, "seed": 1 });
     let second = lab.good("/v1/responses", &body);
     assert!(second["usage"]["input_tokens"].as_u64() > first["usage"]["input_tokens"].as_u64());
     assert_eq!(lab.get(&format!("/v1/responses/{id}")).json(), first);
@@ -274,7 +282,8 @@ fn responses_and_completions_are_kept_continued_listed_and_forgotten() {
     assert_eq!(page["data"][0]["id"], id);
     let messages = lab.get(&format!("/v1/chat/completions/{id}/messages")).json();
     assert_eq!(messages["data"][0]["content"], "hello");
-    let update = lab.good(&format!("/v1/chat/completions/{id}"), &json!({ "metadata": { "c": "d" } }));
+    let update =
+        lab.good(&format!("/v1/chat/completions/{id}"), &json!({ "metadata": { "c": "d" } }));
     assert_eq!(update["metadata"], json!({ "c": "d" }));
 }
 
@@ -296,12 +305,21 @@ fn tokens_templates_models_and_counts_agree() {
     let info = lab.get("/tokenizer_info").json();
     assert_eq!(info["eos_token"], "<|im_end|>");
     let models = lab.get("/v1/models").json();
-    assert_eq!((&models["data"][0]["id"], &models["data"][0]["loaded"]), (&json!("tiny"), &json!(true)));
+    assert_eq!(
+        (&models["data"][0]["id"], &models["data"][0]["loaded"]),
+        (&json!("tiny"), &json!(true))
+    );
     assert_eq!(lab.get("/v1/models/alias").json()["id"], "alias");
     assert_eq!(lab.get("/v1/models/none").status, 404);
     let vector = lab.good("/v1/embeddings", &json!({ "input": ["hello", "the tool"] }));
     let length = |v: &Value| -> f64 {
-        v["embedding"].as_array().expect("numbers").iter().filter_map(Value::as_f64).map(|x| x * x).sum()
+        v["embedding"]
+            .as_array()
+            .expect("numbers")
+            .iter()
+            .filter_map(Value::as_f64)
+            .map(|x| x * x)
+            .sum()
     };
     for one in vector["data"].as_array().expect("vectors") {
         assert!((length(one) - 1.0).abs() < 1e-4, "{}", length(one));

@@ -10,12 +10,21 @@ fn request(i: u64) -> (&'static str, Value) {
     let messages = json!([{ "role": "user", "content": text }]);
     match i % 5 {
         0 => ("/v1/completions", json!({ "prompt": text, "max_tokens": 12, "seed": i, "n": 2 })),
-        1 => ("/v1/chat/completions", json!({ "messages": messages, "max_tokens": 16, "seed": i,
-              "logprobs": true, "top_logprobs": 2 })),
+        1 => (
+            "/v1/chat/completions",
+            json!({ "messages": messages, "max_tokens": 16, "seed": i,
+              "logprobs": true, "top_logprobs": 2 }),
+        ),
         2 => ("/v1/messages", json!({ "messages": messages, "max_tokens": 10, "seed": i })),
-        3 => ("/v1/responses", json!({ "input": text, "max_output_tokens": 14, "seed": i, "store": false })),
-        _ => ("/v1/chat/completions", json!({ "messages": messages, "max_tokens": 20, "seed": i,
-              "response_format": { "type": "regex", "regex": "[a-z ]{4,9}" } })),
+        3 => (
+            "/v1/responses",
+            json!({ "input": text, "max_output_tokens": 14, "seed": i, "store": false }),
+        ),
+        _ => (
+            "/v1/chat/completions",
+            json!({ "messages": messages, "max_tokens": 20, "seed": i,
+              "response_format": { "type": "regex", "regex": "[a-z ]{4,9}" } }),
+        ),
     }
 }
 
@@ -61,7 +70,8 @@ fn everyone_gets_what_they_would_get_alone() {
 fn clients_that_leave_take_nothing_with_them() {
     use std::io::{Read, Write};
     let lab = Lab::new();
-    let body = json!({ "prompt": "the", "max_tokens": 400, "ignore_eos": true, "stream": true }).to_string();
+    let body = json!({ "prompt": "the", "max_tokens": 400, "ignore_eos": true, "stream": true })
+        .to_string();
     for i in 0..30 {
         let mut client = lab.connect();
         let head = format!(

@@ -38,7 +38,8 @@ fn tokenizer() -> Tokenizer {
         special_tokens: special.map(str::to_owned).to_vec(),
         ..TrainOptions::default()
     };
-    let text = Cow::Borrowed("the user and the assistant talk; the tool tells the time, the user thanks");
+    let text =
+        Cow::Borrowed("the user and the assistant talk; the tool tells the time, the user thanks");
     let mut tokenizer = train_bpe(&mut [text].into_iter(), &options).expect("a tokenizer");
     let config = br#"{"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}"#;
     let config = TokenizerConfig::from_json(config, "config".as_ref()).expect("a configuration");
@@ -165,7 +166,11 @@ impl Lab {
 
     /// One request with these headers.
     pub(crate) fn ask(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
-        let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        let length = if body.is_empty() {
+            String::new()
+        } else {
+            format!("Content-Length: {}\r\n", body.len())
+        };
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}{length}\r\n"
         );

@@ -14,7 +14,11 @@ use super::lab::{Lab, Setup};
 /// Short patience, so that tests need little.
 fn hasty() -> Lab {
     Lab::with(Setup {
-        limits: Limits { body_bytes: 100_000, body_time: Duration::from_millis(300), ..Limits::default() },
+        limits: Limits {
+            body_bytes: 100_000,
+            body_time: Duration::from_millis(300),
+            ..Limits::default()
+        },
         server: ServerOptions {
             port: 0,
             head_time: Duration::from_millis(300),
@@ -25,7 +29,8 @@ fn hasty() -> Lab {
     })
 }
 
-const HEAD: &str = "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+const HEAD: &str =
+    "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
 
 #[test]
 fn a_head_that_never_ends_is_cut_off() {
@@ -46,7 +51,8 @@ fn a_body_that_never_comes_is_408_and_one_that_is_too_long_413() {
     let answer = lab.raw(format!("{HEAD}Content-Length: 1073741824\r\n\r\n{{").as_bytes());
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     let chunk = format!("{:x}\r\n{}\r\n", 60_000, "x".repeat(60_000));
-    let answer = lab.raw(format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n{chunk}{chunk}").as_bytes());
+    let answer =
+        lab.raw(format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n{chunk}{chunk}").as_bytes());
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     lab.is_well();
 }
@@ -76,10 +82,17 @@ fn requests_one_after_another_on_a_connection_are_answered_in_order() {
 #[test]
 fn heads_that_are_too_large_or_not_http_end_the_connection_only() {
     let lab = Lab::new();
-    let long = format!("GET /health HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(200_000));
+    let long =
+        format!("GET /health HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(200_000));
     let many: String = (0..500).map(|i| format!("X{i}: y\r\n")).collect();
     let many = format!("GET /health HTTP/1.1\r\nHost: localhost\r\n{many}\r\n");
-    for head in [long.as_str(), &many, "\u{0}\u{1}\u{2}\r\n\r\n", "GET\r\n\r\n", "GET /health HTTP/9.9\r\n\r\n"] {
+    for head in [
+        long.as_str(),
+        &many,
+        "\u{0}\u{1}\u{2}\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET /health HTTP/9.9\r\n\r\n",
+    ] {
         let answer = lab.raw(head.as_bytes());
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
     }
@@ -94,7 +107,9 @@ fn a_client_that_closes_its_half_early_leaves_no_request_behind() {
     let lab = Lab::new();
     let mut client = lab.connect();
     let body = json!({ "prompt": "hello", "max_tokens": 400, "ignore_eos": true }).to_string();
-    client.write_all(format!("{HEAD}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).expect("sent");
+    client
+        .write_all(format!("{HEAD}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes())
+        .expect("sent");
     client.shutdown(Shutdown::Both).expect("closed");
     lab.is_well();
 }
@@ -104,8 +119,10 @@ fn a_deaf_client_is_given_up() {
     let lab = hasty();
     let mut deaf = lab.connect();
     let body = json!({ "prompt": "the", "max_tokens": 450, "ignore_eos": true, "stream": true,
-                       "n": 64, "logprobs": 20, "seed": 1 }).to_string();
-    deaf.write_all(format!("{HEAD}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).expect("sent");
+                       "n": 64, "logprobs": 20, "seed": 1 })
+    .to_string();
+    deaf.write_all(format!("{HEAD}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes())
+        .expect("sent");
     // It reads nothing. Once the buffers between us are full, the server lets it go.
     for _ in 0..1200 {
         let metrics = lab.get("/metrics").body;
@@ -125,7 +142,8 @@ fn a_server_that_ends_finishes_what_runs_and_refuses_the_rest() {
     let mut lab = Lab::new();
     lab.is_well();
     let mut client = lab.connect();
-    let body = json!({ "prompt": "the", "max_tokens": 100, "ignore_eos": true, "stream": true }).to_string();
+    let body = json!({ "prompt": "the", "max_tokens": 100, "ignore_eos": true, "stream": true })
+        .to_string();
     let head = format!("{HEAD}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     client.write_all(head.as_bytes()).expect("sent");
     let mut first = [0; 32];
@@ -140,11 +158,13 @@ fn a_server_that_ends_finishes_what_runs_and_refuses_the_rest() {
 #[test]
 fn a_full_queue_is_429_with_a_time_to_come_back() {
     let lab = Lab::with(Setup { max_queue: 0, ..Setup::default() });
-    let body = json!({ "prompt": "the", "max_tokens": 400, "ignore_eos": true, "stream": true, "n": 8 });
+    let body =
+        json!({ "prompt": "the", "max_tokens": 400, "ignore_eos": true, "stream": true, "n": 8 });
     lab.is_well();
     let mut busy = lab.connect();
     let text = body.to_string();
-    busy.write_all(format!("{HEAD}Content-Length: {}\r\n\r\n{text}", text.len()).as_bytes()).expect("sent");
+    busy.write_all(format!("{HEAD}Content-Length: {}\r\n\r\n{text}", text.len()).as_bytes())
+        .expect("sent");
     let mut first = [0; 32];
     busy.read_exact(&mut first).expect("the answer began");
     let refused = lab.post("/v1/completions", &json!({ "prompt": "x", "max_tokens": 1 }));

@@ -12,12 +12,16 @@ pub(crate) enum Eval {
     Skills(EvalSkills),
     /// Put tasks to a model; every answer is judged and kept at once.
     Run(EvalRun),
+    /// Score answers that were made elsewhere.
+    Score(EvalScore),
     /// Two runs item by item: wins, losses, and whether they mean anything.
     Compare(EvalCompare),
     /// A page about a run or a comparison that opens without a network.
     Report(EvalReport),
     /// Whether training data holds the items of a task.
     Contamination(EvalContamination),
+    /// The tasks: what they ask, where their data comes from, whether it is here.
+    Tasks(EvalTasks),
 }
 
 #[derive(Args, Debug)]
@@ -48,6 +52,9 @@ pub(crate) struct EvalRun {
     pub(crate) tasks: Vec<String>,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
+    /// An adapter on the model, a folder as psi train writes it.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter: Option<PathBuf>,
     /// The model's name on the server, where --model is an address.
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
@@ -73,6 +80,53 @@ pub(crate) struct EvalRun {
     /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EvalTasks {
+    #[command(flatten)]
+    pub(crate) tasks_from: TasksFrom,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EvalScore {
+    /// A task, a family of tasks, or a .toml file that declares a task (`psi eval tasks` lists them).
+    #[arg(long, value_name = "TASK")]
+    pub(crate) task: String,
+    /// A file with an answer on each line, or a folder with such a file for each task.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) predictions: PathBuf,
+    /// Path of the answer in a row, as in `model.solution` (default: the usual names).
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) field: Option<String>,
+    /// What items without an answer are: an error, wrong, or left out.
+    #[arg(long, value_name = "WHAT", default_value = "refuse")]
+    pub(crate) missing: MissingItems,
+    /// Score this many items, chosen by the seed (default: all; 100 of a generator).
+    #[arg(long, value_name = "N")]
+    pub(crate) n: Option<usize>,
+    /// Seed of the choice, or of a generator's items.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) tasks_from: TasksFrom,
+    /// Print the first N wrong answers of each task.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) show_wrong: usize,
+    /// Print one JSON document, with the verdict on every answer.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What becomes of items that have no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MissingItems {
+    Refuse,
+    Wrong,
+    Skip,
 }
 
 /// Where tasks come from.
@@ -178,9 +232,15 @@ pub(crate) struct Gate {
     /// The model that would be served.
     #[arg(long, value_name = "PATH", required = true)]
     pub(crate) candidate: Option<PathBuf>,
+    /// An adapter on the candidate.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) candidate_adapter: Option<PathBuf>,
     /// The model that is served (default: what the assistant serves).
     #[arg(long, value_name = "PATH")]
     pub(crate) incumbent: Option<PathBuf>,
+    /// An adapter on the incumbent.
+    #[arg(long, value_name = "DIR", requires = "incumbent")]
+    pub(crate) incumbent_adapter: Option<PathBuf>,
     /// The suites and margins (default: generated reasoning problems; --show-profile prints them).
     #[arg(long, value_name = "FILE")]
     pub(crate) suites: Option<PathBuf>,

@@ -5,7 +5,9 @@ mod contamination;
 pub(crate) mod player;
 mod report;
 mod run;
+mod score;
 mod skills;
+mod tasks;
 
 use crate::{cli::Eval, error::Outcome};
 
@@ -13,8 +15,10 @@ pub(crate) fn run(args: &Eval) -> Outcome {
     match args {
         Eval::Skills(args) => skills::run(args),
         Eval::Run(args) => run::run(args),
+        Eval::Score(args) => score::run(args),
         Eval::Compare(args) => compare::run(args),
         Eval::Report(args) => report::run(args),
         Eval::Contamination(args) => contamination::run(args),
+        Eval::Tasks(args) => tasks::run(args),
     }
 }

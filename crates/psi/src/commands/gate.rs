@@ -6,6 +6,7 @@ use psi_eval::gate::{
     Contender, DEFAULT_PROFILE, Decision, GateOptions, GateProgress, Ledger, Profile, Record,
     decide, simulate,
 };
+use psi_eval::run::Local;
 use psi_store::{Home, Served};
 
 use crate::{
@@ -32,8 +33,8 @@ pub(crate) fn run(args: &Gate) -> Outcome {
     let home = env::home().map(|home| Home::at(&home));
     let candidate = args.candidate.clone().ok_or_else(|| Failure::input("no candidate"))?;
     let incumbent = incumbent(args, home.as_ref())?;
-    let (mut new, new_files) = contender(&candidate, args)?;
-    let (mut old, old_files) = contender(&incumbent, args)?;
+    let (mut new, new_files) = contender(&candidate, args.candidate_adapter.as_deref(), args)?;
+    let (mut old, old_files) = contender(&incumbent.0, incumbent.1.as_deref(), args)?;
     let now = clock::now();
     let options = GateOptions {
         dir: folder(args, home.as_ref(), &new_files, now)?,
@@ -73,34 +74,28 @@ fn profile(path: Option<&Path>) -> Outcome<Profile> {
     Profile::parse(&text, path).map_err(unusable)
 }
 
-/// The model given, else what the assistant serves.
-fn incumbent(args: &Gate, home: Option<&Home>) -> Outcome<PathBuf> {
+/// The model given, else what the assistant serves; with its adapter.
+fn incumbent(args: &Gate, home: Option<&Home>) -> Outcome<(PathBuf, Option<PathBuf>)> {
     if let Some(path) = &args.incumbent {
-        return Ok(path.clone());
+        return Ok((path.clone(), args.incumbent_adapter.clone()));
     }
     let served = home.map(|home| home.assistant().served()).transpose().map_err(unusable)?;
     let served = served.flatten().ok_or_else(|| {
         Failure::input("nothing was promoted yet, so nobody knows what to compare with")
             .hint("--incumbent names the model that is in use")
     })?;
-    match served.adapter {
-        None => Ok(served.model.path),
-        Some(adapter) => Err(Failure::input(format!(
-            "the assistant serves the adapter {}",
-            adapter.path.display()
-        ))
-        .hint("psi learn holds a new adapter against it")),
-    }
+    Ok((served.model.path, served.adapter.map(|adapter| adapter.path)))
 }
 
-fn contender(path: &Path, args: &Gate) -> Outcome<(psi_eval::run::Local, Served)> {
+fn contender(path: &Path, adapter: Option<&Path>, args: &Gate) -> Outcome<(Local, Served)> {
     if is_url(path) {
         return Err(Failure::input(format!("{}: a server cannot be promoted", path.display()))
             .hint("give the model's files"));
     }
-    let model = ModelArgs { model: path.to_owned(), dtype: None, kv: None, threads: args.threads };
-    let served = Served::at(&resolve(path)?, None).map_err(unusable)?;
-    Ok((local(&model, &args.answers)?, served))
+    let model =
+        ModelArgs { model: path.to_owned(), dtype: None, kv: None, threads: args.threads };
+    let served = Served::at(&resolve(path)?, adapter).map_err(unusable)?;
+    Ok((local(&model, adapter, &args.answers)?, served))
 }
 
 /// The folder given, else a new one in PSI_HOME.

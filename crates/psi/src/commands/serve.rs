@@ -11,15 +11,17 @@ use std::{
 };
 
 use psi_infer::{
-    chat::{ChatModel, OpenOptions},
-    service::ServiceOptions,
+    chat::ChatModel,
+    grammar::GrammarLimits,
+    service::{Service, ServiceOptions},
+    text::ModelText,
 };
-use psi_kernels::{Cpu, kv::KvDtype};
-use psi_model::LoadOptions;
+use psi_kernels::Cpu;
+use psi_model::{Decoder, LoadOptions};
 use psi_server::{AccessLog, Api, ApiOptions, Limits, LoadModel, ModelSpec, Server, ServerOptions};
 
 use crate::{
-    cli::{Kv, Serve},
+    cli::Serve,
     cpu,
     error::{Failure, Outcome},
     model,
@@ -105,29 +107,24 @@ fn loader(args: &Serve) -> Outcome<LoadModel> {
             Some(text.map_err(|e| model::unreadable(path, e))?)
         }
     };
-    let plain = ServiceOptions::default();
     let service = ServiceOptions {
         max_batch: args.max_batch,
         max_queue: args.max_queue,
         max_context: args.context,
         cache_bytes: args.cache << 20,
-        kv_dtype: match args.kv {
-            Some(Kv::F32) => KvDtype::F32,
-            Some(Kv::Q8) => KvDtype::Q8,
-            Some(Kv::Bf16) => KvDtype::Bf16,
-            None => plain.kv_dtype,
-        },
-        ..plain
+        ..ServiceOptions::default()
     };
+    let kv = args.kv;
     Ok(Arc::new(move |spec: &ModelSpec| {
-        let options = OpenOptions {
-            name: Some(spec.name.clone()),
-            load: LoadOptions { format },
-            service: service.clone(),
-            template: template.clone(),
-            ..OpenOptions::default()
-        };
-        Ok(ChatModel::open(&spec.path, &cpu, options)?)
+        let mut text = ModelText::open(&spec.path)?;
+        text.template = template.clone().or(text.template);
+        let template = text.chat_template()?;
+        let decoder = Decoder::load(&cpu, &spec.path, &LoadOptions { format })?;
+        let kv_dtype = model::kv_dtype(kv, &decoder);
+        let options = ServiceOptions { kv_dtype, ..service.clone() };
+        let service = Service::start(&cpu, Arc::new(decoder), options)?;
+        let limits = GrammarLimits::default();
+        Ok(ChatModel::new(spec.name.clone(), service, text.tokenizer, template, limits)?)
     }))
 }
 

@@ -98,7 +98,7 @@ pub(crate) fn stop_on_signals() -> Outcome<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn failure(error: TrainError) -> Failure {
+pub(super) fn failure(error: TrainError) -> Failure {
     if error.is_input() {
         return unusable(error);
     }

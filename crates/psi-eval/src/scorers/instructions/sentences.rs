@@ -277,8 +277,8 @@ mod tests {
         let cases = [
             ("Hello. How are you? Fine!", 3),
             ("Dr. Smith met J. Bach at 3.5 p.m. in the U.S. on Monday. They ate.", 2),
-            ("He said \"Stop!\" and left. (She stayed.) Why?", 3),
-            ("Wait... what? Yes.", 3),
+            ("He said \"Stop!\" and left. (She stayed.) Why?", 4),
+            ("Wait... what? Yes.", 2),
             ("Very bad acting!!! I promise.", 2),
             ("no end", 1),
             ("", 0),

@@ -192,8 +192,11 @@ impl Node {
     /// Only numbers and the four operations.
     fn is_rational(&self) -> bool {
         let here = match self {
-            Self::Number { .. } | Self::Negative(_) => true,
-            Self::Sum(..) | Self::Product(..) | Self::Ratio(..) => true,
+            Self::Number { .. }
+            | Self::Negative(_)
+            | Self::Sum(..)
+            | Self::Product(..)
+            | Self::Ratio(..) => true,
             Self::Power(_, n) => matches!(**n, Self::Number { is_decimal: false, .. }),
             _ => false,
         };

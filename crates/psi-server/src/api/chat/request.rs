@@ -50,15 +50,19 @@ request_body! {
         /// Notes kept with a stored completion.
         metadata: Option<BTreeMap<String, String>>,
         /// There is one tier.
+        #[expect(dead_code, reason = "nothing follows from it")]
         service_tier: Option<ServiceTier>,
         /// Text is all there is.
+        #[expect(dead_code, reason = "nothing follows from it")]
         modalities: Option<Vec<Modality>>,
         /// As the model is: `medium`.
+        #[expect(dead_code, reason = "nothing follows from it")]
         verbosity: Option<Verbosity>,
         /// Like `user`.
         #[schemars(length(max = 256))]
         safety_identifier: Option<String>,
         /// Not needed: shared beginnings of prompts are found by their content.
+        #[expect(dead_code, reason = "nothing follows from it")]
         #[schemars(length(max = 256))]
         prompt_cache_key: Option<String>,
     }
@@ -148,6 +152,7 @@ pub(crate) struct ToolCall {
     /// Streams number their calls; clients send the number back.
     #[serde(default, skip_serializing)]
     #[schemars(skip)]
+    #[expect(dead_code, reason = "nothing follows from it")]
     pub(crate) index: Option<u32>,
 }
 
@@ -187,8 +192,8 @@ pub(crate) struct Function {
     pub(crate) description: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) parameters: Option<Map<String, Value>>,
-    /// Arguments always fit the schema here.
-    #[serde(default, skip_serializing)]
+    /// Whether arguments have to fit the schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) strict: Option<bool>,
 }
 
@@ -210,6 +215,9 @@ impl Function {
             function["description"] = json!(description);
         }
         let none = || json!({ "type": "object", "properties": {} });
+        if let Some(strict) = self.strict {
+            function["strict"] = json!(strict);
+        }
         function["parameters"] = self.parameters.clone().map_or_else(none, Value::Object);
         json!({ "type": "function", "function": function })
     }

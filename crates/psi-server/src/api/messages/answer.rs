@@ -53,7 +53,7 @@ pub(crate) const SIGNATURE: &str = "psi";
 impl Usage {
     pub(crate) fn new(counted: Counted) -> Self {
         Self {
-            input_tokens: counted.n_prompt - counted.n_cached,
+            input_tokens: counted.n_prompt.saturating_sub(counted.n_cached),
             cache_creation_input_tokens: 0,
             cache_read_input_tokens: counted.n_cached,
             output_tokens: counted.n_generated,

@@ -49,12 +49,16 @@ pub(crate) struct MessageBody {
     /// Likewise.
     pub(crate) user_profile_id: Option<String>,
     /// Accepted: a server is one workspace.
+    #[expect(dead_code, reason = "nothing follows from it")]
     pub(crate) workspace_id: Option<String>,
     /// There is one tier.
+    #[expect(dead_code, reason = "nothing follows from it")]
     pub(crate) service_tier: Option<ServiceTier>,
     /// And one speed.
+    #[expect(dead_code, reason = "nothing follows from it")]
     pub(crate) speed: Option<Speed>,
     /// Not needed: shared beginnings of prompts are found by their content.
+    #[expect(dead_code, reason = "nothing follows from it")]
     pub(crate) cache_control: Option<CacheControl>,
 }
 
@@ -228,9 +232,8 @@ pub(crate) struct Tool {
     pub(crate) input_examples: Option<Vec<Map<String, Value>>>,
     #[serde(rename = "cache_control")]
     _cache_control: Option<CacheControl>,
-    /// Arguments always fit the schema here.
-    #[serde(rename = "strict")]
-    _strict: Option<bool>,
+    /// Whether arguments have to fit the schema.
+    pub(crate) strict: Option<bool>,
     /// Every tool is shown at once.
     #[serde(rename = "defer_loading")]
     _defer_loading: Option<bool>,

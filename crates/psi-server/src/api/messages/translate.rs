@@ -151,7 +151,7 @@ fn function(tool: &Tool) -> Function {
         name: tool.name.clone(),
         description: (!description.is_empty()).then_some(description),
         parameters: Some(tool.input_schema.clone()),
-        strict: None,
+        strict: tool.strict,
     }
 }
 

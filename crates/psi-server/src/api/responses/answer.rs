@@ -108,7 +108,7 @@ impl Head {
                 "name": name,
                 "description": description,
                 "parameters": parameters,
-                "strict": strict.unwrap_or(true),
+                "strict": strict,
             })
         };
         let format = body.text.as_ref().and_then(|t| t.format.as_ref());

@@ -61,10 +61,12 @@ pub(crate) struct ResponseBody {
     /// What else the response shows.
     pub(crate) include: Option<Vec<Include>>,
     /// Nothing is ever cut off a conversation.
+    #[expect(dead_code, reason = "nothing follows from it")]
     pub(crate) truncation: Option<Truncation>,
     /// Not done: only `false`.
     pub(crate) background: Option<bool>,
     /// There is one tier.
+    #[expect(dead_code, reason = "nothing follows from it")]
     pub(crate) service_tier: Option<ServiceTier>,
     /// Who asks.
     #[schemars(length(max = 256))]
@@ -73,6 +75,7 @@ pub(crate) struct ResponseBody {
     #[schemars(length(max = 256))]
     pub(crate) safety_identifier: Option<String>,
     /// Not needed: shared beginnings of prompts are found by their content.
+    #[expect(dead_code, reason = "nothing follows from it")]
     #[schemars(length(max = 256))]
     pub(crate) prompt_cache_key: Option<String>,
 }
@@ -360,7 +363,7 @@ pub(crate) enum Tool {
         description: Option<String>,
         #[serde(default)]
         parameters: Option<Map<String, Value>>,
-        /// Arguments always fit the schema here.
+        /// Whether arguments have to fit the schema.
         #[serde(default)]
         strict: Option<bool>,
     },

@@ -8,7 +8,7 @@ use super::{
     answer::{Head, Response, item},
 };
 use crate::api::{
-    conversation::{Block, Turn, TurnCall},
+    conversation::Turn,
     error::{ApiError, Dialect},
     jobs::Jobs,
     sse::{Frame, Script},
@@ -212,6 +212,7 @@ pub(super) fn replay(response: &Value, starting_after: Option<u64>) -> Vec<Frame
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::conversation::{Block, TurnCall};
 
     #[test]
     fn a_kept_response_is_told_again_in_order() {

@@ -116,12 +116,12 @@ pub(super) fn tools(
     }
     let mut names: Vec<&str> = Vec::new();
     let mut definitions = Vec::new();
-    for (i, Tool::Function { name, description, parameters, .. }) in tools.iter().enumerate() {
+    for (i, Tool::Function { name, description, parameters, strict }) in tools.iter().enumerate() {
         let function = Function {
             name: name.clone(),
             description: description.clone(),
             parameters: parameters.clone(),
-            strict: None,
+            strict: *strict,
         };
         function.check(&format!("tools[{i}]"))?;
         if names.contains(&name.as_str()) {

@@ -12,8 +12,9 @@ use psi_eval::{
     tasks::{Library, TaskOptions, expand},
 };
 use psi_infer::SamplingParams;
+use psi_model::Adapter;
 use psi_sandbox::{Python, Sandbox};
-use psi_store::{ContentHash, Home};
+use psi_store::{Home, Served};
 
 use crate::{
     cli::{Answers, ModelArgs, TasksFrom},
@@ -70,22 +71,30 @@ pub(crate) fn is_url(model: &Path) -> bool {
 }
 
 /// A model in this process.
-pub(crate) fn local(model: &ModelArgs, answers: &Answers) -> Outcome<Local> {
-    let path = resolve(&model.model)?;
-    let hash = ContentHash::of_artefact(&path).map_err(unusable)?;
+pub(crate) fn local(
+    model: &ModelArgs,
+    adapter: Option<&Path>,
+    answers: &Answers,
+) -> Outcome<Local> {
+    let hash = Served::at(&resolve(&model.model)?, adapter).map_err(unusable)?.hash();
     let runner = Runner::load(model)?;
+    let loaded = adapter
+        .map(|folder| Adapter::load(&runner.cpu, &runner.decoder, folder).map(Arc::new))
+        .transpose()
+        .map_err(unusable)?;
     let template = if answers.raw { None } else { runner.text.chat()? };
     let weights = runner.decoder.footprint().format;
     let tier = runner.cpu.isa().tier().name();
     let identity = Identity {
         model: model.model.display().to_string(),
-        adapter: None,
+        adapter: adapter.map(|path| path.display().to_string()),
         hash,
         engine: format!("{weights:?} weights, {:?} cache, {tier}", runner.kv),
     };
     Ok(Local::new(LocalParts {
         cpu: runner.cpu,
         decoder: runner.decoder,
+        adapter: loaded,
         tokenizer: Arc::new(runner.text.0.tokenizer),
         template,
         kv: runner.kv,
@@ -97,11 +106,16 @@ pub(crate) fn local(model: &ModelArgs, answers: &Answers) -> Outcome<Local> {
 /// The player that --model names.
 pub(crate) fn player(
     model: &ModelArgs,
+    adapter: Option<&Path>,
     name: Option<&str>,
     answers: &Answers,
 ) -> Outcome<Box<dyn Player>> {
     if !is_url(&model.model) {
-        return Ok(Box::new(local(model, answers)?));
+        return Ok(Box::new(local(model, adapter, answers)?));
+    }
+    if adapter.is_some() {
+        return Err(Failure::input("--adapter: a server has its own adapters")
+            .hint("--name says which of its models answers"));
     }
     let parts = RemoteParts {
         url: model.model.display().to_string(),

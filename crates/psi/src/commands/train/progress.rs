@@ -15,7 +15,7 @@ use psi_train::{
 const QUIET: Duration = Duration::from_secs(10);
 
 /// Shows events.
-pub(super) struct Display {
+pub(crate) struct Display {
     bar: ProgressBar,
     on_terminal: bool,
     started: Instant,
@@ -25,7 +25,7 @@ pub(super) struct Display {
 }
 
 impl Display {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let on_terminal = stderr().is_terminal();
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
         let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg}");
@@ -33,7 +33,7 @@ impl Display {
         Self { bar, on_terminal, started: Instant::now(), first: 0, last_line: None }
     }
 
-    pub(super) fn show(&mut self, event: &Event) {
+    pub(crate) fn show(&mut self, event: &Event) {
         match event {
             Event::Note(text) => self.line(&format!("note: {text}")),
             Event::Reading { source, done, total } => {

@@ -1,0 +1,42 @@
+"""A pytest plugin: puts the objects that the suites ask for by fixed names into psi's store, before each test."""
+
+import json
+import os
+import pathlib
+
+import pytest
+
+STORE = pathlib.Path(os.environ["PSI_STORE"])
+MODEL = os.environ.get("PSI_SEED_MODEL", "gpt-6-astra")
+USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+
+
+def completion(name):
+    message = {"role": "assistant", "content": "hello", "refusal": None}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+    return {"id": name, "object": "chat.completion", "created": 1, "model": MODEL, "choices": [choice], "usage": USAGE,
+            "metadata": {}}
+
+
+def response(name):
+    text = {"type": "output_text", "text": "hello", "annotations": [], "logprobs": []}
+    item = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [text]}
+    return {"id": name, "object": "response", "created_at": 1, "status": "completed", "model": MODEL, "output": [item],
+            "parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "error": None, "incomplete_details": None,
+            "instructions": None, "metadata": {}, "temperature": 1.0, "top_p": 1.0}
+
+
+def put(name, value):
+    item = {"id": "after", "type": "message", "role": "user", "status": "completed",
+            "content": [{"type": "input_text", "text": "hello"}]}
+    messages = [{"role": "user", "content": "hello"}]
+    kept = {"id": name, "owner": "local", "object": value, "messages": messages, "input": [item]}
+    (STORE / f"{name}.json").write_text(json.dumps(kept))
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    for name in ["completion_id", "after"]:
+        put(name, completion(name))
+    for name in ["response_id", "previous_response_id", "resp_123", "resp_677efb5139a88190b512bc3fef8e535d"]:
+        put(name, response(name))

@@ -1,0 +1,107 @@
+"""Runs the test files of a client's source package against psi and compares with the list of expected failures.
+
+    suites.py openai|anthropic --psi PROGRAM --model FOLDER [--sources FOLDER]
+"""
+
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import tarfile
+import tempfile
+import xml.etree.ElementTree as xml
+
+from server import CHATML, serving
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+# Of each package: its version, the files of routes that psi has, the models that they name, what follows the address.
+SUITES = {
+    "openai": {
+        "version": "3.54.0",
+        "files": ["chat", "test_completions.py", "test_embeddings.py", "test_models.py", "test_responses.py",
+                  "responses/test_input_items.py", "responses/test_input_tokens.py"],
+        "models": ["gpt-6-astra", "gpt-3.5-turbo-instruct", "text-embedding-3-small", "model"],
+        "base": "/v1",
+    },
+    "anthropic": {
+        "version": "2.12.0",
+        "files": ["test_messages.py", "test_models.py", "beta/test_messages.py", "beta/test_models.py"],
+        "models": ["claude-opus-5-5", "model_id"],
+        "base": "",
+    },
+}
+
+
+def sources(name, suite, folder):
+    """The unpacked source package."""
+    root = folder / f"{name}-{suite['version']}"
+    if not root.is_dir():
+        package = f"{name}=={suite['version']}"
+        download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", package]
+        subprocess.run(download, cwd=folder, check=True)
+        with tarfile.open(folder / f"{name}-{suite['version']}.tar.gz") as archive:
+            archive.extractall(folder, filter="data")
+    return root
+
+
+def expected(name):
+    """Function names that are to fail, with their reasons."""
+    lines = (HERE / name / "expected_failures.txt").read_text().splitlines()
+    pairs = [line.split(None, 1) for line in lines if line and not line.startswith("#")]
+    assert all(len(pair) == 2 for pair in pairs), "every line needs its reason"
+    return {test: reason for test, reason in pairs}
+
+
+def run(name, suite, root, address, store):
+    """Outcome per function: a function fails when it fails with any of its parameters."""
+    report = store / "report.xml"
+    tests = [f"tests/api_resources/{file}" for file in suite["files"]]
+    environment = {**os.environ, "TEST_API_BASE_URL": address + suite["base"], "PSI_STORE": str(store),
+                   "PSI_SEED_MODEL": suite["models"][0], "PYTHONPATH": f"{HERE}:{root}/src"}
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=line", "-p", "seed", "-p", "no:cacheprovider",
+               f"--junitxml={report}", *tests]
+    subprocess.run(command, cwd=root, env=environment, stdout=(store / "log.txt").open("w"), stderr=subprocess.STDOUT)
+    outcomes = {}
+    for case in xml.parse(report).getroot().iter("testcase"):
+        file = case.get("classname").replace("tests.api_resources.", "")
+        function = f"{file}::{case.get('name').split('[')[0]}"
+        failed = case.find("failure") is not None or case.find("error") is not None
+        outcomes[function] = outcomes.get(function, False) or failed
+    return outcomes
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name", choices=SUITES)
+    parser.add_argument("--psi", required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--sources")
+    arguments = parser.parse_args()
+    suite = SUITES[arguments.name]
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = pathlib.Path(scratch)
+        (scratch / "store").mkdir()
+        (scratch / "chatml.jinja").write_text(CHATML)
+        root = sources(arguments.name, suite, pathlib.Path(arguments.sources or scratch))
+        flags = [flag for model in suite["models"] for flag in ("--model", f"{model}={arguments.model}")]
+        flags += ["--store", str(scratch / "store"), "--chat-template", str(scratch / "chatml.jinja")]
+        with serving(arguments.psi, flags) as address:
+            outcomes = run(arguments.name, suite, root, address, scratch / "store")
+        if not outcomes:
+            print((scratch / "store" / "log.txt").read_text())
+            raise SystemExit("no test was run")
+    failures = {test for test, failed in outcomes.items() if failed}
+    known = expected(arguments.name)
+    for test in sorted(failures - known.keys()):
+        print("fails, and is not listed:", test)
+    for test in sorted(known.keys() - failures):
+        print("listed, but does not fail:", test)
+    share = len(failures) / len(outcomes)
+    print(f"{arguments.name} {suite['version']}: {len(outcomes)} functions, {len(failures)} fail ({share:.1%})")
+    raise SystemExit(0 if failures == set(known) else 1)
+
+
+if __name__ == "__main__":
+    main()

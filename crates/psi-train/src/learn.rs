@@ -1,0 +1,10 @@
+//! What the learning loop learns from: ratings become a versioned data set, a part of which is kept out to
+//! test the result, and the recipe of the run that learns from the rest.
+
+mod data_set;
+mod kept_out;
+mod recipe;
+
+pub use data_set::{DataSet, Example, LeftOut, Rating, Rules, Verdict};
+pub use kept_out::kept_out_task;
+pub use recipe::{Budget, recipe, write_replay};
