@@ -3,7 +3,9 @@
 mod assistant;
 mod eval;
 
-use std::{net::IpAddr, path::PathBuf};
+#[cfg(feature = "page")]
+use std::net::IpAddr;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -21,6 +23,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// The assistant's page, in the browser; what `psi` alone does.
+    #[cfg(feature = "page")]
     Up(Up),
     /// The assistant in the terminal.
     Chat(Chat),
@@ -70,6 +73,7 @@ pub(crate) enum Command {
     Help(Help),
 }
 
+#[cfg(feature = "page")]
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Up {
     /// The model that answers: a folder, a GGUF file or a pulled model (default: the one chosen on the
@@ -93,6 +97,7 @@ pub(crate) struct Up {
     pub(crate) threads: Option<usize>,
 }
 
+#[cfg(feature = "page")]
 impl Default for Up {
     /// What `psi` alone does.
     fn default() -> Self {
