@@ -18,4 +18,4 @@ if [ ! -f "$TARGET/axe/package/axe.min.js" ]; then
   mkdir -p "$TARGET/axe"
   (cd "$TARGET/axe" && npm pack --silent "axe-core@$AXE" > /dev/null && tar xzf "axe-core-$AXE.tgz" package/axe.min.js)
 fi
-cargo test --quiet -p psi-server --features page --test browser -- --required "$@"
+cargo test --quiet -p psi-server --test browser -- --required "$@"

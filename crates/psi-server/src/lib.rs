@@ -6,12 +6,10 @@
 mod api;
 mod assets;
 mod guard;
-#[cfg_attr(not(feature = "page"), expect(dead_code, reason = "only the page renders texts"))]
 mod markdown;
 mod runs;
 mod serve;
 mod serving;
-#[cfg(feature = "page")]
 mod ui;
 
 pub use api::{
@@ -20,5 +18,4 @@ pub use api::{
 pub use runs::{FindRuns, Run, RunsServer};
 pub use serve::{Server, ServerOptions};
 pub use serving::ServeError;
-#[cfg(feature = "page")]
 pub use ui::{Host, ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Suggestion};

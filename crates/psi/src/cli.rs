@@ -3,7 +3,6 @@
 mod assistant;
 mod eval;
 
-#[cfg(feature = "page")]
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -23,7 +22,6 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// The assistant's page, in the browser; what `psi` alone does.
-    #[cfg(feature = "page")]
     Up(Up),
     /// The assistant in the terminal.
     Chat(Chat),
@@ -73,7 +71,6 @@ pub(crate) enum Command {
     Help(Help),
 }
 
-#[cfg(feature = "page")]
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Up {
     /// The model that answers: a folder, a GGUF file or a pulled model (default: the one chosen on the
@@ -97,7 +94,6 @@ pub(crate) struct Up {
     pub(crate) threads: Option<usize>,
 }
 
-#[cfg(feature = "page")]
 impl Default for Up {
     /// What `psi` alone does.
     fn default() -> Self {

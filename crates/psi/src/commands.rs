@@ -22,7 +22,4 @@ pub(crate) mod score;
 pub(crate) mod serve;
 pub(crate) mod tokenize;
 pub(crate) mod train;
-#[cfg(feature = "page")]
 pub(crate) mod up;
-#[cfg(not(feature = "page"))]
-pub(crate) mod welcome;

@@ -101,7 +101,6 @@ pub(crate) fn certificates() -> Option<PathBuf> {
 }
 
 /// `PSI_PASSWORD`, if set.
-#[cfg(feature = "page")]
 pub(crate) fn password() -> Option<String> {
     read("PSI_PASSWORD")
 }

@@ -43,12 +43,8 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Outcome {
-    #[cfg(feature = "page")]
     let command = cli.command.unwrap_or_else(|| Command::Up(cli::Up::default()));
-    #[cfg(not(feature = "page"))]
-    let Some(command) = cli.command else { return commands::welcome::run() };
     match command {
-        #[cfg(feature = "page")]
         Command::Up(args) => commands::up::run(&args),
         Command::Chat(args) => commands::chat::run(&args),
         Command::Memory(command) => commands::memory::run(&command),

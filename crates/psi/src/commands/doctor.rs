@@ -111,7 +111,6 @@ pub(crate) fn needs(billions: f64, bits: f64) -> u64 {
 }
 
 /// The same of a model whose files have so many bytes, taken as two per parameter.
-#[cfg(feature = "page")]
 pub(crate) fn needs_of_file(n_bytes: u64) -> u64 {
     needs(n_bytes as f64 / 2e9, 16.0)
 }
