@@ -92,8 +92,7 @@ fn contender(path: &Path, adapter: Option<&Path>, args: &Gate) -> Outcome<(Local
         return Err(Failure::input(format!("{}: a server cannot be promoted", path.display()))
             .hint("give the model's files"));
     }
-    let model =
-        ModelArgs { model: path.to_owned(), dtype: None, kv: None, threads: args.threads };
+    let model = ModelArgs { model: path.to_owned(), dtype: None, kv: None, threads: args.threads };
     let served = Served::at(&resolve(path)?, adapter).map_err(unusable)?;
     Ok((local(&model, adapter, &args.answers)?, served))
 }

@@ -25,7 +25,8 @@ pub(crate) fn run(args: &EvalRun) -> Outcome {
         settings: settings(&args.answers, args.seed)?,
         now: clock::now(),
     };
-    let mut player = player(&args.model, args.adapter.as_deref(), args.name.as_deref(), &args.answers)?;
+    let mut player =
+        player(&args.model, args.adapter.as_deref(), args.name.as_deref(), &args.answers)?;
     let mut cache = cache(&args.model.model, &args.answers).map(|dir| Cache::at(&dir));
     let mut bar: Option<Progress> = None;
     let file = run_tasks(&tasks, player.as_mut(), cache.as_mut(), &options, &args.out, &mut |p| {
