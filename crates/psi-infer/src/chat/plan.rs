@@ -55,7 +55,7 @@ impl Plan {
     pub(super) fn steering(self, model: &ChatModel, is_over: Arc<AtomicBool>) -> Steering {
         let answer = match self.answer {
             Format::Free => Answer::Free,
-            Format::Grammar(compiled) => Answer::Grammar(compiled.begin()),
+            Format::Grammar(compiled) => Answer::Grammar(Box::new(compiled.begin())),
             Format::Marked { mark, body, text, single } => Answer::Marked(Box::new(Marked {
                 mark,
                 body,

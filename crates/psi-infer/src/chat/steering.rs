@@ -50,7 +50,7 @@ pub(super) enum Answer {
     /// Anything.
     Free,
     /// A text of a grammar, calls included.
-    Grammar(GrammarConstraint),
+    Grammar(Box<GrammarConstraint>),
     /// Text, and calls after a mark.
     Marked(Box<Marked>),
 }

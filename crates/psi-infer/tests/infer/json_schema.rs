@@ -180,6 +180,7 @@ impl Run {
         all
     }
 
+    #[expect(clippy::print_stdout, reason = "the table is what the run is for")]
     fn print(&mut self) {
         println!(
             "{:<18} {:>7} {:>7} {:>11} {:>13}",

@@ -1,3 +1,5 @@
+//! What each format's answers are read as, and that the parts do not depend on how they were cut.
+
 use proptest::prelude::*;
 
 use super::*;

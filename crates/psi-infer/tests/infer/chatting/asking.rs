@@ -140,12 +140,11 @@ fn beside_a_schema_there_are_calls_or_valid_content() {
             ..request(seed)
         };
         let answer = ask(&model, asked).expect("an answer");
-        match answer.calls.is_empty() {
-            true => assert!(is_valid(&answer.content), "{answer:?}"),
-            false => {
-                assert!(answer.content.is_empty() && answer.calls.iter().all(is_call), "{answer:?}")
-            }
-        }
+        let is_right = match answer.calls.is_empty() {
+            true => is_valid(&answer.content),
+            false => answer.content.is_empty() && answer.calls.iter().all(is_call),
+        };
+        assert!(is_right, "{answer:?}");
         n_calls += usize::from(!answer.calls.is_empty());
         n_texts += usize::from(answer.calls.is_empty());
     }
