@@ -69,6 +69,11 @@ status 0 "$PSI" inspect "$MODEL/stories260K-f32.gguf" --json
 json 'isinstance(d, dict) and d'
 status 0 "$PSI" generate --model "$MODEL/hf" --prompt "Once" --raw --max-tokens 4 --temperature 0 --json
 json 'isinstance(d, dict) and d'
+status 0 "$PSI" generate --model "$MODEL/hf" --prompt "In" --raw --regex '(19|20)[0-9]{2}' --temperature 1
+grep -Eqx '(19|20)[0-9]{2}' "$WORK/out" || fail "the answer does not match its regex"
+printf '{"enum": ["yes", "no"]}' > "$WORK/schema.json"
+status 0 "$PSI" generate --model "$MODEL/hf" --prompt "Is it?" --raw --json-schema "$WORK/schema.json"
+grep -Eqx '"(yes|no)"' "$WORK/out" || fail "the answer does not follow its schema"
 status 0 "$PSI" models --json
 json 'd is not None'
 status 0 "$PSI" doctor --json
@@ -83,6 +88,9 @@ refused() {
   [ -s "$WORK/err" ] || fail "refused without a reason: $*"
 }
 refused "$PSI" generate --no-such-option
+printf '{"items": {"not": {}}}' > "$WORK/schema.json"
+refused "$PSI" generate --model "$MODEL/hf" --prompt x --json-schema "$WORK/schema.json"
+grep -q '#/items/not' "$WORK/err" || fail "the message does not name the keyword's place"
 refused "$PSI" no-such-command
 refused "$PSI" generate --model "$WORK/absent" --prompt x
 grep -q absent "$WORK/err" || fail "the message does not name the missing path"

@@ -180,6 +180,15 @@ pub(crate) struct Generate {
     /// Report the N most probable tokens at each step (with --json).
     #[arg(long, value_name = "N", requires = "json")]
     pub(crate) logprobs: Option<usize>,
+    /// Write JSON that is valid by the JSON Schema in this file.
+    #[arg(long, value_name = "FILE", group = "held")]
+    pub(crate) json_schema: Option<PathBuf>,
+    /// Write a text that matches this regular expression as a whole.
+    #[arg(long, value_name = "REGEX", group = "held")]
+    pub(crate) regex: Option<String>,
+    /// Write a text of the grammar in this file (Lark, or llama.cpp's GBNF).
+    #[arg(long, value_name = "FILE", group = "held")]
+    pub(crate) grammar: Option<PathBuf>,
     /// Print one JSON document instead of the text.
     #[arg(long)]
     pub(crate) json: bool,

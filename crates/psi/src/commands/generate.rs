@@ -3,17 +3,22 @@
 use std::{
     collections::HashMap,
     io::Read,
+    path::Path,
     time::{Duration, Instant},
 };
 
-use psi_infer::{Finish, GenerateParams, Generated, SamplingParams, Step, generate};
+use psi_infer::{
+    Finish, GenerateParams, Generated, SamplingParams, Step, generate_held,
+    grammar::{Grammar, GrammarLimits, Grammars},
+    service::Constraint,
+};
 use serde_json::{Value, json};
 
 use crate::{
     cli::{Generate, Sampling},
-    error::{Failure, Outcome},
+    error::{Failure, Outcome, unusable},
     memory,
-    model::{Runner, Text},
+    model::{Runner, Text, read},
     out::{out, outln},
 };
 
@@ -28,14 +33,18 @@ pub(crate) fn run(args: &Generate) -> Outcome {
     let tokens = prompt_tokens(args, &runner.text, &prompt)?;
     let room = room(args, runner.decoder.config().max_seq_len, tokens.len())?;
     let params = params(args, &runner.text, room.max_tokens)?;
+    let mut held = constraint(args, &runner)?;
     let mut engine = runner.engine(room.n_reserved);
 
     let mut printer = Printer::new(args.json);
     let started = Instant::now();
-    let result = generate(&mut engine, &runner.text.tokenizer, &tokens, &params, &mut |step| {
+    let mut on_step = |step: &Step| {
         printer.step(step, &runner.text);
         true
-    });
+    };
+    let held = held.as_deref_mut().map(|held| held as &mut dyn Constraint);
+    let tokenizer = &runner.text.tokenizer;
+    let result = generate_held(&mut engine, tokenizer, &tokens, &params, held, &mut on_step);
     let time = started.elapsed();
     let mut generated = result.map_err(|e| Failure::input(e.to_string()))?;
     if room.is_rest && generated.finish == Finish::MaxTokens {
@@ -131,6 +140,36 @@ fn room(args: &Generate, limit: usize, n_prompt: usize) -> Outcome<Room> {
             Ok(Room { max_tokens, n_reserved, is_rest })
         }
     }
+}
+
+/// What the text must look like, where that was asked.
+fn constraint(args: &Generate, runner: &Runner) -> Outcome<Option<Box<dyn Constraint>>> {
+    let text_of = |path: &Path| {
+        let text = String::from_utf8(read(path)?);
+        text.map_err(|_| Failure::input(format!("{}: is not UTF-8", path.display())))
+    };
+    let (name, grammar) = if let Some(path) = &args.json_schema {
+        let schema = serde_json::from_str(&text_of(path)?);
+        let not_json = |e| Failure::input(format!("{}: is not JSON", path.display())).because(e);
+        ("--json-schema", Grammar::JsonSchema(schema.map_err(not_json)?))
+    } else if let Some(pattern) = &args.regex {
+        ("--regex", Grammar::Regex(pattern.clone()))
+    } else if let Some(path) = &args.grammar {
+        ("--grammar", Grammar::from_text(&text_of(path)?))
+    } else {
+        return Ok(None);
+    };
+    let vocab_size = runner.decoder.config().vocab_size;
+    let limits = GrammarLimits::default();
+    let grammars = Grammars::new(&runner.text.tokenizer, vocab_size, limits).map_err(unusable)?;
+    let compiled = grammars.compile(&grammar).map_err(|e| {
+        let failure = Failure::input(name);
+        match e.hint() {
+            Some(hint) => failure.hint(hint).because(e),
+            None => failure.because(e),
+        }
+    });
+    Ok(Some(compiled?.constraint()))
 }
 
 fn params(args: &Generate, text: &Text, max_tokens: usize) -> Outcome<GenerateParams> {
@@ -251,6 +290,7 @@ fn reason(finish: &Finish) -> (&'static str, &'static str) {
         Finish::MaxTokens => ("length", "--max-tokens reached"),
         Finish::Complete => ("stop", "nothing more may follow"),
         Finish::ContextFull => ("length", "the context is full"),
+        Finish::Complete => ("stop", "nothing more may follow"),
         Finish::Cancelled => ("cancelled", "cancelled"),
     }
 }
