@@ -6,6 +6,13 @@ use super::error::ApiError;
 
 /// Reads a JSON body. Unknown and repeated parameters are errors, as is anything after the document.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // A struct would also take a list of its fields in order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(ApiError::Invalid {
+            param: None,
+            why: "the body must be a JSON object".to_owned(),
+        });
+    }
     let mut document = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut document);
     let value = parsed.map_err(|e| refusal(&e.path().to_string(), e.inner()))?;

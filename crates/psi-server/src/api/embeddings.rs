@@ -30,7 +30,6 @@ pub(crate) struct EmbeddingBody {
     pooling: Option<PoolingName>,
     /// Accepted: texts are taken one after another.
     #[expect(dead_code, reason = "nothing follows from it")]
-    #[schemars(length(max = 256))]
     user: Option<String>,
 }
 

@@ -44,6 +44,7 @@ pub(crate) struct Model {
     /// The same as a date.
     created_at: String,
     display_name: String,
+    lifecycle: &'static str,
     owned_by: &'static str,
     /// Whether it is in memory.
     loaded: bool,
@@ -69,6 +70,7 @@ fn all(call: &Call) -> Vec<Model> {
             kind: "model",
             created,
             created_at: date(created),
+            lifecycle: "active",
             owned_by: "psi",
             loaded: loaded.is_some(),
             context_length: context,

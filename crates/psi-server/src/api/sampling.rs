@@ -82,7 +82,6 @@ macro_rules! request_body {
             /// What the stream carries besides text.
             pub(crate) stream_options: Option<$crate::api::sampling::StreamOptions>,
             /// Who asks: requests of different users of one key take turns.
-            #[schemars(length(max = 256))]
             pub(crate) user: Option<String>,
         }
 

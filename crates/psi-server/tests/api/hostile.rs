@@ -215,6 +215,7 @@ fn bodies_that_are_no_json_are_refused() {
         String::new(),
         "{".to_owned(),
         "[]".to_owned(),
+        "[null, \"a\", 1]".to_owned(),
         "null".to_owned(),
         "\"text\"".to_owned(),
         "{\"prompt\": \"a\"} trailing".to_owned(),
@@ -388,6 +389,7 @@ fn tools_and_forms_that_cannot_be_held_are_refused() {
         "f",
         json!({ "type": "object", "properties": { "x": { "type": "string", "pattern": "(" } } }),
     );
+    body["tools"][0]["function"]["strict"] = json!(true);
     body["tool_choice"] = json!("required");
     refuse(&lab, CHAT, &body.to_string(), 400, "pattern");
     refuse(

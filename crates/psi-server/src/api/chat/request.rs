@@ -59,11 +59,9 @@ request_body! {
         #[expect(dead_code, reason = "nothing follows from it")]
         verbosity: Option<Verbosity>,
         /// Like `user`.
-        #[schemars(length(max = 256))]
         safety_identifier: Option<String>,
         /// Not needed: shared beginnings of prompts are found by their content.
         #[expect(dead_code, reason = "nothing follows from it")]
-        #[schemars(length(max = 256))]
         prompt_cache_key: Option<String>,
     }
 }

@@ -334,7 +334,6 @@ pub(crate) enum OutputFormat {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Metadata {
-    #[schemars(length(max = 256))]
     pub(crate) user_id: Option<String>,
 }
 

@@ -20,7 +20,7 @@ use crate::api::{
 pub(crate) struct ResponseBody {
     /// The model; the server's first one where it is not said.
     pub(crate) model: Option<String>,
-    /// A text of the user's, or items. Without one the model begins.
+    /// A text of the user's, or items. None is an empty text.
     pub(crate) input: Option<TextOr<Item>>,
     /// What the model is and should do, for this response only.
     pub(crate) instructions: Option<String>,
@@ -69,14 +69,11 @@ pub(crate) struct ResponseBody {
     #[expect(dead_code, reason = "nothing follows from it")]
     pub(crate) service_tier: Option<ServiceTier>,
     /// Who asks.
-    #[schemars(length(max = 256))]
     pub(crate) user: Option<String>,
     /// Likewise.
-    #[schemars(length(max = 256))]
     pub(crate) safety_identifier: Option<String>,
     /// Not needed: shared beginnings of prompts are found by their content.
     #[expect(dead_code, reason = "nothing follows from it")]
-    #[schemars(length(max = 256))]
     pub(crate) prompt_cache_key: Option<String>,
 }
 

@@ -19,11 +19,9 @@ pub(super) fn input(
     id: &str,
 ) -> Result<(Vec<Value>, Vec<Value>), ApiError> {
     let items: Vec<TypedItem> = match input {
-        None => Vec::new(),
-        Some(TextOr::Text(text)) => vec![message(MessageItem {
-            role: Role::User,
-            content: TextOr::List(vec![request::Part::InputText { text: text.clone() }]),
-        })],
+        // No input is an empty one.
+        None => vec![user("")],
+        Some(TextOr::Text(text)) => vec![user(text)],
         Some(TextOr::List(items)) => items.iter().cloned().map(typed).collect(),
     };
     let mut messages: Vec<Value> = Vec::new();
@@ -38,6 +36,11 @@ pub(super) fn input(
         item
     };
     Ok((messages, items.iter().enumerate().map(with_id).collect()))
+}
+
+fn user(text: &str) -> TypedItem {
+    let text = request::Part::InputText { text: text.to_owned() };
+    message(MessageItem { role: Role::User, content: TextOr::List(vec![text]) })
 }
 
 fn typed(item: Item) -> TypedItem {
