@@ -35,6 +35,11 @@ def shared() -> Path:
     return next(p for p in named + [up / "shared/data" for up in here.parents] if p.is_dir())
 
 
+def model(data: Path, bos: bool) -> HFLM:
+    """With the start token before contexts; a rolling text begins with it in any case, and with `bos` would have it twice."""
+    return HFLM(pretrained=str(data / "models/stories260K/hf"), dtype="float32", device="cpu", batch_size=32, add_bos_token=bos)
+
+
 def rows(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.open(encoding="utf-8")][:ITEMS]
 
@@ -74,7 +79,7 @@ def articles(text: str) -> list[str]:
 
 def build(out: Path) -> list[str]:
     data = shared()
-    lm = HFLM(pretrained=str(data / "models/stories260K/hf"), dtype="float32", device="cpu", batch_size=32, add_bos_token=True)
+    lm = model(data, bos=True)
     asked: list[tuple[str, str, list[tuple]]] = []
     for name in BLIMP:
         for row in rows(data / f"evals/blimp/data/{name}.jsonl"):
@@ -94,7 +99,7 @@ def build(out: Path) -> list[str]:
         scores.setdefault(task, {})[item] = [[value, n, greedy] for (value, greedy), n in values]
     texts = articles((data / "evals/wikitext2/test.txt").read_text(encoding="utf-8"))[:ARTICLES]
     instances = [Instance("loglikelihood_rolling", {}, (wikitext_detokenizer({"page": t}),), i) for i, t in enumerate(texts)]
-    sums = lm.loglikelihood_rolling(instances, disable_tqdm=True)
+    sums = model(data, bos=False).loglikelihood_rolling(instances, disable_tqdm=True)
     scores["wikitext2"] = {str(i): float(value) for i, value in enumerate(sums)}
     (out / "lm_eval_scores.json").write_text(json.dumps(scores, indent=1) + "\n")
     return ["lm_eval_scores.json"]

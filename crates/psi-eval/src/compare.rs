@@ -222,13 +222,15 @@ impl Sums {
 
     fn finish(self, flips: Vec<Flip>) -> TaskComparison {
         let n = self.paired.n;
-        let mean = if self.cluster_ids.len() == n {
-            Mean::of(&self.differences)
-        } else {
-            Mean::clustered(&self.differences, &self.clusters)
+        // A task that is one cluster (a paradigm) speaks for this cluster: its items are the sample.
+        let is_clustered = self.cluster_ids.len() > 1 && self.cluster_ids.len() < n;
+        let clusters = is_clustered.then_some(self.clusters.as_slice());
+        let mean = match clusters {
+            Some(clusters) => Mean::clustered(&self.differences, clusters),
+            None => Mean::of(&self.differences),
         };
         let Bootstrap { low, high, .. } =
-            bootstrap(&self.differences, Some(&self.clusters), RESAMPLES, LEVEL, 0);
+            bootstrap(&self.differences, clusters, RESAMPLES, LEVEL, 0);
         TaskComparison {
             name: self.name,
             n,

@@ -66,7 +66,8 @@ impl Choices {
 
 /// Tokens of context and continuation, and where the continuation's begin: after as many tokens as the
 /// context has alone. Spaces at the context's end count to the continuation, because most tokenizers put
-/// them before a word.
+/// them before a word. Special tokens that a text spells out (WikiText's `<unk>`) are read as such, as in
+/// every harness whose figures are compared.
 fn pair(tokenizer: &Tokenizer, context: &str, choice: &Choice) -> (Vec<TokenId>, usize) {
     let kept = context.trim_end();
     let spaces = &context[kept.len()..];
@@ -76,7 +77,7 @@ fn pair(tokenizer: &Tokenizer, context: &str, choice: &Choice) -> (Vec<TokenId>,
     };
     let with_start = |text: &str| {
         let mut ids = start.clone();
-        ids.extend(tokenizer.encode(text, false, false));
+        ids.extend(tokenizer.encode(text, false, true));
         ids
     };
     let n_context = if kept.is_empty() { start.len() } else { with_start(kept).len() };

@@ -97,7 +97,7 @@ impl Local {
             (_, _) => {
                 let text = item.prompt.text();
                 let mut tokens = tokenizer.prefix_ids().to_vec();
-                tokens.extend(tokenizer.encode(&text, false, false));
+                tokens.extend(tokenizer.encode(&text, false, true));
                 if tokens.is_empty() {
                     tokens.extend(tokenizer.bos().or(tokenizer.eos()));
                 }
@@ -165,7 +165,7 @@ impl Local {
     fn rolling(&mut self, item: &Item, text: &str) -> super::Result<(LogLikelihood, usize)> {
         let tokenizer = Arc::clone(&self.parts.tokenizer);
         let start = tokenizer.prefix_ids().first().copied().or(tokenizer.bos()).or(tokenizer.eos());
-        let tokens = tokenizer.encode(text, false, false);
+        let tokens = tokenizer.encode(text, false, true);
         let adapter = self.parts.adapter.clone();
         let found = likelihood::rolling(self.engine(), adapter.as_ref(), start, &tokens);
         Ok((found.map_err(|e| failed(item, e))?, tokens.len()))

@@ -54,8 +54,15 @@ impl Tally {
     pub(super) fn finish(self) -> Summary {
         let n = self.summary.n;
         let mean = if n == 0 { 0.0 } else { self.sum / n as f64 };
-        let n_clusters = self.single + self.clusters.len();
-        let interval = if self.clusters.is_empty() && self.binary {
+        // A task that is one cluster (a paradigm) speaks for this cluster: its items are the sample.
+        let is_one = self.single == 0 && self.clusters.len() == 1;
+        let n_clusters = if is_one { n } else { self.single + self.clusters.len() };
+        let interval = if is_one && !self.binary {
+            let squares = (self.squares - self.sum * mean).max(0.0);
+            let se = (squares / (n * n.saturating_sub(1)) as f64).sqrt();
+            let se = if n < 2 { f64::INFINITY } else { se };
+            clipped(Mean { value: mean, se, n, n_clusters })
+        } else if (is_one || self.clusters.is_empty()) && self.binary {
             Share { right: self.summary.right, total: n }.wilson()
         } else {
             let (squares, sum) = self.single_sums;
@@ -67,9 +74,14 @@ impl Tally {
             } else {
                 ((single + clustered).max(0.0)).sqrt() / n as f64
             };
-            let (low, high) = Mean { value: mean, se, n, n_clusters }.interval(0.95);
-            (low.max(0.0), high.min(1.0))
+            clipped(Mean { value: mean, se, n, n_clusters })
         };
         Summary { mean, interval, n_clusters, ..self.summary }
     }
+}
+
+/// Scores lie in 0..=1.
+fn clipped(mean: Mean) -> (f64, f64) {
+    let (low, high) = mean.interval(0.95);
+    (low.max(0.0), high.min(1.0))
 }

@@ -217,6 +217,9 @@ fn clusters_widen_the_interval() {
     let (alone, n) = width(|_| None);
     let (clustered, n_clusters) = width(|i| Some((i / 10).to_string()));
     assert_eq!((n, n_clusters), (300, 30));
+    // One source alone: its items are what there is.
+    let (one, n_one) = width(|_| Some("all".to_owned()));
+    assert!((one - alone).abs() < 1e-12 && n_one == 300, "{one} {alone}");
     // Ten copies of each answer: an interval wider by nearly the root of ten.
     assert!((2.9..3.5).contains(&(clustered / alone)), "{clustered} {alone}");
 }
