@@ -82,7 +82,7 @@ def server(command: list[str], port: int, ready: str) -> Iterator[str]:
 
 def load(args: argparse.Namespace, url: str, clients: int, prefix: int, seed: int) -> dict:
     """What `psi bench serve` says of one level."""
-    command = [args.psi, "bench", "serve", "--url", url, "--concurrency", str(clients), "--prompt", str(PROMPT), "--gen", str(GEN)]
+    command = [args.psi, "bench", "serve", "--url", url, "--model-name", "bench", "--concurrency", str(clients), "--prompt", str(PROMPT), "--gen", str(GEN)]
     command += ["--prefix", str(prefix), "--requests", str(max(2, clients)), "--warmup", "--seed", str(seed), "--json"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
@@ -91,7 +91,7 @@ def load(args: argparse.Namespace, url: str, clients: int, prefix: int, seed: in
 
 
 def psi_command(args: argparse.Namespace, clients: int, port: int) -> list[str]:
-    command = [args.psi, "serve", "--model", args.model, "--host", "127.0.0.1", "--port", str(port)]
+    command = [args.psi, "serve", "--model", f"bench={args.model}", "--host", "127.0.0.1", "--port", str(port)]
     return [*command, "--threads", str(args.threads), "--max-batch", str(clients)]
 
 
