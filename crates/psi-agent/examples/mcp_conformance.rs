@@ -1,7 +1,8 @@
 //! What the official MCP conformance suite talks to: psi's HTTP server with the suite's fixtures behind it, and psi's
 //! client. A test's program, not part of psi.
 //!
-//! `mcp_conformance server PORT` serves until it is killed; `mcp_conformance SCENARIO URL` connects as a client.
+//! `mcp_conformance server PORT` serves until it is killed; `mcp_conformance client URL` connects as a client.
+#![expect(deprecated, reason = "the suite's 2025-11-25 scenarios need what 2026-07-28 has retired")]
 
 use std::{collections::BTreeMap, net::TcpListener, process::ExitCode, sync::Arc};
 
