@@ -134,7 +134,7 @@ mod tests {
     fn requests_that_are_gone_leave_no_gap() {
         let mut queue = FairQueue::default();
         (0..6).for_each(|name| queue.push(stream(["a", "b"][name as usize % 2], 10, name)));
-        let gone = queue.remove(&|stream| ![1, 3, 5].contains(&stream.seed()));
+        let gone = queue.remove(&|stream| [1, 3, 5].contains(&stream.seed()));
         assert_eq!(gone.iter().map(Stream::seed).collect::<Vec<_>>(), [0, 2, 4]);
         assert_eq!(order(&mut queue), [1, 3, 5]);
     }

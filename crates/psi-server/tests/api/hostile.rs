@@ -246,7 +246,8 @@ fn bodies_that_are_no_json_are_refused() {
     let answer =
         lab.ask("POST", TEXT, "Content-Type: application/json\r\n", b"{\"prompt\": \"\xff\"}");
     assert_eq!(answer.status, 400, "{}", answer.body);
-    let deep_schema = format!("{}{}", "{\"a\":".repeat(100), "1".to_owned() + &"}".repeat(100));
+    let deep_schema =
+        format!("{}{}", "{\"a\":".repeat(100), "1".to_owned() + "}".repeat(100).as_str());
     let tool = format!(
         "{{\"messages\":[{{\"role\":\"user\",\"content\":\"a\"}}],\"max_tokens\":1,\"tools\":[{{\"type\":\"function\",\"function\":{{\"name\":\"f\",\"parameters\":{deep_schema}}}}}]}}"
     );

@@ -73,7 +73,7 @@ fn requests_one_after_another_on_a_connection_are_answered_in_order() {
     let get = |path: &str, close: &str| {
         format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: {close}\r\n\r\n")
     };
-    let both = get("/health", "keep-alive") + &get("/v1/none", "close");
+    let both = get("/health", "keep-alive") + get("/v1/none", "close").as_str();
     let answer = lab.raw(both.as_bytes());
     let at = |text: &str| answer.find(text).unwrap_or_else(|| panic!("{text}: {answer}"));
     assert!(at("HTTP/1.1 200") < at("HTTP/1.1 404"));

@@ -171,7 +171,7 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     let ran = Ran::new(child.wait_with_output().unwrap());
-    ran.failed(1, &["stopped after step", "all is saved", "hint: psi train", "--resume"]);
+    ran.failed(1, &["stopped after step", "all is saved", "hint: the same command", "--resume"]);
     let last = shop.losses("long").last().unwrap().0;
     assert!(shop.path(&format!("long/checkpoints/step-{last:08}/state.json")).exists());
     let show =
