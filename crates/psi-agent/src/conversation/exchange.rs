@@ -90,7 +90,7 @@ impl Conversations {
             match message.role {
                 Role::Tool => text.push_str(&fenced(&message.content)),
                 _ if !message.content.is_empty() => {
-                    text.push_str(&format!("\n{}\n", message.content))
+                    text.push_str(&format!("\n{}\n", message.content));
                 }
                 _ => {}
             }

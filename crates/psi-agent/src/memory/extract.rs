@@ -335,8 +335,7 @@ fn from_words(words: &[String]) -> Option<Rule> {
         {
             slot("age", age, Profile)
         }
-        ("live", "in") => slot("home", &after(at + 2), Profile),
-        ("moved", "to") => slot("home", &after(at + 2), Profile),
+        ("live", "in") | ("moved", "to") => slot("home", &after(at + 2), Profile),
         ("have", "moved") if word(at + 2) == "to" => slot("home", &after(at + 3), Profile),
         ("work", "at" | "for") => slot("employer", &after(at + 2), Profile),
         ("work", "as") => slot("job", &after(at + 2), Profile),
