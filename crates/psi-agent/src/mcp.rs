@@ -77,11 +77,12 @@ impl McpError {
 impl fmt::Display for McpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Config { server, why } => write!(f, "MCP server {server}: {why}"),
+            Self::Config { server, why } | Self::Protocol { server, why } => {
+                write!(f, "MCP server {server}: {why}")
+            }
             Self::Start { server, program, source } => {
                 write!(f, "MCP server {server}: starting {program}: {source}")
             }
-            Self::Protocol { server, why } => write!(f, "MCP server {server}: {why}"),
             Self::TimedOut { server } => write!(f, "MCP server {server} did not answer in time"),
             Self::Listen { address, source } => write!(f, "{address}: {source}"),
         }

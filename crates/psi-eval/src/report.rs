@@ -142,7 +142,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let task = hardest();
         let text = |name: &str| dir.path().join(name);
-        run_in(&text("a"), &[task.clone()], &mut Scripted::right(1.0), 40).unwrap();
+        run_in(&text("a"), std::slice::from_ref(&task), &mut Scripted::right(1.0), 40).unwrap();
         run_in(&text("b"), &[task], &mut Scripted::right(0.5), 40).unwrap();
         let comparison = compare(&text("a"), &text("b")).unwrap();
         assert!(comparison.tasks[0].losses > 5 && comparison.tasks[0].wins == 0);

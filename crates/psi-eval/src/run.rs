@@ -314,14 +314,14 @@ fn summarize(folder: &mut Folder, tasks: &[Task]) -> Result<()> {
     let mut verdicts: HashMap<String, HashMap<ContentHash, Verdict>> = HashMap::new();
     for sample in samples(folder.dir())? {
         let sample = sample?;
-        tallies.entry(sample.task.clone()).or_insert_with(Tally::new).add(&sample);
+        tallies.entry(sample.task.clone()).or_default().add(&sample);
         let judged = verdicts.entry(sample.task.clone()).or_default();
         if judged.len() <= MAX_JUDGED && sample.output.is_some() {
             judged.insert(sample.hash, sample.verdict());
         }
     }
     for (task, run) in tasks.iter().zip(&mut folder.file.tasks) {
-        let tally = tallies.remove(task.name()).unwrap_or_else(Tally::new);
+        let tally = tallies.remove(task.name()).unwrap_or_default();
         let summary = tally.finish();
         let judged = verdicts.remove(task.name()).unwrap_or_default();
         // Of a gate's runs the items are not a choice by seed, and not their number known beforehand.

@@ -189,8 +189,8 @@ impl Library {
 
     /// The Python for a task that needs one.
     fn python(&self, task: &str) -> Result<Python> {
-        let why = |why: &String| TaskError::NoSandbox { task: task.to_owned(), why: why.clone() };
-        self.python.as_ref().map(Python::clone).map_err(why)
+        let refused = |why| TaskError::NoSandbox { task: task.to_owned(), why };
+        self.python.clone().map_err(refused)
     }
 }
 

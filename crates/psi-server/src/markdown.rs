@@ -21,23 +21,10 @@ const MAX_DEPTH: usize = 40;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SafeHtml(String);
 
-impl SafeHtml {
-    /// The markup.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl Render for SafeHtml {
     fn render(&self) -> Markup {
         PreEscaped(self.0.clone())
     }
-}
-
-/// A whole text.
-pub(crate) fn render(text: &str) -> SafeHtml {
-    let all: Vec<String> = blocks(text).into_iter().map(|block| block.0).collect();
-    SafeHtml(all.join("\n"))
 }
 
 /// A text block by block: paragraphs, lists, tables, code. While an answer grows only its last block changes,

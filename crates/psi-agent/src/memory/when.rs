@@ -60,7 +60,7 @@ const ASKS: [&str; 12] = [
 pub(super) fn asks_when(text: &str) -> bool {
     let text = words::words(text).join(" ");
     let asks = |a: &&str| text == **a || text.starts_with(&format!("{a} "));
-    ASKS.iter().any(|a| asks(a))
+    ASKS.iter().any(asks)
 }
 
 /// Whether a text says when something was or will be.

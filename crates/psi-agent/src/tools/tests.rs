@@ -261,7 +261,7 @@ fn t29_paths_do_not_lead_out() {
         "docs/\u{ff0e}\u{ff0e}/secret.txt",
         "~/secret.txt",
         "file:///etc/passwd",
-        concat!("/proc/self/", "root/etc/passwd"),
+        "/proc/self/cwd/../../../../etc/passwd",
         "docsx/../secret.txt",
     ] {
         for tool in ["read_file", "list_files"] {

@@ -17,14 +17,11 @@ pub(super) struct Tally {
     single_sums: (f64, f64),
     /// Number and sum of the scores of every other cluster.
     clusters: BTreeMap<String, (f64, f64)>,
-    binary: bool,
+    /// Some score is neither 0 nor 1.
+    is_graded: bool,
 }
 
 impl Tally {
-    pub(super) fn new() -> Self {
-        Self { binary: true, ..Self::default() }
-    }
-
     pub(super) fn add(&mut self, sample: &Sample) {
         let s = &mut self.summary;
         s.n += 1;
@@ -36,7 +33,7 @@ impl Tally {
         s.seconds += sample.seconds;
         self.sum += sample.score;
         self.squares += sample.score * sample.score;
-        self.binary &= sample.score == f64::from(u8::from(sample.correct));
+        self.is_graded |= sample.score != f64::from(u8::from(sample.correct));
         match &sample.cluster {
             None => {
                 self.single += 1;
@@ -57,12 +54,12 @@ impl Tally {
         // A task that is one cluster (a paradigm) speaks for this cluster: its items are the sample.
         let is_one = self.single == 0 && self.clusters.len() == 1;
         let n_clusters = if is_one { n } else { self.single + self.clusters.len() };
-        let interval = if is_one && !self.binary {
+        let interval = if is_one && self.is_graded {
             let squares = (self.squares - self.sum * mean).max(0.0);
             let se = (squares / (n * n.saturating_sub(1)) as f64).sqrt();
             let se = if n < 2 { f64::INFINITY } else { se };
             clipped(Mean { value: mean, se, n, n_clusters })
-        } else if (is_one || self.clusters.is_empty()) && self.binary {
+        } else if (is_one || self.clusters.is_empty()) && !self.is_graded {
             Share { right: self.summary.right, total: n }.wilson()
         } else {
             let (squares, sum) = self.single_sums;

@@ -205,11 +205,11 @@ fn clusters_widen_the_interval() {
         let output = Output::Text(String::new());
         let played =
             Played { prompt: String::new(), output, n_prompt: 0, n_answer: 0, seconds: 0.0 };
-        let verdict = Verdict::binary((i / 10) % 3 == 0, None);
+        let verdict = Verdict::binary((i / 10).is_multiple_of(3), None);
         Sample { cluster, ..Sample::new("t", &item, played, verdict, false) }
     };
     let width = |cluster: fn(usize) -> Option<String>| {
-        let mut tally = Tally::new();
+        let mut tally = Tally::default();
         (0..300).for_each(|i| tally.add(&sample(i, cluster(i))));
         let summary = tally.finish();
         (summary.interval.1 - summary.interval.0, summary.n_clusters)

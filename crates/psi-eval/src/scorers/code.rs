@@ -112,7 +112,7 @@ pub fn pass_at_k(n: u64, right: u64, k: u64) -> f64 {
     if n < right + k {
         return 1.0;
     }
-    1.0 - (n - right + 1..=n).map(|i| 1.0 - k as f64 / i as f64).product::<f64>()
+    1.0 - (0..k).map(|i| (n - right - i) as f64 / (n - i) as f64).product::<f64>()
 }
 
 #[cfg(test)]

@@ -164,7 +164,7 @@ mod tests {
         let tenth_loses = |i: usize| -f64::from(i % 10 == 9);
         close(after(&tenth_loses, 50).evidence_against(), 8.271_509);
         assert_eq!(after(&tenth_loses, 80).stopped(), Some((70, Verdict::Block)));
-        let turns = |i: usize| if i % 2 == 0 { 1.0 } else { -1.0 };
+        let turns = |i: usize| if i.is_multiple_of(2) { 1.0 } else { -1.0 };
         assert_eq!(after(&turns, 1000).stopped(), None);
     }
 

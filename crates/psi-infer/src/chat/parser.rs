@@ -261,8 +261,11 @@ impl OutputParser {
         if is_fresh && self.syntax_is_bare() {
             let text = self.held.trim_start();
             if text.starts_with('{') {
+                let at = self.held.len() - text.len();
+                let before = self.text_before(at);
+                self.emit(before, Delta::Content);
                 self.state = State::Call {
-                    gap: self.held.len() - text.len(),
+                    gap: at - before,
                     mark: 0,
                     reader: CallReader::new(true),
                     in_reasoning: false,

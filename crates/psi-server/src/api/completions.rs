@@ -30,7 +30,7 @@ pub(crate) async fn create(call: Call) -> Reply {
     let call = Arc::new(call);
     let (work, owner) = (Arc::clone(&call), served.clone());
     let (plan, jobs) = blocking(&call.api, move || {
-        let plan = Plan::new(body, &owner, &work)?;
+        let plan = Plan::new(&body, &owner, &work)?;
         let jobs = plan.start(&work)?;
         Ok((plan, jobs))
     })
@@ -61,7 +61,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(body: CompletionBody, served: &Served, call: &Call) -> Result<Self, ApiError> {
+    fn new(body: &CompletionBody, served: &Served, call: &Call) -> Result<Self, ApiError> {
         let tokenizer = &served.model.tokenizer;
         let prompts = body.prompt.tokens(tokenizer, served.model.service.model())?;
         let n = sampling::n_answers(body.n)?;

@@ -196,7 +196,7 @@ impl fmt::Display for ApiError {
             Self::Invalid { param: Some(param), why } | Self::Unsupported { param, why } => {
                 write!(f, "{param}: {why}")
             }
-            Self::Invalid { param: None, why } => f.write_str(why),
+            Self::Invalid { param: None, why } | Self::Forbidden(why) => f.write_str(why),
             Self::ContextOverflow { n_prompt, max_tokens, limit } => write!(
                 f,
                 "the prompt's {n_prompt} tokens and {max_tokens} tokens of answer do not fit this model's \
@@ -210,7 +210,6 @@ impl fmt::Display for ApiError {
             Self::NoKey => f.write_str(
                 "no valid key: send one as `Authorization: Bearer KEY` or `x-api-key: KEY`",
             ),
-            Self::Forbidden(why) => f.write_str(why),
             Self::NoModel(name) => {
                 write!(
                     f,

@@ -58,7 +58,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         "operationId": operation_id(route),
         "summary": route.summary,
         "parameters": parameters(route, generator),
-        "responses": responses(route, good),
+        "responses": responses(route, &good),
     });
     if route.access != Access::Public {
         operation["security"] = json!([{ "bearer": [] }, { "header": [] }]);
@@ -109,7 +109,7 @@ fn fields(of: SchemaOf, generator: &mut SchemaGenerator) -> Map<String, Value> {
     }
 }
 
-fn responses(route: &Route, good: Value) -> Value {
+fn responses(route: &Route, good: &Value) -> Value {
     let error = || {
         let schema = json!({ "type": "object", "required": ["error"], "properties": {
             "error": { "type": "object", "required": ["message", "type"] },

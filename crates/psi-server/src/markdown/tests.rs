@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::*;
 
 fn html(text: &str) -> String {
-    render(text).0
+    let all: Vec<String> = blocks(text).into_iter().map(|block| block.0).collect();
+    all.join("\n")
 }
 
 #[test]

@@ -18,9 +18,9 @@ pub(crate) enum Stand {
     /// It runs, or will.
     Running,
     /// It waits for the user.
-    Asking(Approval),
+    Asking(Box<Approval>),
     /// It has run, or was refused: the tool's message.
-    Done(Message),
+    Done(Box<Message>),
     /// The answer ended before it could run.
     Never,
 }
@@ -213,7 +213,8 @@ mod tests {
         let call = call(json!({ "path": "a\u{202e}txt", "text": long }));
         let approval =
             Approval { call: call.clone(), effect: Effect::Writes, reason: Reason::NoGrant };
-        let html = card(1, &call, &Stand::Asking(approval), &Keys::default()).into_string();
+        let html =
+            card(1, &call, &Stand::Asking(Box::new(approval)), &Keys::default()).into_string();
         assert!(html.contains(&"x".repeat(5000)) && html.contains("&lt;end&gt;"));
         assert!(html.contains("change the order in which text is shown"));
         assert!(html.contains("Allow once") && html.contains("Deny"));

@@ -269,10 +269,12 @@ impl State {
                 self.change(*message, |m| m.content.push_str(text));
             }
             AgentEvent::ToolCall { message, call, .. } => {
-                self.change(*message, |m| match m.tool_calls.iter_mut().find(|c| c.id == call.id) {
-                    Some(known) => *known = call.clone(),
-                    None => m.tool_calls.push(call.clone()),
-                })
+                self.change(*message, |m| {
+                    match m.tool_calls.iter_mut().find(|c| c.id == call.id) {
+                        Some(known) => *known = call.clone(),
+                        None => m.tool_calls.push(call.clone()),
+                    }
+                });
             }
             AgentEvent::AwaitApproval { message, approvals } => {
                 self.approvals.extend(approvals.iter().cloned());

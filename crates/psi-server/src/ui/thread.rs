@@ -225,8 +225,8 @@ impl Answer<'_> {
                 self.results.iter().find(|m| m.tool_call_id.as_deref() == Some(call.id.as_str()));
             let approval = self.approvals.iter().find(|a| a.call.id == call.id);
             match (result, approval) {
-                (Some(message), _) => Stand::Done((*message).clone()),
-                (None, Some(approval)) => Stand::Asking(approval.clone()),
+                (Some(message), _) => Stand::Done(Box::new((*message).clone())),
+                (None, Some(approval)) => Stand::Asking(Box::new(approval.clone())),
                 (None, None) if self.running => Stand::Running,
                 (None, None) => Stand::Never,
             }

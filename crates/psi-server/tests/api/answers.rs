@@ -20,8 +20,11 @@ fn with_stream(body: &Value) -> Value {
     body
 }
 
+/// Content, calls (name and arguments) and reason to finish of one streamed answer.
+type Joined = (String, Vec<(String, String)>, String);
+
 /// What the events of a chat stream say together, per answer.
-fn joined(events: &[Value], n: usize) -> Vec<(String, Vec<(String, String)>, String)> {
+fn joined(events: &[Value], n: usize) -> Vec<Joined> {
     let mut out = vec![(String::new(), Vec::new(), String::new()); n];
     for event in events {
         for choice in event["choices"].as_array().expect("choices") {

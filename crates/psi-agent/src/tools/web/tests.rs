@@ -216,12 +216,22 @@ fn t33_bodies_that_are_too_large_compressed_or_no_text_are_refused() {
     let large = vec![b'x'; MAX_BODY_BYTES as usize + 1];
     let endless =
         [b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n".to_vec(), large.clone()].concat();
-    let bomb = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc";
+    // A thousand times smaller than what it holds. Whether the HTTP library undoes it depends on the features
+    // that other crates ask of it: then the limit holds for what comes out, else the encoding is refused.
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(&vec![b'x'; 10 * MAX_BODY_BYTES as usize]).unwrap();
+    let body = gzip.finish().unwrap();
+    assert!(body.len() * 500 < 10 * MAX_BODY_BYTES as usize);
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let bomb = [head.into_bytes(), body].concat();
     let headers = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "y".repeat(100_000)).into_bytes();
     let server = Server::start(&[
         ("/large", page("text/plain", &large)),
         ("/endless", endless),
-        ("/bomb", bomb.to_vec()),
+        ("/bomb", bomb),
         ("/image", page("image/png", b"x")),
         ("/headers", headers),
         ("/deep", page("text/html", "<div>".repeat(50_000).as_bytes())),
@@ -231,7 +241,6 @@ fn t33_bodies_that_are_too_large_compressed_or_no_text_are_refused() {
     for (path, why) in [
         ("/large", "more than"),
         ("/endless", "more than"),
-        ("/bomb", "compress"),
         ("/image", "image/png"),
         ("/headers", "site.test"),
         ("/deep", "nests"),
@@ -240,4 +249,6 @@ fn t33_bodies_that_are_too_large_compressed_or_no_text_are_refused() {
         let error = web.fetch(&format!("http://site.test{path}"), None, &context()).unwrap_err();
         assert!(error.to_string().contains(why), "{path}: {error}");
     }
+    let error = web.fetch("http://site.test/bomb", None, &context()).unwrap_err().to_string();
+    assert!(error.contains("more than") || error.contains("compressed"), "{error}");
 }

@@ -242,7 +242,7 @@ fn n_paragraphs(text: &str) -> Option<usize> {
     let n_edges = if parts.len() == 1 { 1 } else { 2 };
     let edges = [parts[0], parts[parts.len() - 1]];
     let n_empty = edges[..n_edges].iter().filter(|part| is_empty(part)).count();
-    (!inner.iter().any(|part| is_empty(&part))).then(|| parts.len() - n_empty)
+    (!inner.iter().any(is_empty)).then(|| parts.len() - n_empty)
 }
 
 /// The number of paragraphs between blank lines, and the first word of one of them.

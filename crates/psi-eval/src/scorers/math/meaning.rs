@@ -16,12 +16,12 @@ pub(super) enum Node {
     Infinity,
     /// An unknown.
     Name(String),
-    Negative(Box<Node>),
-    Sum(Box<Node>, Box<Node>),
-    Product(Box<Node>, Box<Node>),
-    Ratio(Box<Node>, Box<Node>),
-    Power(Box<Node>, Box<Node>),
-    Call(Function, Vec<Node>),
+    Negative(Box<Self>),
+    Sum(Box<Self>, Box<Self>),
+    Product(Box<Self>, Box<Self>),
+    Ratio(Box<Self>, Box<Self>),
+    Power(Box<Self>, Box<Self>),
+    Call(Function, Vec<Self>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,10 +58,10 @@ pub(super) enum Order {
 pub(super) enum Answer {
     Value(Node),
     /// Brackets with what is between the commas: a tuple, a vector, an interval.
-    Tuple(char, Vec<Answer>, char),
+    Tuple(char, Vec<Self>, char),
     /// In any order: a set, or values with commas or "or" between them.
-    Set(Vec<Answer>),
-    Union(Vec<Answer>),
+    Set(Vec<Self>),
+    Union(Vec<Self>),
     Relation(Order, Node, Node),
     Matrix(Vec<Vec<Node>>),
 }

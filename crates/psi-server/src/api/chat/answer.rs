@@ -143,7 +143,7 @@ pub(crate) struct Head {
 
 impl Head {
     /// An event of the stream.
-    pub(crate) fn chunk(&self, choices: Value) -> Value {
+    pub(crate) fn chunk(&self, choices: &Value) -> Value {
         let Self { id, created, model } = self;
         json!({
             "id": id,

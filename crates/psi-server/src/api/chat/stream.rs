@@ -29,9 +29,9 @@ impl Stream {
         Self { head, turns, opened: vec![false; n], include_usage, keep }
     }
 
-    fn chunk(&self, index: usize, delta: &Value, logprobs: Value, finish: Option<&str>) -> Frame {
+    fn chunk(&self, index: usize, delta: &Value, logprobs: &Value, finish: Option<&str>) -> Frame {
         let choice = json!({ "index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish });
-        let mut chunk = self.head.chunk(json!([choice]));
+        let mut chunk = self.head.chunk(&json!([choice]));
         if self.include_usage {
             chunk["usage"] = Value::Null;
         }
@@ -72,7 +72,7 @@ impl Script<ChatEvent> for Stream {
         let mut frames = Vec::new();
         if !std::mem::replace(&mut self.opened[index], true) {
             let role = json!({ "role": "assistant", "content": null });
-            frames.push(self.chunk(index, &role, Value::Null, None));
+            frames.push(self.chunk(index, &role, &Value::Null, None));
         }
         let delta = delta(&event);
         let logprobs = match &event {
@@ -84,7 +84,7 @@ impl Script<ChatEvent> for Stream {
         if is_over {
             jobs.end(index);
         }
-        frames.extend(delta.map(|d| self.chunk(index, &d, logprobs, finish)));
+        frames.extend(delta.map(|d| self.chunk(index, &d, &logprobs, finish)));
         Ok(frames)
     }
 
@@ -93,7 +93,7 @@ impl Script<ChatEvent> for Stream {
         let turns = std::mem::take(&mut self.turns);
         if self.include_usage {
             let counts: Vec<_> = turns.iter().map(|t| t.usage).collect();
-            let mut chunk = self.head.chunk(json!([]));
+            let mut chunk = self.head.chunk(&json!([]));
             chunk["usage"] = json!(Usage::of(&counts));
             frames.push(Frame::data(&chunk));
         }

@@ -93,7 +93,7 @@ impl Head {
     }
 
     /// An event of the stream.
-    pub(crate) fn chunk(&self, choices: Value) -> Value {
+    pub(crate) fn chunk(&self, choices: &Value) -> Value {
         let Self { id, created, model } = self;
         json!({
             "id": id,

@@ -200,14 +200,14 @@ impl Script<Event> for Stream {
             jobs.end(index);
         }
         let piece = writer.piece(index);
-        Ok(piece.map(|p| Frame::data(&self.head.chunk(json!([p])))).into_iter().collect())
+        Ok(piece.map(|p| Frame::data(&self.head.chunk(&json!([p])))).into_iter().collect())
     }
 
     fn end(&mut self) -> Vec<Frame> {
         let mut frames = Vec::new();
         if self.include_usage {
             let usage = answer::Usage::of(&self.writers, self.n_per_prompt);
-            let mut chunk = self.head.chunk(json!([]));
+            let mut chunk = self.head.chunk(&json!([]));
             chunk["usage"] = json!(usage);
             frames.push(Frame::data(&chunk));
         }

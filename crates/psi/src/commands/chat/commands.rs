@@ -240,7 +240,7 @@ impl Chat {
 
     fn search(&mut self, words: &str) -> Outcome<Next> {
         for hit in self.assistant.conversations().search(words, 10).map_err(unusable)? {
-            let text = hit.snippet.replace(Hit::OPEN, "*").replace(Hit::CLOSE, "*");
+            let text = hit.snippet.replace([Hit::OPEN, Hit::CLOSE], "*");
             outln!("{:>6}  {}  {}", hit.conversation.0, plain(&hit.title), plain(&text));
         }
         Ok(Next::Go)
