@@ -124,7 +124,7 @@ fn loader(args: &Serve) -> Outcome<LoadModel> {
         let options = ServiceOptions { kv_dtype, ..service.clone() };
         let service = Service::start(&cpu, Arc::new(decoder), options)?;
         let limits = GrammarLimits::default();
-        Ok(ChatModel::new(spec.name.clone(), service, text.tokenizer, template, limits)?)
+        Ok(ChatModel::new(spec.name.clone(), service, Arc::new(text.tokenizer), template, limits)?)
     }))
 }
 
