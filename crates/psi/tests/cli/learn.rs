@@ -153,7 +153,6 @@ fn corrections_are_learned_promoted_taken_back_and_forgotten() {
     assert_eq!(count(&before, "Ahoy"), 0, "{before:?}");
 
     let report = school.learn(&feedback, &["--json"]).ok().json();
-    eprintln!("{:#}", report["record"]["suites"]);
     assert_eq!((&report["decision"], &report["served"]), (&json!("promote"), &json!(true)));
     let suite = |name: &str| -> (f64, f64) {
         let suites = report["record"]["suites"].as_array().unwrap();
