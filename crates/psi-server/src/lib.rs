@@ -13,7 +13,8 @@ mod serving;
 mod ui;
 
 pub use api::{
-    AccessLog, Api, ApiOptions, ApiSetupError, KeysError, Limits, LoadModel, ModelSpec, Report,
+    AccessLog, Api, ApiOptions, ApiSetupError, KeysError, Limits, LoadError, LoadModel, ModelSpec,
+    Report,
 };
 pub use runs::{FindRuns, Run, RunsServer};
 pub use serve::{Server, ServerOptions};

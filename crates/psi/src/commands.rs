@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod bench;
+mod bundled;
 pub(crate) mod chat;
 pub(crate) mod convert;
 pub(crate) mod data;
@@ -13,6 +14,7 @@ pub(crate) mod generate;
 pub(crate) mod help;
 pub(crate) mod inspect;
 pub(crate) mod learn;
+pub(crate) mod lineage;
 pub(crate) mod memory;
 pub(crate) mod models;
 pub(crate) mod pull;
@@ -20,6 +22,7 @@ pub(crate) mod refine;
 pub(crate) mod runs;
 pub(crate) mod score;
 pub(crate) mod serve;
+mod served;
 pub(crate) mod tokenize;
 pub(crate) mod train;
 pub(crate) mod up;

@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     error::Error,
     fmt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
@@ -27,8 +27,10 @@ pub struct ModelSpec {
 }
 
 /// Loads a model, which takes its time and its memory.
-pub type LoadModel =
-    Arc<dyn Fn(&ModelSpec) -> Result<ChatModel, Box<dyn Error + Send + Sync>> + Send + Sync>;
+pub type LoadModel = Arc<dyn Fn(&ModelSpec) -> Result<ChatModel, LoadError> + Send + Sync>;
+
+/// Why a model cannot be loaded.
+pub type LoadError = Box<dyn Error + Send + Sync>;
 
 /// A model that a request has been given; it stays loaded as long as this lives.
 #[derive(Clone)]
@@ -49,7 +51,9 @@ pub(crate) struct Models {
 }
 
 struct Slot {
-    spec: ModelSpec,
+    name: String,
+    /// Where it lies; another place after [`Models::replace`].
+    path: Mutex<PathBuf>,
     /// Held while the model is being loaded, so that it is loaded once.
     loading: tokio::sync::Mutex<()>,
     loaded: Mutex<Option<Loaded>>,
@@ -61,6 +65,17 @@ struct Loaded {
 }
 
 impl Slot {
+    fn new(spec: ModelSpec) -> Self {
+        let ModelSpec { name, path } = spec;
+        let loading = tokio::sync::Mutex::new(());
+        Self { name, path: Mutex::new(path), loading, loaded: Mutex::new(None) }
+    }
+
+    fn spec(&self) -> ModelSpec {
+        let path = self.path.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        ModelSpec { name: self.name.clone(), path }
+    }
+
     fn loaded(&self) -> MutexGuard<'_, Option<Loaded>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,11 +114,10 @@ impl Models {
             if !seen.insert(spec.name.clone()) {
                 return Err(format!("two models are called `{}`", spec.name));
             }
-            let known = slots.iter().position(|slot| slot.spec.path == spec.path);
+            let known = slots.iter().position(|slot| slot.spec().path == spec.path);
             names.push((spec.name.clone(), known.unwrap_or(slots.len())));
             if known.is_none() {
-                let loading = tokio::sync::Mutex::new(());
-                slots.push(Slot { spec, loading, loaded: Mutex::new(None) });
+                slots.push(Slot::new(spec));
             }
         }
         Ok(Self { names, slots, load, idle_unload })
@@ -127,9 +141,8 @@ impl Models {
 
     /// Every loaded model under its first name.
     pub(crate) fn loaded(&self) -> Vec<(String, Arc<ChatModel>)> {
-        let of = |slot: &Slot| {
-            slot.loaded().as_ref().map(|l| (slot.spec.name.clone(), Arc::clone(&l.model)))
-        };
+        let of =
+            |slot: &Slot| slot.loaded().as_ref().map(|l| (slot.name.clone(), Arc::clone(&l.model)));
         self.slots.iter().filter_map(of).collect()
     }
 
@@ -158,11 +171,29 @@ impl Models {
     }
 
     /// Loads the first model.
-    pub(crate) fn preload(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+    pub(crate) fn preload(&self) -> Result<(), LoadError> {
         let slot = &self.slots[0];
         let _loading = slot.loading.blocking_lock();
         if slot.touch().is_none() {
-            slot.fill((self.load)(&slot.spec)?);
+            slot.fill((self.load)(&slot.spec())?);
+        }
+        Ok(())
+    }
+
+    /// Lets `name` mean the model at `path` from now on. What is being answered ends with the model that
+    /// it began with; until the new one is loaded, requests get the old one.
+    pub(crate) fn replace(&self, name: &str, path: &Path) -> Result<(), LoadError> {
+        let Some((_, index)) = self.names.iter().find(|(n, _)| n == name) else {
+            return Err(format!("there is no model called `{name}`").into());
+        };
+        let slot = &self.slots[*index];
+        let _loading = slot.loading.blocking_lock();
+        let spec = ModelSpec { name: slot.name.clone(), path: path.to_owned() };
+        let is_loaded = slot.loaded().is_some();
+        let model = if is_loaded { Some((self.load)(&spec)?) } else { None };
+        *slot.path.lock().unwrap_or_else(PoisonError::into_inner) = spec.path;
+        if let Some(model) = model {
+            slot.fill(model);
         }
         Ok(())
     }
@@ -211,12 +242,12 @@ async fn load(api: &Arc<Shared>, index: usize) -> Result<Arc<ChatModel>, ApiErro
     let worker = Arc::clone(api);
     blocking(api, move || {
         let slot = &worker.models.slots[index];
-        match (worker.models.load)(&slot.spec) {
+        match (worker.models.load)(&slot.spec()) {
             Ok(model) => Ok(slot.fill(model)),
             Err(error) => {
                 // Paths and causes are for the server's owner only.
-                worker.report(&format!("the model `{}` cannot be loaded: {error}", slot.spec.name));
-                Err(ApiError::NotLoaded(slot.spec.name.clone()))
+                worker.report(&format!("the model `{}` cannot be loaded: {error}", slot.name));
+                Err(ApiError::NotLoaded(slot.name.clone()))
             }
         }
     })

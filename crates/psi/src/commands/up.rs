@@ -1,6 +1,5 @@
 //! `psi up`, and `psi` alone: the assistant's page.
 
-mod bundled;
 mod host;
 mod open;
 mod shelf;
@@ -27,7 +26,7 @@ use self::{
 };
 use crate::{
     cli::Up,
-    commands::database,
+    commands::{bundled, database},
     env,
     error::{Failure, Outcome, unusable},
     out::outln,
@@ -42,6 +41,7 @@ pub(crate) fn run(args: &Up) -> Outcome {
     let shelf = Shelf::new(&home, args.threads)?;
     let assistant = assistant(&home, &db, &shelf)?;
     shelf.choose(first_model(args, &assistant)?);
+    shelf.follow()?;
     let host = UpHost::new(&home, Arc::clone(&shelf), assistant.settings().clone());
     let address = SocketAddr::new(args.host, args.port);
     let options = PageOptions {
@@ -96,7 +96,7 @@ fn start(options: PageOptions) -> Outcome<PageServer> {
     })
 }
 
-/// The model that answers first: the one asked for, the one chosen on the page, the one that came with psi.
+/// The model that answers first: the one asked for, the one chosen on the page, the assistant's own.
 fn first_model(args: &Up, assistant: &Assistant) -> Outcome<Option<PathBuf>> {
     if let Some(model) = &args.model {
         return crate::model::resolve(model).map(Some);
