@@ -36,5 +36,5 @@ STATUS=0
 echo "--- server"
 suite server --url "http://127.0.0.1:$PORT/mcp" --requirements "$REVISION" --expected-failures "$HERE/mcp_expected_failures.yml" --output-dir results/server || STATUS=1
 echo "--- client"
-suite client --command "$PROGRAM" --requirements "$REVISION" --expected-failures "$HERE/mcp_expected_failures.yml" --output-dir results/client || STATUS=1
+suite client --command "$PROGRAM client" --requirements "$REVISION" --expected-failures "$HERE/mcp_expected_failures.yml" --output-dir results/client || STATUS=1
 exit $STATUS

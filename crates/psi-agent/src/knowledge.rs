@@ -22,19 +22,7 @@ pub use self::{
     search::Passage,
     tool::knowledge_tool,
 };
-use crate::{Db, Result, Timestamp, error::AgentError};
-
-/// What turns texts into vectors of length 1 whose products say how alike they are.
-pub trait Embedder: Send + Sync {
-    /// Name of the model and of how it is used: vectors of different names are never compared.
-    fn name(&self) -> &str;
-
-    /// The vector of a text.
-    ///
-    /// # Errors
-    /// A sentence.
-    fn embed(&self, text: &str) -> Result<Vec<f32>, String>;
-}
+use crate::{Db, Result, Timestamp, error::AgentError, memory::Embedder};
 
 /// A folder or file that is searched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

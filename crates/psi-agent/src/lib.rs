@@ -21,6 +21,7 @@ pub mod model;
 pub mod settings;
 mod time;
 mod tool;
+pub mod toolbox;
 pub mod tools;
 
 pub use access::{Access, MIN_PASSWORD, Token};

@@ -9,6 +9,7 @@ use crate::{
     db::Db,
     error::{AgentError, Result},
     tool::GrantedFolder,
+    tools::check_grant,
 };
 
 /// What a setting accepts.
@@ -238,16 +239,28 @@ impl Settings {
         }
     }
 
-    /// Replaces the folders that tools may use.
+    /// Replaces the folders that tools may use. New ones must be there, must not belong to the system and must
+    /// not hold this database; they are kept under their true paths.
     ///
     /// # Errors
-    /// When one is not an absolute path.
+    /// When one is not an absolute path, or may not be granted.
     pub fn set_folders(&self, folders: &[GrantedFolder]) -> Result<()> {
         if let Some(folder) = folders.iter().find(|f| !f.path.is_absolute()) {
             let why = format!("{} is not an absolute path", folder.path.display());
             return Err(AgentError::invalid("folder", why));
         }
-        self.store(FOLDERS, &json!(folders))
+        let before = self.folders()?;
+        let own = [self.db.path().to_owned()];
+        let check = |folder: &GrantedFolder| -> Result<GrantedFolder> {
+            if before.iter().any(|b| b.path == folder.path) {
+                return Ok(folder.clone());
+            }
+            let path = check_grant(&folder.path, &own);
+            let path = path.map_err(|e| AgentError::invalid("folder", e.to_string()))?;
+            Ok(GrantedFolder { path, write: folder.write })
+        };
+        let checked: Vec<GrantedFolder> = folders.iter().map(check).collect::<Result<_>>()?;
+        self.store(FOLDERS, &json!(checked))
     }
 
     fn stored(&self, name: &str) -> Result<Option<Value>> {
@@ -302,8 +315,14 @@ mod tests {
         assert!(settings.folders().unwrap().is_empty());
         let relative = GrantedFolder { path: "notes".into(), write: false };
         assert!(settings.set_folders(std::slice::from_ref(&relative)).is_err());
-        let folder = GrantedFolder { path: dir.path().join("notes"), write: true };
+        let notes = dir.path().canonicalize().unwrap().join("notes");
+        std::fs::create_dir(&notes).unwrap();
+        let folder = GrantedFolder { path: notes, write: true };
         settings.set_folders(std::slice::from_ref(&folder)).unwrap();
         assert_eq!(settings.folders().unwrap(), [folder]);
+        for path in ["/".into(), dir.path().to_owned(), dir.path().join("none")] {
+            let refused = GrantedFolder { path, write: false };
+            assert!(settings.set_folders(std::slice::from_ref(&refused)).is_err(), "{refused:?}");
+        }
     }
 }

@@ -12,6 +12,7 @@ mod model;
 mod out;
 mod progress;
 mod table;
+mod toolbox;
 
 use std::{io::Write, process::ExitCode};
 
@@ -59,6 +60,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Refine(args) => commands::refine::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
+        Command::Mcp(args) => commands::mcp::run(&args),
         Command::Pull(args) => commands::pull::run(&args),
         Command::Models(args) => commands::models::run(&args),
         Command::Data(args) => commands::data::run(&args),

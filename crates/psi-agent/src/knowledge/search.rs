@@ -63,7 +63,10 @@ impl Knowledge {
         let vector = match &self.embedder {
             Some(embedder) if !query.trim().is_empty() => {
                 let fail = |why| AgentError::invalid("embedder", why);
-                Some((embedder.name().to_owned(), embedder.embed(query).map_err(fail)?))
+                Some((
+                    embedder.name().to_owned(),
+                    embedder.embed_query(query, &|_| 1.0).map_err(fail)?,
+                ))
             }
             _ => None,
         };

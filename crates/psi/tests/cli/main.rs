@@ -11,6 +11,7 @@ mod gate;
 mod generate;
 mod hub;
 mod machine;
+mod mcp;
 mod program;
 mod pull;
 mod refine;
