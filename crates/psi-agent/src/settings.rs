@@ -112,6 +112,11 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Text { default: "" },
     },
     Setting {
+        name: "page.keys",
+        help: "Keys of the page that were changed, as JSON.",
+        kind: Kind::Text { default: "" },
+    },
+    Setting {
         name: "web.enabled",
         help: "Let tools use the network, with your approval each time.",
         kind: Kind::Flag { default: false },

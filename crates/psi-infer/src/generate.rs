@@ -8,6 +8,7 @@ use psi_tokenizer::{Detokenizer, TokenId, Tokenizer};
 use crate::{
     Engine, EngineError, SamplingParams, Sequence, StopMatcher, TokenLogprob, Want, Work,
     sampling::{SamplingError, sample, top_logprobs},
+    service::{Constraint, ConstraintError, apply},
 };
 
 /// What to generate and when to stop.
@@ -48,6 +49,8 @@ pub enum Finish {
     MaxTokens,
     /// The context is full.
     ContextFull,
+    /// The constraint allows nothing more.
+    Complete,
     /// The receiver asked to stop.
     Cancelled,
 }
@@ -85,6 +88,8 @@ pub enum GenerateError {
     Engine(EngineError),
     /// Every token is banned, or the model's numbers are not numbers.
     NoToken,
+    /// The constraint cannot be held.
+    Constraint(ConstraintError),
 }
 
 impl fmt::Display for GenerateError {
@@ -95,12 +100,19 @@ impl fmt::Display for GenerateError {
             }
             Self::Sampling(e) => e.fmt(f),
             Self::Engine(e) => e.fmt(f),
+            Self::Constraint(e) => e.fmt(f),
             Self::NoToken => f.write_str("no token can be chosen: all are banned or not a number"),
         }
     }
 }
 
 impl Error for GenerateError {}
+
+impl From<ConstraintError> for GenerateError {
+    fn from(e: ConstraintError) -> Self {
+        Self::Constraint(e)
+    }
+}
 
 impl From<EngineError> for GenerateError {
     fn from(e: EngineError) -> Self {
@@ -119,6 +131,21 @@ pub fn generate(
     params: &GenerateParams,
     on_step: &mut dyn FnMut(&Step) -> bool,
 ) -> Result<Generated, GenerateError> {
+    generate_held(engine, tokenizer, prompt, params, None, on_step)
+}
+
+/// [`generate`] within a constraint, as of a [`Grammar`](crate::grammar::Grammar).
+///
+/// # Errors
+/// [`GenerateError`]; what `on_step` has been given stays given.
+pub fn generate_held(
+    engine: &mut Engine,
+    tokenizer: &Tokenizer,
+    prompt: &[TokenId],
+    params: &GenerateParams,
+    constraint: Option<&mut dyn Constraint>,
+    on_step: &mut dyn FnMut(&Step) -> bool,
+) -> Result<Generated, GenerateError> {
     if prompt.is_empty() {
         return Err(GenerateError::EmptyPrompt);
     }
@@ -127,7 +154,7 @@ pub fn generate(
     let wanted = prompt.len().saturating_add(params.max_tokens);
     let limit = wanted.min(engine.model().config().max_seq_len);
     let mut sequence = Sequence::new(limit);
-    let result = run(engine, &mut sequence, tokenizer, prompt, params, on_step);
+    let result = run(engine, &mut sequence, tokenizer, prompt, params, constraint, on_step);
     engine.release(sequence);
     result
 }
@@ -138,6 +165,7 @@ fn run(
     tokenizer: &Tokenizer,
     prompt: &[TokenId],
     params: &GenerateParams,
+    mut constraint: Option<&mut dyn Constraint>,
     on_step: &mut dyn FnMut(&Step) -> bool,
 ) -> Result<Generated, GenerateError> {
     let mut history = prompt.to_vec();
@@ -158,11 +186,19 @@ fn run(
         };
         from = history.len();
         let logprobs = params.logprobs.map(|n| raw_logprobs(engine, logits.row(0), n));
+        if let Some(constraint) = &mut constraint
+            && let Some(mask) = constraint.mask()?
+        {
+            apply(mask, logits.row_mut(0));
+        }
         let token = sample(&params.sampling, logits.row_mut(0), &history, prompt.len())
             .ok_or(GenerateError::NoToken)?;
         if params.stop_tokens.contains(&token) {
             finish = Finish::StopToken(token);
             break;
+        }
+        if let Some(constraint) = &mut constraint {
+            constraint.accept(token)?;
         }
         history.push(token);
         let piece = detokenizer.push(tokenizer, token);
@@ -176,6 +212,10 @@ fn run(
         }
         if !go_on {
             finish = Finish::Cancelled;
+            break;
+        }
+        if constraint.as_ref().is_some_and(|c| c.is_complete()) {
+            finish = Finish::Complete;
             break;
         }
     }

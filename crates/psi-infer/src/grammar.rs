@@ -332,11 +332,10 @@ enum Refusal {
 impl Refusal {
     fn of(self, what: &'static str) -> GrammarError {
         match self {
-            Self::Refused(why) => GrammarError::refused(what, &why),
             Self::Stuck(why) if why.contains("NoExtension") => {
                 GrammarError::Unsatisfiable { why: format!("{what} matches no text") }
             }
-            Self::Stuck(why) => GrammarError::refused(what, &why),
+            Self::Refused(why) | Self::Stuck(why) => GrammarError::refused(what, &why),
             Self::TimedOut(limit) => GrammarError::TimedOut { limit },
             Self::Busy => GrammarError::Busy,
         }

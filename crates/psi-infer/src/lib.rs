@@ -18,7 +18,9 @@ pub mod service;
 pub mod text;
 
 pub use engine::{Engine, EngineError, EngineOptions, Logits, Sequence, Want, Work};
-pub use generate::{Finish, GenerateError, GenerateParams, Generated, Step, generate};
+pub use generate::{
+    Finish, GenerateError, GenerateParams, Generated, Step, generate, generate_held,
+};
 pub use sampling::{SamplingError, SamplingParams, TokenLogprob};
 pub use score::{Score, ScoreOptions, log_probs, score};
 pub use speculation::Speculation;

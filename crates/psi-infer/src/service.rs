@@ -31,6 +31,7 @@ use psi_kernels::{
 use psi_model::{Adapter, Decoder, ModelError};
 use psi_tokenizer::TokenId;
 
+pub(crate) use constraint::apply;
 pub use constraint::{Constraint, ConstraintError};
 pub use embed::Pooling;
 pub use error::{ServiceError, SubmitError};

@@ -6,11 +6,11 @@
 mod api;
 mod assets;
 mod guard;
-#[expect(dead_code, reason = "the page that uses it waits for psi-agent's assistant")]
 mod markdown;
 mod runs;
 mod serve;
 mod serving;
+mod ui;
 
 pub use api::{
     AccessLog, Api, ApiOptions, ApiSetupError, KeysError, Limits, LoadModel, ModelSpec, Report,
@@ -18,3 +18,4 @@ pub use api::{
 pub use runs::{FindRuns, Run, RunsServer};
 pub use serve::{Server, ServerOptions};
 pub use serving::ServeError;
+pub use ui::{Host, ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Suggestion};

@@ -10,6 +10,8 @@ mod card;
 mod chat;
 mod compare;
 mod composer;
+mod exchange;
+mod files;
 mod gate;
 mod hello;
 mod host;
@@ -19,13 +21,16 @@ mod live;
 mod memory;
 mod models;
 mod reply;
+mod review;
 mod routes;
 mod settings;
 mod shell;
 mod thread;
 
 use std::{
+    io,
     net::SocketAddr,
+    path::Path,
     sync::{Arc, PoisonError, RwLock},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -33,7 +38,11 @@ use std::{
 pub use host::{Host, ListedModel, Machine, ModelState, Pull, Suggestion};
 use keys::Keys;
 use live::Rooms;
-use psi_agent::{Access, Assistant, MessageId};
+use psi_agent::{
+    Access, Assistant, Feedback,
+    knowledge::{Background, Knowledge},
+    tools::check_grant,
+};
 use reply::Failure;
 
 use crate::serving::{ServeError, Serving};
@@ -46,6 +55,8 @@ pub struct PageOptions {
     pub names: Vec<String>,
     /// Conversations, memory, feedback, settings, and who answers.
     pub assistant: Assistant,
+    /// Files that answers may come from.
+    pub knowledge: Knowledge,
     /// What the program around the page can do.
     pub host: Arc<dyn Host>,
 }
@@ -88,6 +99,9 @@ impl PageServer {
 /// What every request can reach.
 pub(crate) struct Ui {
     pub(crate) assistant: Assistant,
+    pub(crate) feedback: Feedback,
+    pub(crate) knowledge: Knowledge,
+    pub(crate) index: Background,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) rooms: Rooms,
     pub(crate) gate: gate::Gate,
@@ -103,8 +117,14 @@ impl Ui {
         let access = Access::new(options.assistant.db());
         let gate = gate::Gate::new(options.address, options.names, access);
         let keys = settings::stored_keys(options.assistant.settings());
+        let index = Background::start(options.knowledge.clone());
+        let index = index.map_err(|e| ServeError::Start(io::Error::other(e)))?;
+        index.refresh();
         Ok(Self {
+            feedback: Feedback::new(options.assistant.db()),
             assistant: options.assistant,
+            knowledge: options.knowledge,
+            index,
             host: options.host,
             rooms: Rooms::new(epoch),
             gate: gate.map_err(ServeError::Start)?,
@@ -117,20 +137,13 @@ impl Ui {
         self.keys.read().map_or_else(|e| Arc::clone(&e.into_inner()), |keys| Arc::clone(&keys))
     }
 
-    /// Keeps which of two answers is better; returns the one to show.
-    pub(crate) fn prefer(
-        &self,
-        left: MessageId,
-        right: MessageId,
-        verdict: &str,
-    ) -> Result<MessageId, Failure> {
-        let chosen = match verdict {
-            "right" => right,
-            "left" | "tie" | "neither" => left,
-            other => return Err(Failure::bad(format!("\u{201c}{other}\u{201d} is no verdict"))),
-        };
-        self.assistant.conversations().show(chosen)?;
-        Ok(chosen)
+    /// Refuses folders of the system and psi's own: a tool that writes there could allow itself anything.
+    pub(crate) fn check_readable(&self, path: &Path) -> Result<(), Failure> {
+        let folder = if path.is_file() { path.parent().unwrap_or(path) } else { path };
+        let kept: Vec<_> =
+            self.assistant.db().path().parent().map(Path::to_owned).into_iter().collect();
+        check_grant(folder, &kept).map_err(|e| Failure::bad(e.to_string()))?;
+        Ok(())
     }
 
     /// Other keys from now on.

@@ -4,7 +4,8 @@ mod assistant;
 mod eval;
 pub(crate) mod mcp;
 
-use std::{net::IpAddr, path::PathBuf};
+use std::net::IpAddr;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 

@@ -23,4 +23,4 @@ pub(crate) mod score;
 pub(crate) mod serve;
 pub(crate) mod tokenize;
 pub(crate) mod train;
-pub(crate) mod welcome;
+pub(crate) mod up;

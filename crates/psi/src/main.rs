@@ -44,9 +44,9 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Outcome {
-    let Some(command) = cli.command else { return commands::welcome::run() };
+    let command = cli.command.unwrap_or_else(|| Command::Up(cli::Up::default()));
     match command {
-        Command::Up(_) => commands::welcome::run(),
+        Command::Up(args) => commands::up::run(&args),
         Command::Chat(args) => commands::chat::run(&args),
         Command::Memory(command) => commands::memory::run(&command),
         Command::Feedback(command) => commands::feedback::run(&command),

@@ -23,6 +23,9 @@ pub(super) struct JsonScanner {
     at: usize,
 }
 
+/// What numbers, `true`, `false` and `null` are made of, and what stands between values.
+const OUTSIDE_STRINGS: &[u8] = b",:+-.0123456789Eaeflnrstu \t\r\n";
+
 /// Deeper values are refused by the parser.
 const MAX_DEPTH: usize = 120;
 
@@ -55,9 +58,7 @@ impl JsonScanner {
                         return Scan::Ended(self.at);
                     }
                 }
-                b',' | b':' | b'+' | b'-' | b'.' | b'0'..=b'9' | b'E' => {}
-                b'a' | b'e' | b'f' | b'l' | b'n' | b'r' | b's' | b't' | b'u' => {}
-                b' ' | b'\t' | b'\r' | b'\n' => {}
+                _ if OUTSIDE_STRINGS.contains(&byte) => {}
                 _ => return Scan::Bad("text that is not JSON", self.char_end(text)),
             }
             if self.due.len() > MAX_DEPTH {

@@ -82,7 +82,8 @@ fn check_calls(at: &str, calls: &Value) -> Result<Vec<Value>, ChatError> {
         let mut call = call.clone();
         let function = call.get_mut("function").and_then(Value::as_object_mut);
         let function = function.ok_or_else(|| ChatError::bad(&at, "is not an object"))?;
-        if !function.get("name").is_some_and(|n| n.as_str().is_some_and(|n| !n.is_empty())) {
+        let name = function.get("name").and_then(Value::as_str).unwrap_or_default();
+        if name.is_empty() {
             return Err(ChatError::bad(format!("{at}.name"), "is missing"));
         }
         let arguments = match function.get("arguments") {

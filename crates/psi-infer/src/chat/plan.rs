@@ -56,7 +56,7 @@ impl Plan {
         let answer = match self.answer {
             Format::Free => Answer::Free,
             Format::Grammar(compiled) => Answer::Grammar(compiled.begin()),
-            Format::Marked { mark, body, text, single } => Answer::Marked(Marked {
+            Format::Marked { mark, body, text, single } => Answer::Marked(Box::new(Marked {
                 mark,
                 body,
                 text: text.map(|text| text.begin()),
@@ -64,7 +64,7 @@ impl Plan {
                 inside: None,
                 n_calls: 0,
                 is_fresh: true,
-            }),
+            })),
         };
         let vocab_size = model.service.model().config().vocab_size;
         Steering::new(self.thoughts, answer, is_over, Arc::clone(&model.tokenizer), vocab_size)

@@ -52,7 +52,7 @@ pub(super) enum Answer {
     /// A text of a grammar, calls included.
     Grammar(GrammarConstraint),
     /// Text, and calls after a mark.
-    Marked(Marked),
+    Marked(Box<Marked>),
 }
 
 /// Text that turns into a call at a mark.
@@ -148,7 +148,7 @@ impl Constraint for Steering {
                 Ok(Some(&mask.add(open).words))
             }
             ThoughtState::Inside { in_call: true, .. } => Ok(None),
-            ThoughtState::Inside { n, .. } if thoughts.budget.is_some_and(|most| n >= most) => {
+            ThoughtState::Inside { .. } if thoughts.is_spent() => {
                 Ok(Some(&self.mask.clear().add(thoughts.close).words))
             }
             // What was promised about the answer holds only if there is one.
@@ -182,6 +182,16 @@ impl Constraint for Steering {
 }
 
 impl Thoughts {
+    /// Whether they have to end now.
+    fn is_spent(&self) -> bool {
+        match self.state {
+            ThoughtState::Inside { n, in_call } => {
+                !in_call && self.budget.is_some_and(|most| n >= most)
+            }
+            ThoughtState::Before | ThoughtState::After => false,
+        }
+    }
+
     /// Takes a token; whether it belongs to the thoughts. White space before them changes nothing.
     fn take(&mut self, token: TokenId, is_gap: bool) -> bool {
         match &mut self.state {
@@ -281,5 +291,45 @@ impl Marked {
             text.accept(token)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPEN: TokenId = 1;
+    const CLOSE: TokenId = 2;
+    const CALL: (TokenId, TokenId) = (3, 4);
+
+    fn thoughts() -> Thoughts {
+        let state = ThoughtState::Before;
+        Thoughts { open: OPEN, close: CLOSE, budget: Some(2), call: Some(CALL), state }
+    }
+
+    /// Whether the end of the thoughts is forced after these tokens.
+    fn is_forced(tokens: &[TokenId]) -> bool {
+        let mut thoughts = thoughts();
+        for &token in tokens {
+            thoughts.take(token, false);
+        }
+        thoughts.is_spent()
+    }
+
+    #[test]
+    fn a_budget_never_cuts_a_call() {
+        assert!(!is_forced(&[OPEN, 7]));
+        assert!(is_forced(&[OPEN, 7, 7]));
+        assert!(!is_forced(&[OPEN, 7, CALL.0, 7, 7, 7, 7]));
+        assert!(is_forced(&[OPEN, 7, CALL.0, 7, 7, CALL.1]));
+        assert!(!is_forced(&[OPEN, 7, 7, CLOSE]));
+        assert!(!is_forced(&[7, OPEN, 7, 7, 7]));
+    }
+
+    #[test]
+    fn white_space_before_thoughts_changes_nothing() {
+        let mut thoughts = thoughts();
+        assert!(!thoughts.take(9, true));
+        assert!(thoughts.take(OPEN, false));
     }
 }

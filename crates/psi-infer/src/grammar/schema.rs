@@ -1,6 +1,8 @@
 //! JSON Schemas before they are compiled: every keyword is looked at, and what cannot be held is refused
 //! with its place. The walk follows references as the compiler will, within the limits.
 
+mod finite;
+
 use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
@@ -96,6 +98,10 @@ pub(super) fn prepare(value: &Value, limits: &GrammarLimits) -> Result<Prepared,
         idle: Vec::new(),
     };
     walk.schema(value, "#", 0, &mut Vec::new())?;
+    if !finite::is_finite(value) {
+        let why = "it demands itself within itself, without end".to_owned();
+        return Err(GrammarError::Unsatisfiable { why });
+    }
     let Walk { partial, idle, .. } = walk;
     let mut value = match value {
         Value::Object(_) => value.clone(),

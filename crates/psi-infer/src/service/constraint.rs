@@ -44,7 +44,7 @@ pub(super) fn forced(mask: &[u32]) -> Option<TokenId> {
 }
 
 /// Takes away what the mask does not allow.
-pub(super) fn apply(mask: &[u32], logits: &mut [f32]) {
+pub(crate) fn apply(mask: &[u32], logits: &mut [f32]) {
     let words = mask.iter().copied().chain(std::iter::repeat(0));
     for (logits, word) in logits.chunks_mut(u32::BITS as usize).zip(words) {
         if word == u32::MAX {

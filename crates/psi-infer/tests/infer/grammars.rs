@@ -23,7 +23,8 @@ fn check(grammar: &Grammar, good: &[&str], bad: &[&str]) {
     let compiled = grammars.compile(grammar).expect("a grammar");
     for (texts, expected) in [(good, true), (bad, false)] {
         for text in texts {
-            let accepted = accepts(&compiled, &tokenizer, text, &mut Vec::new());
+            let tokens = tokenizer.encode(text, false, false);
+            let accepted = accepts(&compiled, &tokenizer, &tokens, &mut Vec::new());
             assert_eq!(accepted, expected, "{text:?} by {grammar:?}");
         }
     }
@@ -100,6 +101,10 @@ fn schemas_are_held() {
         &["[]", "1", "{a: 1}", "{} x"],
     );
     check(&Grammar::JsonSchema(json!(true)), &["1", "\"x\"", "[]"], &["x"]);
+    let ends = json!({
+        "type": "array", "minItems": 1, "items": {"anyOf": [{"$ref": "#"}, {"type": "null"}]},
+    });
+    check(&Grammar::JsonSchema(ends), &["[null]", "[[[null]],null]"], &["[]", "[[]]"]);
     let draft7 = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "definitions": {"n": {"type": "integer"}},
@@ -267,7 +272,12 @@ fn hostile_schemas_are_refused_by_name_and_place() {
         panic!("oneOf")
     };
     assert_eq!((keyword.as_str(), path.as_str()), ("oneOf", "#/properties/b/oneOf"));
+}
 
+#[test]
+fn schemas_that_are_wrong_or_have_no_instance_are_refused() {
+    let (_, grammars) = grammars();
+    let refuse = |schema: Value, what: &str| refusal(&grammars, &Grammar::JsonSchema(schema), what);
     let pattern =
         refuse(json!({"properties": {"a": {"type": "string", "pattern": "(?=x)"}}}), "pattern");
     assert!(pattern.to_string().starts_with("#/properties/a/pattern"), "{pattern}");
@@ -291,6 +301,14 @@ fn hostile_schemas_are_refused_by_name_and_place() {
         (
             json!({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"$ref": "#/$defs/a"}}}),
             "a longer loop",
+        ),
+        (
+            json!({"properties": {"a": {"$ref": "#"}}, "required": ["a"], "type": "object"}),
+            "a demand without end",
+        ),
+        (
+            json!({"type": "array", "minItems": 1, "items": {"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}}),
+            "lists of lists without end",
         ),
         (json!({"type": "string", "minLength": 5, "maxLength": 2}), "lengths"),
         (json!({"type": "integer", "minimum": 5, "maximum": 2}), "bounds"),
@@ -348,7 +366,6 @@ fn huge_schemas_are_refused_or_held() {
         json!({"oneOf": (0..400).map(|i| json!({"const": i})).collect::<Vec<_>>()}),
         json!({"type": "integer", "multipleOf": 1e-9}),
         json!({"type": "number", "minimum": -1e300, "maximum": 1e-300}),
-        json!({"properties": {"a": {"$ref": "#"}}, "required": ["a"], "type": "object"}),
     ];
     for schema in either {
         if let Ok(compiled) = grammars.compile(&Grammar::JsonSchema(schema)) {

@@ -1,5 +1,5 @@
 //! JSON Schemas from the world: what is supported accepts all valid and rejects all invalid instances,
-//! token by token; what is not is refused by name.
+//! token by token and byte by byte; what is not is refused by name.
 
 use std::{
     collections::BTreeMap,
@@ -8,14 +8,14 @@ use std::{
 };
 
 use psi_infer::{
-    grammar::{Grammar, GrammarError, GrammarLimits, Grammars},
+    grammar::{Compiled, Grammar, GrammarError, GrammarLimits, Grammars},
     text::ModelText,
 };
 use psi_testkit::shared_data;
-use psi_tokenizer::Tokenizer;
+use psi_tokenizer::{TokenId, Tokenizer};
 use serde_json::Value;
 
-use super::masks::accepts;
+use super::{chatting::tokenizer, masks::accepts};
 
 /// What happened to the schemas of one family.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +26,31 @@ struct Tally {
     n_accepted: usize,
     n_invalid: usize,
     n_rejected: usize,
+}
+
+/// Texts byte by byte: a token of its own for each.
+struct Bytes {
+    tokenizer: Tokenizer,
+    grammars: Grammars,
+    tokens: Vec<TokenId>,
+}
+
+impl Bytes {
+    fn new() -> Self {
+        let tokenizer = tokenizer();
+        let grammars = grammars(&tokenizer);
+        let token = |byte: u8| {
+            let mut ids = 0..tokenizer.vocab_size() as TokenId;
+            ids.find(|&id| tokenizer.token_bytes(id) == [byte]).expect("every byte is a token")
+        };
+        let tokens = (0..=255).map(token).collect();
+        Self { tokenizer, grammars, tokens }
+    }
+
+    fn accepts(&self, compiled: &Compiled, text: &str) -> bool {
+        let tokens: Vec<TokenId> = text.bytes().map(|b| self.tokens[usize::from(b)]).collect();
+        accepts(compiled, &self.tokenizer, &tokens, &mut Vec::new())
+    }
 }
 
 #[derive(Default)]
@@ -44,17 +69,29 @@ fn supported_schemas_accept_what_is_valid_and_nothing_else() {
     let Some(data) = shared_data() else { return };
     let text = ModelText::open(&data.join("tokenizers/ggml-vocab/ggml-vocab-qwen2.gguf"));
     let tokenizer = text.expect("a tokenizer").tokenizer;
-    let limits =
-        GrammarLimits { compile_time: Duration::from_secs(60), ..GrammarLimits::default() };
-    let grammars = Grammars::new(&tokenizer, tokenizer.vocab_size(), limits).expect("grammars");
+    let started = Instant::now();
+    let grammars = grammars(&tokenizer);
+    println!(
+        "vocabulary: {} tokens in {} ms",
+        tokenizer.vocab_size(),
+        started.elapsed().as_millis()
+    );
+    let bytes = Bytes::new();
     let mut run = Run::default();
     for file in files(&data.join("json_schema/maskbench")) {
-        run.file(&file, &grammars, &tokenizer);
+        run.file(&file, &grammars, &tokenizer, &bytes);
     }
     run.print();
     assert!(run.wrong.is_empty(), "{} instances are judged wrongly", run.wrong.len());
     let all = run.total();
-    assert!(all.n_schemas >= 600 && all.n_refused <= 100, "{all:?}");
+    assert!(all.n_schemas >= 600 && all.n_refused <= 110, "{all:?}");
+}
+
+/// Without haste: how long compiling takes on a busy machine is no verdict.
+fn grammars(tokenizer: &Tokenizer) -> Grammars {
+    let limits =
+        GrammarLimits { compile_time: Duration::from_secs(60), ..GrammarLimits::default() };
+    Grammars::new(tokenizer, tokenizer.vocab_size(), limits).expect("grammars")
 }
 
 fn files(dir: &Path) -> Vec<std::path::PathBuf> {
@@ -74,7 +111,7 @@ fn files(dir: &Path) -> Vec<std::path::PathBuf> {
 }
 
 impl Run {
-    fn file(&mut self, path: &Path, grammars: &Grammars, tokenizer: &Tokenizer) {
+    fn file(&mut self, path: &Path, grammars: &Grammars, tokenizer: &Tokenizer, bytes: &Bytes) {
         let text = std::fs::read_to_string(path).expect("a file");
         let case: Value = serde_json::from_str(&text).expect("JSON");
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
@@ -93,15 +130,26 @@ impl Run {
             }
         };
         self.compile.push(time);
+        let by_byte = bytes.grammars.compile(&Grammar::JsonSchema(case["schema"].clone()));
+        let by_byte = by_byte.expect("a schema is supported whatever the vocabulary");
         for test in case["tests"].as_array().expect("tests") {
             let instance = test["data"].to_string();
             let is_valid = test["valid"].as_bool().expect("a verdict");
-            let mut judge = |text: &str| accepts(&compiled, tokenizer, text, &mut self.masks);
+            let mut judge = |text: &str| {
+                let tokens = tokenizer.encode(text, false, false);
+                let accepted = accepts(&compiled, tokenizer, &tokens, &mut self.masks);
+                let as_bytes = bytes.accepts(&by_byte, text);
+                assert_eq!(accepted, as_bytes, "{name}: tokens and bytes are judged alike: {text}");
+                accepted
+            };
             let mut accepted = judge(&instance);
             if is_valid && !accepted {
                 let mut order = Vec::new();
                 names(&case["schema"], &mut order);
                 accepted = judge(&in_order(&test["data"], &order).to_string());
+                // Alternatives may order the same names differently; sorted schemas do not.
+                order.sort();
+                accepted = accepted || judge(&in_order(&test["data"], &order).to_string());
                 self.n_reordered += usize::from(accepted);
             }
             let (n, right) = match is_valid {

@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 use psi_infer::{grammar::Compiled, service::Constraint};
 use psi_tokenizer::{TokenId, Tokenizer};
 
-/// Whether every token of `text` is in the mask of its place, and an end in that of the last. Adds the
-/// time of every mask to `times`.
+/// Whether every token is in the mask of its place, and an end in that of the last. Adds the time of every
+/// mask to `times`.
 pub(crate) fn accepts(
     compiled: &Compiled,
     tokenizer: &Tokenizer,
-    text: &str,
+    tokens: &[TokenId],
     times: &mut Vec<Duration>,
 ) -> bool {
     let mut constraint = compiled.constraint();
-    for token in tokenizer.encode(text, false, false) {
+    for &token in tokens {
         if constraint.is_complete() || !allows(&mut *constraint, &[token], times) {
             return false;
         }

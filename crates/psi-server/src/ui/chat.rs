@@ -1,6 +1,6 @@
 //! The pages of conversations: the first one, one conversation, the list beside them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     extract::{Path, Query, State},
@@ -18,8 +18,8 @@ use super::{
     gate::cookie,
     hello,
     host::ModelState,
-    icon::icon,
     reply::{Failure, html},
+    review,
     shell::{self, Frame, Place},
     thread::{self, Thread},
 };
@@ -83,9 +83,10 @@ impl Ui {
             messages: &messages,
             approvals: &approvals,
             running,
+            trouble: room.trouble(),
             after: after.to_string(),
             csrf: self.gate.csrf(),
-            ratings: &HashMap::new(),
+            ratings: &self.ratings(&messages)?,
             summaries: &self.assistant.conversations().summaries(conversation.id)?,
             keys: &self.keys(),
         };
@@ -243,17 +244,6 @@ fn dialogs() -> Markup {
     html! {
         (shell::rename_dialog())
         (thread::edit_form())
-        dialog id="better" aria-labelledby="better-title" {
-            form data-send="" {
-                h2 id="better-title" { "A better answer would be\u{2026}" }
-                p.soft { "psi learns from what you write here. The answer in the conversation stays as it is." }
-                label.field { span.sr { "The better answer" } textarea name="text" rows="10" required {} }
-                label.field { span { "Why, in a word or two " span.soft { "(optional)" } } input type="text" name="tags" placeholder="wrong fact, too long, \u{2026}"; }
-                div class="row end" {
-                    button.btn type="button" data-close { "Cancel" }
-                    button class="btn primary" { (icon("check")) "Keep" }
-                }
-            }
-        }
+        (review::better_dialog())
     }
 }

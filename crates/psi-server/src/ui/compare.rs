@@ -42,7 +42,7 @@ pub(crate) async fn page(
 ) -> Result<Response, Failure> {
     blocking(&ui, move |ui| {
         let content = pair(ui, MessageId(a), &b)?;
-        let lead = "Which answer is better? psi learns from your choice; both answers stay in the conversation.";
+        let lead = "Which answer is better? psi learns from your choice, and the conversation goes on from there; both answers stay in it.";
         let main = shell::place("Compare two answers", lead, &html! {}, &content);
         ui.page(&headers, (Place::Chat, "Compare two answers"), None, &main)
     })
@@ -121,16 +121,15 @@ fn turn(first: &Message, messages: &[Message], running: bool, keys: &Keys) -> Ma
 
 fn verdicts(left: &Message, right: &Message, keys: &Keys) -> Markup {
     let choices = [
-        ("left", "Left is better", "left"),
-        ("right", "Right is better", "right"),
-        ("tie", "Both are as good", "check"),
-        ("neither", "Both are bad", "cross"),
+        ("left", "left", "Left is better", (left, right), false),
+        ("right", "right", "Right is better", (right, left), false),
+        ("tie", "check", "Both are as good", (left, right), true),
     ];
     html! {
         div.row {
-            @for (verdict, text, sign) in choices {
-                button.btn type="button" data-post="/api/compare" data-key=(keys.of(verdict))
-                    data-body=(json!({ "left": left.id, "right": right.id, "verdict": verdict })) { (icon(sign)) (text) }
+            @for (key, sign, text, (chosen, over), tie) in choices {
+                button.btn type="button" data-post="/api/compare" data-key=(keys.of(key))
+                    data-body=(json!({ "better": chosen.id, "over": over.id, "tie": tie })) { (icon(sign)) (text) }
             }
             span.grow {}
             a.btn href={ "/c/" (left.conversation) } { "Back to the conversation" }
@@ -141,20 +140,20 @@ fn verdicts(left: &Message, right: &Message, keys: &Keys) -> Markup {
 /// Which of two.
 #[derive(Deserialize)]
 struct Choice {
-    left: MessageId,
-    right: MessageId,
-    verdict: String,
+    better: MessageId,
+    over: MessageId,
+    tie: bool,
 }
 
-/// `POST /api/compare`.
+/// `POST /api/compare`: keeps the choice; the conversation goes on from the better one.
 pub(crate) async fn choose(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
-        let choice: Choice = body(&bytes)?;
-        let shown = ui.prefer(choice.left, choice.right, &choice.verdict)?;
-        Ok(Reply::done().go(format!(
-            "/c/{}?m={shown}#m{shown}",
-            ui.assistant.conversations().message(shown)?.conversation
-        )))
+        let Choice { better, over, tie } = body(&bytes)?;
+        ui.feedback.choose(better, over, tie)?;
+        let conversations = ui.assistant.conversations();
+        let conversation = conversations.message(better)?.conversation;
+        conversations.show(better)?;
+        Ok(Reply::done().go(format!("/c/{conversation}?m={better}#m{better}")))
     })
     .await
 }

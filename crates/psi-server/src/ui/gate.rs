@@ -114,16 +114,19 @@ impl Gate {
         Ok(())
     }
 
-    fn check(&self, request: &Request) -> Result<(), Response> {
+    /// The answer to a request that may not pass.
+    fn refusal(&self, request: &Request) -> Option<Response> {
         let (method, headers) = (request.method(), request.headers());
-        check_names(headers, &|host| self.is_own(host)).map_err(IntoResponse::into_response)?;
+        if let Err(refusal) = check_names(headers, &|host| self.is_own(host)) {
+            return Some(refusal.into_response());
+        }
         let path = request.uri().path();
         let reads = method == Method::GET || method == Method::HEAD;
         let is_door = path == "/login" || path.starts_with("/assets/");
         if !is_door && !self.is_signed_in(headers) {
             let message = "sign in first".to_owned();
             let api = path.starts_with("/api/") || !reads;
-            return Err(match api {
+            return Some(match api {
                 true => Failure { status: StatusCode::UNAUTHORIZED, message }.into_response(),
                 false => Redirect::temporary("/login").into_response(),
             });
@@ -132,18 +135,18 @@ impl Gate {
         let own_form = path == "/login" && headers.contains_key(header::ORIGIN);
         let token = headers.get("x-psi-csrf").and_then(|t| t.to_str().ok());
         if reads || own_form || token == Some(self.csrf()) {
-            return Ok(());
+            return None;
         }
         let message = "psi was restarted: load the page again".to_owned();
-        Err(Failure { status: StatusCode::FORBIDDEN, message }.into_response())
+        Some(Failure { status: StatusCode::FORBIDDEN, message }.into_response())
     }
 }
 
 /// Stands before every route.
 pub(crate) async fn gate(State(ui): State<Arc<Ui>>, request: Request, next: Next) -> Response {
-    let mut response = match ui.gate.check(&request) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refusal,
+    let mut response = match ui.gate.refusal(&request) {
+        None => next.run(request).await,
+        Some(refusal) => refusal,
     };
     protect(&mut response);
     response

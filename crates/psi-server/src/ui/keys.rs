@@ -41,14 +41,12 @@ pub(crate) const KEYS: &[Key] = &[
     key("approve", "alt+y", "Allow the call that waits, this once", "In a conversation"),
     key("deny", "alt+x", "Deny the call that waits", "In a conversation"),
     key("good", "1", "Good", "Review"),
-    key("neutral", "2", "Neither", "Review"),
-    key("bad", "3", "Bad", "Review"),
+    key("bad", "2", "Bad", "Review"),
     key("edit", "e", "Write a better answer", "Review"),
     key("skip", "s", "Skip", "Review"),
     key("left", "1", "The left one is better", "Comparison"),
     key("right", "2", "The right one is better", "Comparison"),
     key("tie", "t", "Both are as good", "Comparison"),
-    key("neither", "n", "Both are bad", "Comparison"),
 ];
 
 /// The keys as they are set: changed ones by name.

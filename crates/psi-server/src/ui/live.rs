@@ -13,7 +13,7 @@ use std::{
 use maud::Markup;
 use psi_agent::{
     ConversationId, Message, MessageId, MessageState, Role,
-    agent::{AgentEvent, Approval, ContextMeter},
+    agent::{AgentEvent, Approval, ContextMeter, Ending},
     assistant::Run,
 };
 use serde::Serialize;
@@ -126,6 +126,7 @@ struct State {
     messages: Vec<Message>,
     approvals: Vec<Approval>,
     meter: Option<ContextMeter>,
+    trouble: Option<String>,
     /// Messages whose parts are older than they are.
     dirty: BTreeMap<MessageId, ()>,
     /// Parts in the order in which they came to be, with the version of their last change.
@@ -146,6 +147,7 @@ impl Room {
     pub(crate) fn follow(self: &Arc<Self>, run: &Run) {
         let mut state = lock(&self.state);
         state.running = true;
+        state.trouble = None;
         state.version += 1;
         drop(state);
         self.wake();
@@ -155,7 +157,11 @@ impl Room {
             Box::new(move |number, event| {
                 room.take(event);
                 match event {
-                    AgentEvent::Finished { .. } | AgentEvent::Failed { .. } => room.end(),
+                    AgentEvent::Finished { ending } => room.end(said_of(ending)),
+                    AgentEvent::Failed { error, hint } => {
+                        let hint = hint.as_ref().map_or_else(String::new, |h| format!(" ({h})"));
+                        room.end(Some(format!("{error}{hint}")));
+                    }
                     // From its first message on another branch is shown, if the question was asked before.
                     _ if number == 1 => room.touch(),
                     _ => {}
@@ -175,11 +181,12 @@ impl Room {
     }
 
     /// Ends a run: what it wrote is in the database, and pages fetch it from there.
-    pub(crate) fn end(&self) {
+    /// `trouble`: what no message tells.
+    pub(crate) fn end(&self, trouble: Option<String>) {
         let mut state = lock(&self.state);
         let meter = state.meter;
         let version = state.version + 1;
-        *state = State { version, fresh_since: version, meter, ..State::default() };
+        *state = State { version, fresh_since: version, meter, trouble, ..State::default() };
         drop(state);
         self.wake();
     }
@@ -192,6 +199,11 @@ impl Room {
     /// What the run has written so far of messages that the database may know less of.
     pub(crate) fn messages(&self) -> Vec<Message> {
         lock(&self.state).messages.clone()
+    }
+
+    /// What went wrong with the last run and is told by no message.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        lock(&self.state).trouble.clone()
     }
 
     /// How full the context is, as last counted.
@@ -361,6 +373,18 @@ impl State {
     }
 }
 
+/// What an ending means where no message tells it.
+fn said_of(ending: &Ending) -> Option<String> {
+    match ending {
+        Ending::TooLong { n_prompt, limit } => Some(format!(
+            "This conversation needs {n_prompt} tokens, and the model can hold {limit}. \
+             Begin a new one, or choose a model that holds more."
+        )),
+        Ending::Failed { error } => Some(error.clone()),
+        _ => None,
+    }
+}
+
 /// A message's parts: all of it once it is written, else what there is of it piece by piece.
 fn parts(
     message: &Message,
@@ -407,4 +431,78 @@ fn parts(
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use psi_agent::{Details, Timestamp};
+
+    use super::*;
+
+    fn message(id: i64, role: Role, state: MessageState) -> Message {
+        Message {
+            id: MessageId(id),
+            conversation: ConversationId(1),
+            parent: None,
+            role,
+            content: String::new(),
+            reasoning: String::new(),
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+            state,
+            details: Details::default(),
+            created_at: Timestamp(0),
+        }
+    }
+
+    fn content(id: i64, text: &str) -> AgentEvent {
+        AgentEvent::Content { message: MessageId(id), text: text.to_owned() }
+    }
+
+    fn ids(update: &Update) -> Vec<&str> {
+        update.parts.iter().map(|p| p.id.as_str()).collect()
+    }
+
+    #[test]
+    fn a_page_gets_what_changed_since_its_version_and_nothing_twice() {
+        let rooms = Rooms::new(7);
+        let room = rooms.of(ConversationId(1));
+        let keys = Keys::default();
+        room.take(&AgentEvent::Message {
+            message: message(5, Role::Assistant, MessageState::Streaming),
+        });
+        let first = room.since(room.cursor(), &keys);
+        assert!(!first.stale && ids(&first).contains(&"m5"), "{first:?}");
+        room.take(&content(5, "One.\n\nTw"));
+        let second = room.since(first.cursor, &keys);
+        assert_eq!(ids(&second), ["m5-b0", "m5-b1"]);
+        assert_eq!(second.parts[0].parent.as_deref(), Some("m5-a"));
+        room.take(&content(5, "o."));
+        let third = room.since(second.cursor, &keys);
+        assert_eq!(ids(&third), ["m5-b1"]);
+        assert!(room.since(third.cursor, &keys).parts.is_empty());
+        // A page that comes late gets it all.
+        let late = room.since(Cursor { epoch: 7, version: 0 }, &keys);
+        assert!(ids(&late).ends_with(&["m5-b0", "m5-b1"]), "{late:?}");
+        // The whole article takes the place of its pieces once it is written.
+        let mut done = message(5, Role::Assistant, MessageState::Complete);
+        done.content = "One.\n\nTwo.".to_owned();
+        room.take(&AgentEvent::MessageDone { message: done });
+        let last = room.since(third.cursor, &keys);
+        assert_eq!(ids(&last), ["m5"]);
+        assert!(last.parts[0].html.contains("Two."), "{last:?}");
+    }
+
+    #[test]
+    fn pages_of_an_earlier_run_or_server_are_stale() {
+        let room = Room::new(7);
+        let keys = Keys::default();
+        let before = room.cursor();
+        room.end(None);
+        assert!(room.since(before, &keys).stale);
+        assert!(!room.since(room.cursor(), &keys).stale);
+        assert!(room.since(Cursor { epoch: 6, ..room.cursor() }, &keys).stale);
+        assert_eq!(Cursor::parse(&room.cursor().to_string()), Some(room.cursor()));
+        assert_eq!(Cursor::parse("x.1"), None);
+    }
 }

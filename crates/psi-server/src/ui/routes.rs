@@ -4,13 +4,20 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     http::StatusCode,
     middleware,
     routing::{get, post},
 };
 
-use super::{Ui, actions, chat, compare, gate, memory, models, reply::Failure, settings};
+use super::{
+    Ui, actions, chat, compare, exchange, files, gate, memory, models, reply::Failure, review,
+    settings,
+};
 use crate::{assets, runs};
+
+/// Bytes of a file to import.
+const MAX_IMPORT: usize = 256 << 20;
 
 /// The page's routes, behind its gate.
 pub(crate) fn router(ui: &Arc<Ui>) -> Router {
@@ -37,10 +44,15 @@ fn pages() -> Router<Arc<Ui>> {
         .route("/model-line", get(chat::model_state))
         .route("/compare/{a}/{b}", get(compare::page))
         .route("/compare/{a}/{b}/part", get(compare::part))
+        .route("/files", get(files::page))
+        .route("/files/list", get(files::live))
+        .route("/files/found", get(files::search))
+        .route("/files/{id}", get(files::open))
         .route("/memory", get(memory::page))
         .route("/memory/list", get(memory::found))
         .route("/models", get(models::page))
         .route("/models/list", get(models::live))
+        .route("/review", get(review::page))
         .route("/settings", get(settings::page))
         .route("/login", get(gate::login_page).post(gate::sign_in))
         .route("/assets/{name}", get(assets::asset))
@@ -60,7 +72,17 @@ fn api() -> Router<Arc<Ui>> {
         .route("/api/messages/{id}/edit", post(actions::edit))
         .route("/api/messages/{id}/regenerate", post(actions::regenerate))
         .route("/api/messages/{id}/show", post(actions::show))
+        .route("/api/conversations/{id}/export.json", get(exchange::as_json))
+        .route("/api/conversations/{id}/export.md", get(exchange::as_markdown))
+        .route("/api/export", get(exchange::all))
+        .route("/api/import", post(exchange::import).layer(DefaultBodyLimit::max(MAX_IMPORT)))
+        .route("/api/files", post(files::add))
+        .route("/api/files/refresh", post(files::refresh))
+        .route("/api/files/{id}/remove", post(files::remove))
         .route("/api/messages/{id}/compare", post(compare::begin))
+        .route("/api/messages/{id}/rate", post(review::rate))
+        .route("/api/messages/{id}/correct", post(review::correct))
+        .route("/api/review/{id}", post(review::judge))
         .route("/api/compare", post(compare::choose))
         .route("/api/memory", get(memory::json).post(memory::add))
         .route("/api/memory/merge", post(memory::merge))

@@ -294,9 +294,7 @@ pub(crate) async fn add_folder(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outco
     blocking(&ui, move |ui| {
         let folder: Folder = body(&bytes)?;
         let path = PathBuf::from(folder.path.trim());
-        if !path.is_dir() {
-            return Err(Failure::bad(format!("{} is no folder", path.display())));
-        }
+        ui.check_readable(&path)?;
         let settings = ui.assistant.settings();
         let mut folders = settings.folders()?;
         folders.retain(|f| f.path != path);

@@ -24,10 +24,12 @@ pub(crate) struct Thread<'a> {
     pub(crate) approvals: &'a [Approval],
     /// Whether it is being answered.
     pub(crate) running: bool,
+    /// What went wrong and is told by no message.
+    pub(crate) trouble: Option<String>,
     /// Where the page stands that is rendered now.
     pub(crate) after: String,
     pub(crate) csrf: &'a str,
-    /// The user's verdicts: good is positive, bad negative.
+    /// The user's thumbs: good is positive, bad negative.
     pub(crate) ratings: &'a HashMap<MessageId, i8>,
     /// What stands in the prompt for older messages.
     pub(crate) summaries: &'a [Summary],
@@ -72,6 +74,10 @@ impl Thread<'_> {
                         Role::Tool => {},
                     }
                     @for summary in self.summaries.iter().filter(|s| s.upto == message.id) { (summarised(summary)) }
+                }
+                @let told = branch.last().is_some_and(|m| m.state == MessageState::Failed);
+                @if let Some(trouble) = self.trouble.as_ref().filter(|_| !told) {
+                    div.notice.bad role="alert" { (icon("alert")) span { (trouble) } }
                 }
             }
         }
@@ -253,8 +259,8 @@ impl Answer<'_> {
         let key = |name| turn.is_last.then(|| self.keys.of(name));
         let rate = |verdict: i8| serde_json::json!({ "rating": if turn.rating == verdict { 0 } else { verdict } });
         let address = format!("/api/messages/{}", message.id);
+        let better = serde_json::json!({ "text": message.content, "tags": "" }).to_string();
         let first_address = format!("/api/messages/{first}");
-        let better = serde_json::json!({ "text": message.content }).to_string();
         html! {
             div.tools {
                 (switch(&turn.versions, turn.shown))

@@ -19,6 +19,17 @@ pub(crate) const SCENES: &[Scene] = &[
     ("two tabs show the same answer as it grows", answers::two_tabs),
     ("a server killed in mid-stream keeps what was written and says so", answers::killed),
     ("conversations are searched, renamed, pinned and deleted", answers::manage),
+    (
+        "a call asks, shows its arguments and runs with those that were allowed",
+        remembering::approve,
+    ),
+    ("a denied call does not run", remembering::deny),
+    (
+        "what was said in one conversation is used in another, with its source",
+        remembering::remember,
+    ),
+    ("answers are rated, improved, compared and reviewed", remembering::judge),
+    ("what is forgotten is gone", remembering::forget),
     ("everything works from the keyboard", answers::keyboard),
     ("what others wrote stays text", answers::hostile),
     ("no page has a serious fault for a screen reader", looks::accessible),

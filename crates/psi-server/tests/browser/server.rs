@@ -9,8 +9,13 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use jiff::tz::TimeZone;
 use psi_agent::{
-    Assistant, Clock, Db, Memory, Timestamp, assistant::OneModel, memory::HashedNgrams,
+    Assistant, Clock, Db, Memory, Timestamp, Tool,
+    assistant::OneModel,
+    knowledge::Knowledge,
+    memory::HashedNgrams,
+    tools::{Group, Toolkit, Web, built_in},
 };
 use psi_server::{
     Host, ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Run, Suggestion,
@@ -29,11 +34,14 @@ pub(crate) fn serve(home: &str, port: &str) {
     let memory = Memory::new(&db, Arc::new(HashedNgrams));
     let models = Box::new(OneModel(Arc::new(Script::default())));
     let assistant = Assistant::new(&db, memory, models).expect("an assistant");
-    assistant.set_tools(tools(&assistant));
+    assistant.set_tools(tools(home, &assistant));
+    // Notes may be written without asking, unless the user takes that back: here they are asked for.
+    assistant.grants().revoke_default("write_note").expect("taken back");
     let options = PageOptions {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().expect("a port"))),
         names: Vec::new(),
         assistant,
+        knowledge: Knowledge::new(db, None),
         host: Arc::new(Bench),
     };
     let server = PageServer::start(options).expect("a server");
@@ -41,10 +49,16 @@ pub(crate) fn serve(home: &str, port: &str) {
     server.wait();
 }
 
-/// The tools of the scenes: psi's own.
-fn tools(assistant: &Assistant) -> Vec<Arc<dyn psi_agent::Tool>> {
-    let _ = assistant;
-    Vec::new()
+/// psi's own tools: notes write, which needs leave.
+fn tools(home: &str, assistant: &Assistant) -> Vec<Arc<dyn Tool>> {
+    let kit = Toolkit {
+        zone: TimeZone::UTC,
+        facts: Arc::new(assistant.memory().clone()),
+        notes: Path::new(home).join("notes"),
+        web: Web::default(),
+        programs: None,
+    };
+    built_in(&kit, &[Group::Basics, Group::Memory, Group::Notes])
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clock of a test's server")]
@@ -139,6 +153,11 @@ impl Server {
     /// The address of a path.
     pub(crate) fn at(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// A path in its home folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.home.join(name)
     }
 
     /// The database's files as bytes.

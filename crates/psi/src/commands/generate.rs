@@ -249,6 +249,7 @@ fn reason(finish: &Finish) -> (&'static str, &'static str) {
         Finish::StopToken(_) => ("stop", "the model ended"),
         Finish::StopString(_) => ("stop", "met a stop text"),
         Finish::MaxTokens => ("length", "--max-tokens reached"),
+        Finish::Complete => ("stop", "nothing more may follow"),
         Finish::ContextFull => ("length", "the context is full"),
         Finish::Cancelled => ("cancelled", "cancelled"),
     }

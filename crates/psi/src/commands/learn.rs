@@ -220,7 +220,9 @@ fn gate(
     };
     let player = |served: &Served| {
         let model = served.model.path.clone();
-        local(&ModelArgs { model, dtype: None, kv: None, threads: args.threads }, &answers)
+        let adapter = served.adapter.as_ref().map(|a| a.path.as_path());
+        let model = ModelArgs { model, dtype: None, kv: None, threads: args.threads };
+        local(&model, adapter, &answers)
     };
     let (mut new, mut old) = (player(candidate)?, player(incumbent)?);
     let options = GateOptions {

@@ -9,32 +9,38 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
-use psi_agent::{Access, Assistant, Clock, Db, Timestamp};
+use jiff::tz::TimeZone;
+use psi_agent::{
+    Access, Assistant, Db, Memory,
+    knowledge::{Knowledge, knowledge_tool},
+    memory::HashedNgrams,
+    tools::{Group, Toolkit, Web, built_in},
+};
 use psi_server::{PageOptions, PageServer, ServeError};
 use psi_store::Home;
 
-use self::{host::UpHost, shelf::Shelf};
+use self::{
+    host::UpHost,
+    shelf::{Shelf, Shelved},
+};
 use crate::{
     cli::Up,
+    commands::database,
     env,
     error::{Failure, Outcome, unusable},
     out::outln,
 };
 
 pub(crate) fn run(args: &Up) -> Outcome {
-    let Some(root) = env::home() else {
-        return Err(Failure::input("there is no home folder").hint("set PSI_HOME"));
-    };
-    let home = Home::at(&root);
-    let db = Db::open(&home.database(), Clock::new(Box::new(now))).map_err(unusable)?;
+    let home = database::home()?;
+    let db = database::open()?;
     if let Some(password) = env::password() {
         Access::new(&db).set_password(Some(&password)).map_err(unusable)?;
     }
     let shelf = Shelf::new(&home, args.threads)?;
-    let assistant = assistant(&db, &shelf)?;
+    let assistant = assistant(&home, &db, &shelf)?;
     shelf.choose(first_model(args, &assistant)?);
     let host = UpHost::new(&home, Arc::clone(&shelf), assistant.settings().clone());
     let address = SocketAddr::new(args.host, args.port);
@@ -42,6 +48,7 @@ pub(crate) fn run(args: &Up) -> Outcome {
         address,
         names: args.name.clone(),
         assistant: assistant.clone(),
+        knowledge: Knowledge::new(db, None),
         host: Arc::new(host),
     };
     let server = start(options)?;
@@ -53,6 +60,28 @@ pub(crate) fn run(args: &Up) -> Outcome {
     server.wait();
     assistant.shut_down();
     Ok(())
+}
+
+/// The assistant with everything that it can do.
+fn assistant(home: &Home, db: &Db, shelf: &Arc<Shelf>) -> Outcome<Assistant> {
+    let memory = Memory::new(db, Arc::new(HashedNgrams));
+    let kit = Toolkit {
+        zone: TimeZone::system(),
+        facts: Arc::new(memory.clone()),
+        notes: home.root().join("notes"),
+        web: Web::default(),
+        programs: None,
+    };
+    let models = Box::new(Shelved(Arc::clone(shelf)));
+    let assistant = Assistant::new(db, memory, models).map_err(unusable)?;
+    let mut groups = Group::default_set();
+    if assistant.settings().flag("web.enabled").map_err(unusable)? {
+        groups.push(Group::Web);
+    }
+    let mut tools = built_in(&kit, &groups);
+    tools.push(knowledge_tool(Knowledge::new(db.clone(), None)));
+    assistant.set_tools(tools);
+    Ok(assistant)
 }
 
 /// The page, or why not.
@@ -89,10 +118,4 @@ fn shown(address: SocketAddr) -> SocketAddr {
         IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
         _ => address,
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the clock of the assistant")]
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(since.as_millis() as i64)
 }

@@ -32,7 +32,7 @@ fn show(text: &str, tools: ToolSyntax, options: ParseOptions) -> String {
     lines.join("\n")
 }
 
-fn check(tools: ToolSyntax, cases: &[(&str, &str)]) {
+fn check(tools: &ToolSyntax, cases: &[(&str, &str)]) {
     for (text, expected) in cases {
         assert_eq!(&show(text, tools.clone(), options()), expected, "{text}");
     }
@@ -41,7 +41,7 @@ fn check(tools: ToolSyntax, cases: &[(&str, &str)]) {
 #[test]
 fn tagged_calls_are_read() {
     check(
-        tagged(),
+        &tagged(),
         &[
             ("hello", "C \"hello\""),
             (
@@ -65,7 +65,7 @@ fn tagged_calls_are_read() {
 #[test]
 fn a_malformed_call_stays_content_with_a_reason() {
     check(
-        tagged(),
+        &tagged(),
         &[
             (
                 "so: <tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}</tool_call> ok",
@@ -96,7 +96,7 @@ fn a_malformed_call_stays_content_with_a_reason() {
 #[test]
 fn calls_inside_thoughts_end_them_if_the_tool_exists() {
     check(
-        tagged(),
+        &tagged(),
         &[
             ("<think>I call\n<tool_call>{\"name\": \"f\"}</tool_call>", "R \"I call\"\nf({})"),
             (
@@ -117,7 +117,7 @@ fn a_prompt_may_have_opened_the_thoughts() {
 #[test]
 fn llama_calls_are_read() {
     check(
-        ToolSyntax::Llama3,
+        &ToolSyntax::Llama3,
         &[
             ("{\"name\": \"f\", \"parameters\": {\"a\": \"b\"}}", "f({\"a\": \"b\"})"),
             (
@@ -148,7 +148,7 @@ fn llama_calls_are_read() {
 #[test]
 fn mistral_calls_old_and_new_are_read() {
     check(
-        ToolSyntax::Mistral,
+        &ToolSyntax::Mistral,
         &[
             (
                 "[TOOL_CALLS][{\"name\": \"f\", \"arguments\": {\"a\": 1}, \"id\": \"abcdefghi\"}, {\"name\": \"g\", \"arguments\": {}}]",

@@ -146,7 +146,7 @@ fn function(tool: &Tool) -> Function {
     let examples = tool.input_examples.as_deref().unwrap_or_default();
     let examples: String =
         examples.iter().map(|e| format!("\nExample: {}", Value::Object(e.clone()))).collect();
-    let description = tool.description.clone().unwrap_or_default() + &examples;
+    let description = tool.description.clone().unwrap_or_default() + examples.as_str();
     Function {
         name: tool.name.clone(),
         description: (!description.is_empty()).then_some(description),

@@ -22,7 +22,16 @@ fn target() -> PathBuf {
 
 /// A conversation with everything in it; the path of its page.
 fn conversation(tab: &Tab) -> String {
-    ask(tab, "show everything");
+    ask(tab, "Remember that my sister Ana lives in Lisbon.");
+    tab.press("Alt+n");
+    tab.wait("location.pathname === '/'");
+    ask(tab, "Where does Ana live?");
+    say(tab, "show everything");
+    tab.sees("Geometry has two");
+    finished(tab);
+    say(tab, "use calculate {\"expression\": \"1234 * 5678\"}");
+    tab.sees("The tool said");
+    finished(tab);
     say(tab, "And in one line?");
     tab.sees("to: And in one line?");
     finished(tab);
@@ -105,6 +114,12 @@ pub(crate) fn pictures(chrome: &Chrome) {
             take(&server, &tab, &format!("{name}{suffix}"), path);
         }
     }
+    tab.screen(1280, 860, false);
+    tab.dark(false);
+    tab.open(&server.at("/"));
+    say(&tab, "use write_note {\"title\": \"Shopping\", \"text\": \"milk and bread\"}");
+    tab.wait("document.querySelector('.card.asking')");
+    keep(&tab, "asking");
     tab.screen(390, 844, true);
     tab.click(".open-side");
     std::thread::sleep(std::time::Duration::from_millis(400));

@@ -1,1 +1,121 @@
-//! Memory, tools and feedback.
+//! Tools that ask first, memory that shows its sources.
+
+use serde_json::json;
+
+use super::{ask, begin, clean, finished, say};
+use crate::chrome::Chrome;
+
+pub(crate) fn approve(chrome: &Chrome) {
+    let (server, tab) = begin(chrome);
+    say(&tab, "use write_note {\"title\": \"Shopping\", \"text\": \"milk\"}");
+    tab.wait("document.querySelector('.card.asking')");
+    assert!(!server.path("notes").exists(), "nothing has run yet");
+    // Another tab shows the question too.
+    let second = chrome.beside(&tab);
+    second.open(&tab.text("location.href"));
+    second.wait("document.querySelector('.card.asking textarea')?.value.includes('milk')");
+    // The arguments can be changed before the call is allowed.
+    tab.eval("(() => { const t = document.querySelector('.card.asking textarea'); t.value = t.value.replace('milk', 'oat milk'); })()");
+    tab.click(".card.asking [value=once]");
+    tab.sees("The tool said:");
+    finished(&tab);
+    second.wait("!document.querySelector('.card.asking')");
+    let notes: Vec<_> = std::fs::read_dir(server.path("notes")).expect("notes").flatten().collect();
+    let text = std::fs::read_to_string(notes[0].path()).expect("the note");
+    assert!(text.contains("oat milk"), "{text}");
+    tab.click(".msg.assistant .card summary");
+    tab.sees("You allowed it once");
+    // Once is once: the next call asks again, and always is remembered in the settings.
+    say(&tab, "use write_note {\"title\": \"More\", \"text\": \"bread\"}");
+    tab.wait("document.querySelector('.card.asking')");
+    tab.click(".card.asking [value=always]");
+    tab.wait("document.querySelectorAll('.msg.assistant .answer').length >= 4");
+    finished(&tab);
+    tab.open(&server.at("/settings"));
+    tab.sees("write_note");
+    clean(&server, &tab);
+}
+
+pub(crate) fn deny(chrome: &Chrome) {
+    let (server, tab) = begin(chrome);
+    say(&tab, "use write_note {\"title\": \"Secret\", \"text\": \"no\"}");
+    tab.wait("document.querySelector('.card.asking')");
+    tab.reload();
+    tab.wait("document.querySelector('.card.asking')");
+    tab.eval("document.activeElement.blur()");
+    tab.press("Alt+x");
+    tab.sees("denied");
+    tab.sees("The tool said:");
+    finished(&tab);
+    assert!(!server.path("notes").exists(), "a denied call does not run");
+    clean(&server, &tab);
+}
+
+pub(crate) fn remember(chrome: &Chrome) {
+    let (server, tab) = begin(chrome);
+    ask(&tab, "Remember that my sister Ana lives in Lisbon.");
+    let first = tab.text("location.pathname");
+    tab.press("Alt+n");
+    tab.wait("location.pathname === '/'");
+    ask(&tab, "Where does Ana live?");
+    tab.wait("document.querySelector('[id$=-used] summary')");
+    tab.click("[id$=-used] summary");
+    tab.sees("Lisbon");
+    // Its source is the message in the other conversation.
+    tab.click("[id$=-used] a[href^='/m/']");
+    tab.wait(&format!("location.pathname === {}", json!(first)));
+    tab.wait("document.querySelector('.msg.user:target')?.innerText.includes('Lisbon')");
+    clean(&server, &tab);
+}
+
+pub(crate) fn forget(chrome: &Chrome) {
+    let (server, tab) = begin(chrome);
+    ask(&tab, "Remember that my dog is called Ypsilon.");
+    let conversation = tab.text("location.pathname.split('/').pop()");
+    tab.open(&server.at("/memory"));
+    tab.sees("Ypsilon");
+    // Corrected, pinned, found.
+    tab.click("#facts [aria-label='Always put before the model']");
+    tab.wait("document.querySelector('#facts [aria-pressed=true]')");
+    tab.click("input[type=search][name=q]");
+    tab.write("dog");
+    tab.wait("document.querySelector('#facts .num')");
+    tab.click("#facts [aria-label=Forget]");
+    tab.click("#confirm [value=yes]");
+    tab.wait("!document.querySelector('#facts .thing')");
+    tab.sees("Forgotten.");
+    // With the conversation gone too, the file does not hold the word any more.
+    let gone = format!(
+        "fetch('/api/conversations/{conversation}/delete', {{method: 'POST', headers: {{'x-psi-csrf': document.querySelector('meta[name=csrf]').content}}}}).then(r => r.ok)"
+    );
+    assert_eq!(tab.eval(&gone), json!(true));
+    let stored = server.stored();
+    assert!(!stored.windows(7).any(|w| w == b"Ypsilon"), "what is forgotten is gone from the file");
+    clean(&server, &tab);
+}
+
+pub(crate) fn judge(chrome: &Chrome) {
+    let (server, tab) = begin(chrome);
+    ask(&tab, "rate me");
+    tab.press("Alt+u");
+    tab.wait("document.querySelector('[aria-label=\"A good answer\"][aria-pressed=true]')");
+    tab.press("Alt+b");
+    tab.wait("document.querySelector('#better[open] textarea')?.value.includes('rate me')");
+    tab.write(" Better.");
+    tab.click("#better .primary");
+    tab.sees("psi learns from it");
+    // Two answers side by side, and a choice between them.
+    tab.click(".msg.assistant .menu summary");
+    tab.click(".msg.assistant [data-post$='/compare']");
+    tab.wait("location.pathname.startsWith('/compare/')");
+    tab.wait("document.querySelectorAll('.two .answer').length === 2 && document.querySelector('[data-post=\"/api/compare\"]')");
+    tab.press("1");
+    tab.wait("location.pathname.startsWith('/c/')");
+    // What has not been judged comes to the queue, and the keyboard is enough for it.
+    ask(&tab, "judge me later");
+    tab.open(&server.at("/review"));
+    tab.sees("to: judge me later");
+    tab.press("2");
+    tab.wait("!document.querySelector('#review').innerText.includes('judge me later')");
+    clean(&server, &tab);
+}

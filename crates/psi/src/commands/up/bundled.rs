@@ -9,23 +9,32 @@ use crate::error::{Failure, Outcome, unusable};
 /// What the page calls it.
 pub(crate) const NAME: &str = "psi-nano";
 
-/// Its files.
-const FILES: [(&str, &[u8]); 5] = [
-    ("tokenizer.json", include_bytes!("../../../../../assets/psi-nano/tokenizer.json")),
-    ("tokenizer_config.json", include_bytes!("../../../../../assets/psi-nano/tokenizer_config.json")),
-    ("chat_template.jinja", include_bytes!("../../../../../assets/psi-nano/chat_template.jinja")),
+/// Its files; none in a program that was built without them.
+#[cfg(bundled)]
+const FILES: &[(&str, &[u8])] = &[
     ("model.safetensors", include_bytes!("../../../../../assets/psi-nano/model.safetensors")),
+    ("tokenizer.json", include_bytes!("../../../../../assets/psi-nano/tokenizer.json")),
+    (
+        "tokenizer_config.json",
+        include_bytes!("../../../../../assets/psi-nano/tokenizer_config.json"),
+    ),
+    ("chat_template.jinja", include_bytes!("../../../../../assets/psi-nano/chat_template.jinja")),
     // Last: a folder without it is no model.
     ("config.json", include_bytes!("../../../../../assets/psi-nano/config.json")),
 ];
+#[cfg(not(bundled))]
+const FILES: &[(&str, &[u8])] = &[];
 
-/// The model as a folder, which weights are mapped from: written out once per version of the program.
+/// Bytes at the end of the weights that tell one version of them from another.
+const TAIL: usize = 1 << 16;
+
+/// The model as a folder, from which weights are mapped: written once per version of it.
 pub(crate) fn unpack(home: &Home) -> Outcome<PathBuf> {
-    let hashes: Vec<u8> = FILES.iter().flat_map(|(_, b)| b.len().to_le_bytes()).collect();
-    let weights = FILES[3].1;
-    let tail = &weights[weights.len().saturating_sub(1 << 16)..];
-    let version = ContentHash::of_bytes(&[&hashes, tail].concat()).to_string();
-    let folder = home.root().join("bundled").join(&version[..16.min(version.len())]).join(NAME);
+    if FILES.is_empty() {
+        return Err(Failure::input("this psi was built without a model of its own")
+            .hint("get one: psi pull Qwen/Qwen3-0.6B"));
+    }
+    let folder = home.root().join("bundled").join(version()).join(NAME);
     for (name, bytes) in FILES {
         let path = folder.join(name);
         if path.metadata().is_ok_and(|m| m.len() == bytes.len() as u64) {
@@ -39,7 +48,18 @@ pub(crate) fn unpack(home: &Home) -> Outcome<PathBuf> {
     Ok(folder)
 }
 
-/// Bytes of its files.
+/// A name for this version of the model: a hash of lengths and ends, which takes no time at start-up.
+fn version() -> String {
+    let mut told = Vec::new();
+    for (_, bytes) in FILES {
+        told.extend_from_slice(&bytes.len().to_le_bytes());
+        told.extend_from_slice(&bytes[bytes.len().saturating_sub(TAIL)..]);
+    }
+    let hash = ContentHash::of_bytes(&told).to_string();
+    hash.rsplit(':').next().unwrap_or(&hash).chars().take(16).collect()
+}
+
+/// Bytes of its files; 0 where there are none.
 pub(crate) fn n_bytes() -> u64 {
     FILES.iter().map(|(_, bytes)| bytes.len() as u64).sum()
 }

@@ -19,9 +19,19 @@ use crate::{
 
 /// Models worth downloading: name, what for, billions of parameters, bytes to download.
 const SUGGESTIONS: [(&str, &str, f64, u64); 4] = [
-    ("Qwen/Qwen3-0.6B", "Small and quick: talks, sums up, calls tools; thinks before it answers.", 0.6, 1_520_000_000),
+    (
+        "Qwen/Qwen3-0.6B",
+        "Small and quick: talks, sums up, calls tools; thinks before it answers.",
+        0.6,
+        1_520_000_000,
+    ),
     ("Qwen/Qwen3-1.7B", "Knows more and slips less; still quick on a laptop.", 1.7, 4_080_000_000),
-    ("HuggingFaceTB/SmolLM2-360M-Instruct", "Very small: short answers in English.", 0.36, 740_000_000),
+    (
+        "HuggingFaceTB/SmolLM2-360M-Instruct",
+        "Very small: short answers in English.",
+        0.36,
+        740_000_000,
+    ),
     ("Qwen/Qwen3-4B", "The best of these, at the speed of reading.", 4.0, 8_060_000_000),
 ];
 
@@ -46,7 +56,8 @@ impl UpHost {
 
     /// Starts `psi pull` and takes note of what it says.
     fn start(&self, name: &str) -> Result<Child, String> {
-        let program = std::env::current_exe().map_err(|e| format!("psi does not find itself: {e}"))?;
+        let program =
+            std::env::current_exe().map_err(|e| format!("psi does not find itself: {e}"))?;
         let mut child = Command::new(program)
             .args(["pull", "--progress", "--", name])
             .stdin(Stdio::null())
@@ -58,7 +69,9 @@ impl UpHost {
         let (pulls, name) = (Arc::clone(&self.pulls), name.to_owned());
         let follow = move || {
             let mut last = String::new();
-            for line in said.into_iter().flat_map(|s| BufReader::new(s).lines()).map_while(Result::ok) {
+            for line in
+                said.into_iter().flat_map(|s| BufReader::new(s).lines()).map_while(Result::ok)
+            {
                 match progress(&line) {
                     Some((done, total)) => change(&pulls, &name, |going| {
                         going.pull.n_done = done;
@@ -131,7 +144,7 @@ impl Host for UpHost {
             n_bytes: model.n_bytes,
             is_bundled: false,
         });
-        std::iter::once(own).chain(listed).collect()
+        std::iter::once(own).filter(|own| own.n_bytes > 0).chain(listed).collect()
     }
 
     fn suggestions(&self) -> Vec<Suggestion> {

@@ -1,0 +1,233 @@
+//! Files as knowledge: what psi reads beside conversations, how far it is, what a search finds, and the file itself.
+
+use std::{path::PathBuf, sync::Arc};
+
+use axum::{
+    body::Bytes,
+    extract::{Path, Query, State},
+    http::HeaderMap,
+    response::Response,
+};
+use maud::{Markup, html};
+use psi_agent::knowledge::Passage;
+use serde::Deserialize;
+
+use super::{
+    Ui,
+    actions::{Outcome, body},
+    blocking,
+    icon::icon,
+    live::Part,
+    reply::{Failure, Reply, html as page_of},
+    shell::{self, Place},
+};
+
+/// Passages that a search shows.
+const FOUND: usize = 20;
+/// Files of one source that are listed.
+const LISTED: usize = 500;
+
+/// What is looked for.
+#[derive(Deserialize)]
+pub(crate) struct Search {
+    #[serde(default)]
+    q: String,
+}
+
+/// `GET /files`.
+pub(crate) async fn page(
+    State(ui): State<Arc<Ui>>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    blocking(&ui, move |ui| {
+        let content = html! {
+            form role="search" data-filter="/files/found" data-into="found" {
+                label { span.sr { "Search the files" } input type="search" name="q" placeholder="Search in the files" autocomplete="off"; }
+            }
+            (found(ui, "")?)
+            (sources(ui)?)
+            section aria-labelledby="add-title" {
+                h2 id="add-title" { "Add a folder or file" }
+                form class="panel row" data-send="/api/files" {
+                    label.grow { span.sr { "Its whole path" } input type="text" name="path" required placeholder="The whole path of a folder or file"; }
+                    button.btn { (icon("plus")) "Add" }
+                }
+            }
+        };
+        let lead = "Folders and files that psi may answer from: text, Markdown, HTML, PDF, source code, tables. They are read here, and stay here.";
+        let main = shell::place("Files", lead, &html! {}, &content);
+        ui.page(&headers, (Place::Files, "Files"), None, &main)
+    })
+    .await
+}
+
+/// `GET /files/list`: the part that changes by itself.
+pub(crate) async fn live(State(ui): State<Arc<Ui>>) -> Result<Response, Failure> {
+    blocking(&ui, move |ui| Ok(page_of(sources(ui)?))).await
+}
+
+/// `GET /files/found`.
+pub(crate) async fn search(
+    State(ui): State<Arc<Ui>>,
+    Query(search): Query<Search>,
+) -> Result<Response, Failure> {
+    blocking(&ui, move |ui| Ok(page_of(found(ui, search.q.trim())?))).await
+}
+
+fn found(ui: &Ui, query: &str) -> Result<Markup, Failure> {
+    let passages = if query.is_empty() { Vec::new() } else { ui.knowledge.search(query, FOUND)? };
+    Ok(html! {
+        section id="found" aria-live="polite" aria-label="Passages found" {
+            @if !query.is_empty() && passages.is_empty() { p.soft { "No file says that." } }
+            ul.things { @for passage in &passages { (hit(passage)) } }
+        }
+    })
+}
+
+fn hit(passage: &Passage) -> Markup {
+    let (from, to) = passage.bytes;
+    html! {
+        li.thing {
+            div.said { (excerpt(&passage.text)) }
+            div.about { a href={ "/files/" (passage.document) "?from=" (from) "&to=" (to) "#here" } { (passage.citation()) } }
+        }
+    }
+}
+
+/// The beginning of a passage.
+fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(320) {
+        Some((at, _)) => format!("{}\u{2026}", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+fn sources(ui: &Ui) -> Result<Markup, Failure> {
+    let sources = ui.knowledge.sources()?;
+    let progress = ui.index.progress();
+    Ok(html! {
+        section id="sources" aria-labelledby="sources-title" data-poll=[progress.running.then_some("/files/list")] {
+            div.row {
+                h2.grow id="sources-title" { "What psi reads" }
+                @if !sources.is_empty() { button class="btn small" type="button" data-post="/api/files/refresh" { (icon("redo")) "Look for changes" } }
+            }
+            @if progress.running {
+                div.fit {
+                    progress max=(progress.n_files.max(1)) value=(progress.n_files_done) aria-label="Reading files" {}
+                    span.num { (progress.n_files_done) " of " (progress.n_files) " files" }
+                }
+                p class="soft small" { (progress.current) }
+            }
+            @for told in [&progress.error, &progress.notice].into_iter().flatten() { p.notice { (icon("alert")) span { (told) } } }
+            @if sources.is_empty() { p.empty { "No files yet. Add a folder with your notes, and ask about them." } }
+            ul.things {
+                @for source in &sources {
+                    li.thing {
+                        div.row {
+                            (icon("folder"))
+                            h3.grow { (source.path.display()) }
+                            button.bare type="button" data-post={ "/api/files/" (source.id) "/remove" } data-confirm={ "Drop " (source.path.display()) "? What was read of it is erased; the files stay." } aria-label={ "Drop " (source.path.display()) } { (icon("trash")) }
+                        }
+                        p.about {
+                            span { (source.n_documents) " files read" }
+                            @if source.n_failed > 0 { span.bad { (source.n_failed) " could not be" } }
+                        }
+                        (documents(ui, source.id)?)
+                    }
+                }
+            }
+        }
+    })
+}
+
+fn documents(ui: &Ui, source: i64) -> Result<Markup, Failure> {
+    let documents = ui.knowledge.documents(source)?;
+    Ok(html! {
+        @if !documents.is_empty() {
+            details.fold id={ "source-" (source) } {
+                summary { (super::icon::turning()) "Files" }
+                ul class="inside used" {
+                    @for document in documents.iter().take(LISTED) {
+                        li {
+                            @if document.state == "indexed" { a.grow href={ "/files/" (document.id) } { (document.path) } }
+                            @else { span.grow { (document.path) } span.bad { (document.why.as_deref().unwrap_or("holds no text")) } }
+                            span.soft { (document.kind) }
+                        }
+                    }
+                    @if documents.len() > LISTED { li.soft { "and " (documents.len() - LISTED) " more" } }
+                }
+            }
+        }
+    })
+}
+
+/// A passage's bytes in its file.
+#[derive(Deserialize)]
+pub(crate) struct Range {
+    from: Option<usize>,
+    to: Option<usize>,
+}
+
+/// `GET /files/{id}`: a file as it was read, with the passage marked.
+pub(crate) async fn open(
+    State(ui): State<Arc<Ui>>,
+    Path(id): Path<i64>,
+    Query(range): Query<Range>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    blocking(&ui, move |ui| {
+        let (document, text) = ui.knowledge.open(id)?;
+        let boundary = |at: usize| (0..=at.min(text.len())).rev().find(|n| text.is_char_boundary(*n)).unwrap_or(0);
+        let from = boundary(range.from.unwrap_or(0));
+        let to = boundary(range.to.unwrap_or(0)).max(from);
+        let content = html! {
+            div.panel { pre.whole tabindex="0" { (text[..from]) @if to > from { mark id="here" { (text[from..to]) } } (text[to..]) } }
+        };
+        let title = document.path.rsplit('/').next().unwrap_or_default().to_owned();
+        let lead = format!("{}, as it was read {}.", document.path, super::memory::when(document.indexed_at));
+        let main = shell::place(&title, &lead, &html! { a.btn href="/files" { "All files" } }, &content);
+        ui.page(&headers, (Place::Files, &title), None, &main)
+    })
+    .await
+}
+
+/// What to add.
+#[derive(Deserialize)]
+struct Add {
+    path: String,
+}
+
+/// `POST /api/files`.
+pub(crate) async fn add(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
+    blocking(&ui, move |ui| {
+        let Add { path } = body(&bytes)?;
+        let path = PathBuf::from(path.trim());
+        ui.check_readable(&path)?;
+        ui.knowledge.add(&path)?;
+        ui.index.refresh();
+        shown(ui)
+    })
+    .await
+}
+
+/// `POST /api/files/refresh`.
+pub(crate) async fn refresh(State(ui): State<Arc<Ui>>) -> Outcome {
+    blocking(&ui, move |ui| {
+        ui.index.refresh();
+        shown(ui)
+    })
+    .await
+}
+
+/// `POST /api/files/{id}/remove`.
+pub(crate) async fn remove(State(ui): State<Arc<Ui>>, Path(id): Path<i64>) -> Outcome {
+    blocking(&ui, move |ui| {
+        ui.knowledge.remove(id)?;
+        shown(ui)
+    })
+    .await
+}
+
+fn shown(ui: &Ui) -> Outcome {
+    Ok(Reply::done().part(Part::new("sources", sources(ui)?)))
+}
