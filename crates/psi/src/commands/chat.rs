@@ -14,15 +14,12 @@ use std::{
     time::Duration,
 };
 
-use jiff::tz::TimeZone;
 use psi_agent::{
     Assistant, Conversation, ConversationId, Db, Memory, NewConversation,
     agent::{AgentEvent, Approval, Decision, Ending, Scope},
     assistant::{Ask, OneModel, Run},
-    knowledge::{Knowledge, knowledge_tool},
     memory::HashedNgrams,
     model::LocalModel,
-    tools::{Group, Toolkit, Web, built_in},
 };
 use psi_infer::chat::{ChatModel, OpenOptions};
 use psi_store::Home;
@@ -30,8 +27,9 @@ use psi_store::Home;
 use self::{commands::Next, screen::Screen};
 use super::database;
 use crate::{
-    cli, cpu,
+    bundled, cli, cpu,
     error::{Failure, Outcome, unusable},
+    toolbox,
 };
 
 pub(crate) fn run(args: &cli::Chat) -> Outcome {
@@ -57,12 +55,11 @@ pub(crate) fn run(args: &cli::Chat) -> Outcome {
 fn assistant(args: &cli::Chat, home: &Home, db: &Db) -> Outcome<(Assistant, String)> {
     let settings = psi_agent::Settings::new(db);
     let chosen = settings.text("model.name").map_err(unusable)?;
-    let chosen = Some(chosen).filter(|c| !c.is_empty()).map(PathBuf::from);
-    let path = args.model.clone().or(chosen).ok_or_else(|| {
-        Failure::input("no model is chosen")
-            .hint("name one with --model, or choose one on the page")
-    })?;
-    let path = crate::model::resolve(&path)?;
+    let chosen = Some(chosen).filter(|c| !c.is_empty() && c != bundled::NAME).map(PathBuf::from);
+    let path = match args.model.clone().or(chosen) {
+        Some(path) => crate::model::resolve(&path)?,
+        None => bundled::unpack(home)?,
+    };
     let model =
         ChatModel::open(&path, &cpu::cpu(args.threads)?, OpenOptions::default()).map_err(|e| {
             let failure = Failure::input(e.to_string());
@@ -74,21 +71,8 @@ fn assistant(args: &cli::Chat, home: &Home, db: &Db) -> Outcome<(Assistant, Stri
     let name = model.name.clone();
     let source = Arc::new(LocalModel::new(Arc::new(model), None));
     let memory = Memory::new(db, Arc::new(HashedNgrams));
-    let kit = Toolkit {
-        zone: TimeZone::system(),
-        facts: Arc::new(memory.clone()),
-        notes: home.root().join("notes"),
-        web: Web::default(),
-        programs: None,
-    };
     let assistant = Assistant::new(db, memory, Box::new(OneModel(source))).map_err(unusable)?;
-    let mut groups = Group::default_set();
-    if settings.flag("web.enabled").map_err(unusable)? {
-        groups.push(Group::Web);
-    }
-    let mut tools = built_in(&kit, &groups);
-    tools.push(knowledge_tool(Knowledge::new(db.clone(), None)));
-    assistant.set_tools(tools);
+    toolbox::offer(&assistant, home)?;
     Ok((assistant, name))
 }
 

@@ -18,7 +18,10 @@ use psi_infer::{
 };
 use psi_kernels::Cpu;
 use psi_model::{Decoder, LoadOptions};
-use psi_server::{AccessLog, Api, ApiOptions, Limits, LoadModel, ModelSpec, Server, ServerOptions};
+use psi_server::{
+    AccessLog, Api, ApiOptions, Limits, LoadModel, ModelSpec, ServeError, ServedModels, Server,
+    ServerOptions,
+};
 
 use crate::{
     cli::Serve,
@@ -33,9 +36,11 @@ const POLL: Duration = Duration::from_millis(100);
 pub(crate) fn run(args: &Serve) -> Outcome {
     let models = args.model.iter().map(|given| spec(given)).collect::<Outcome<Vec<_>>>()?;
     let options = ApiOptions {
-        models,
-        load: loader(args)?,
-        idle_unload: args.idle_unload.map(|minutes| Duration::from_secs(60 * minutes)),
+        models: ServedModels::Named {
+            models,
+            load: loader(args)?,
+            idle_unload: args.idle_unload.map(|minutes| Duration::from_secs(60 * minutes)),
+        },
         keys: args.keys.clone(),
         adapters: args.adapters.clone(),
         store: args.store.clone(),
@@ -54,14 +59,8 @@ pub(crate) fn run(args: &Serve) -> Outcome {
     }
     let stop = super::train::stop_on_signals()?;
     let server = ServerOptions { host: args.host, port: args.port, ..ServerOptions::default() };
-    let server = Server::start(api.clone(), &server).map_err(|e| {
-        let hint = e.hint();
-        let failure = Failure::failed("psi cannot serve").because(e);
-        match hint {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    })?;
+    let server =
+        Server::start(api.clone(), &server).map_err(|e| not_served("psi cannot serve", e))?;
     if !args.lazy {
         api.preload().map_err(|e| Failure::input("the first model cannot be loaded").because(e))?;
     }
@@ -72,6 +71,16 @@ pub(crate) fn run(args: &Serve) -> Outcome {
     Ok(())
 }
 
+/// Why there is no server, and what to do about it.
+pub(crate) fn not_served(what: &str, error: ServeError) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::failed(what).because(error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
 fn wait(stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         std::thread::sleep(POLL);
@@ -79,7 +88,7 @@ fn wait(stop: &AtomicBool) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the binary is the home of wall-clock time")]
-fn now() -> SystemTime {
+pub(crate) fn now() -> SystemTime {
     SystemTime::now()
 }
 

@@ -44,9 +44,16 @@ fn a_chat_answers_remembers_and_keeps_what_was_said_of_its_answers() {
 }
 
 #[test]
+fn without_a_choice_the_model_that_came_with_psi_answers() {
+    let ran = Program::new().run_with(&["chat"], b"What is 12 * 12?\n").ok();
+    assert!(ran.stderr.starts_with("psi: psi-nano; /help"), "{}", ran.stderr);
+    assert!(!ran.stdout.trim().is_empty());
+}
+
+#[test]
 fn a_wrong_command_and_a_missing_model_are_said() {
     let program = Program::new();
-    program.run(&["chat"]).failed(2, &["no model", "--model"]);
+    program.run(&["chat", "--model", "nowhere"]).failed(2, &["nowhere"]);
     let Some(model) = model(&program) else { return };
     let model = model.to_str().unwrap();
     let ran = program.run_with(&["chat", "--model", model], b"/nothing\n/open x\n").ok();

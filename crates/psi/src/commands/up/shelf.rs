@@ -11,11 +11,10 @@ use psi_agent::{
 };
 use psi_infer::chat::{ChatModel, OpenOptions};
 use psi_kernels::Cpu;
-use psi_server::ModelState;
+use psi_server::{CurrentModel, ModelState};
 use psi_store::Home;
 
-use super::bundled;
-use crate::{cpu, error::Outcome};
+use crate::{bundled, cpu, error::Outcome};
 
 /// The shelf. Its clones are handles of one.
 pub(super) struct Shelf {
@@ -30,7 +29,7 @@ struct State {
     /// Counts the choices: a model that has been loaded for an older one is not taken.
     n_chosen: u64,
     name: String,
-    loaded: Option<Result<Arc<LocalModel>, String>>,
+    loaded: Option<Result<Arc<ChatModel>, String>>,
 }
 
 impl Shelf {
@@ -65,7 +64,7 @@ impl Shelf {
         }
     }
 
-    fn load(&self, path: Option<&Path>) -> Result<Arc<LocalModel>, String> {
+    fn load(&self, path: Option<&Path>) -> Result<Arc<ChatModel>, String> {
         let name = name_of(path, &self.home);
         let path = match path {
             Some(path) => path.to_owned(),
@@ -77,7 +76,7 @@ impl Shelf {
                 Some(hint) => format!("{error} ({hint})"),
                 None => error.to_string(),
             })?;
-        Ok(Arc::new(LocalModel::new(Arc::new(model), None)))
+        Ok(Arc::new(model))
     }
 
     /// How the model that answers stands.
@@ -86,13 +85,13 @@ impl Shelf {
         let name = state.name.clone();
         match &state.loaded {
             None => ModelState::Loading { name },
-            Some(Ok(model)) => ModelState::Ready { name, context: model.max_context() },
+            Some(Ok(model)) => ModelState::Ready { name, context: model.service.max_context() },
             Some(Err(why)) => ModelState::Failed { name, why: why.clone() },
         }
     }
 
     /// The model that answers, once it is loaded.
-    fn wait(&self) -> Result<Arc<LocalModel>, String> {
+    fn wait(&self) -> Result<Arc<ChatModel>, String> {
         let state = self.lock();
         let loading = |state: &mut State| state.loaded.is_none();
         let state = self.changed.wait_while(state, loading).unwrap_or_else(PoisonError::into_inner);
@@ -118,6 +117,21 @@ pub(super) struct Shelved(pub(super) Arc<Shelf>);
 
 impl Models for Shelved {
     fn find(&self, _name: Option<&str>) -> Result<Arc<dyn ChatSource>, String> {
+        Ok(Arc::new(LocalModel::new(self.0.wait()?, None)))
+    }
+}
+
+/// And it answers the API.
+impl CurrentModel for Shelved {
+    fn name(&self) -> String {
+        self.0.lock().name.clone()
+    }
+
+    fn loaded(&self) -> Option<Arc<ChatModel>> {
+        self.0.lock().loaded.as_ref().and_then(|loaded| loaded.as_ref().ok()).cloned()
+    }
+
+    fn wait(&self) -> Result<Arc<ChatModel>, Box<dyn std::error::Error + Send + Sync>> {
         Ok(self.0.wait()?)
     }
 }
