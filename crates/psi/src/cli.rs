@@ -433,7 +433,7 @@ pub(crate) struct Serve {
     /// Port to listen on; 0: a free one.
     #[arg(long, value_name = "N", default_value_t = 8080)]
     pub(crate) port: u16,
-    /// Who may ask: a TOML file of [[key]] entries (see the guide on serving).
+    /// Who may ask: a TOML file of `[[key]]` entries (see the guide on serving).
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
     /// Most answers that are written at once, per model.
@@ -481,7 +481,7 @@ pub(crate) struct Serve {
     /// A name by which the server may be called, beside localhost (may be given several times).
     #[arg(long, value_name = "NAME")]
     pub(crate) allow_host: Vec<String>,
-    /// A site whose pages may ask, e.g. https://app.example (may be given several times).
+    /// A site whose pages may ask, e.g. `https://app.example` (may be given several times).
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) allow_origin: Vec<String>,
     /// Longest request, in MiB.
