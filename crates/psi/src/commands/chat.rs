@@ -20,6 +20,7 @@ use psi_agent::{
     assistant::{Ask, OneModel, Run},
     memory::HashedNgrams,
     model::LocalModel,
+    toolbox::Toolbox,
 };
 use psi_infer::chat::{ChatModel, OpenOptions};
 use psi_store::Home;
@@ -35,13 +36,20 @@ use crate::{
 pub(crate) fn run(args: &cli::Chat) -> Outcome {
     let home = database::home()?;
     let db = database::open()?;
-    let (assistant, name) = assistant(args, &home, &db)?;
+    let (assistant, toolbox, name) = assistant(args, &home, &db)?;
     let conversation = match args.conversation {
         Some(id) => assistant.conversations().get(ConversationId(id)).map_err(unusable)?,
         None => begin(&assistant, args.temporary)?,
     };
     let stop = Stop::new()?;
-    let mut chat = Chat { assistant, conversation: conversation.id, screen: Screen::new(), stop };
+    let mut chat = Chat {
+        assistant,
+        toolbox,
+        conversation: conversation.id,
+        attached: Vec::new(),
+        screen: Screen::new(),
+        stop,
+    };
     eprintln!("psi: {name}; /help lists the commands, Ctrl-C stops an answer, /quit ends");
     if args.conversation.is_some() {
         chat.show_branch()?;
@@ -51,8 +59,8 @@ pub(crate) fn run(args: &cli::Chat) -> Outcome {
     Ok(())
 }
 
-/// The assistant with its model and tools, and the model's name.
-fn assistant(args: &cli::Chat, home: &Home, db: &Db) -> Outcome<(Assistant, String)> {
+/// The assistant with its model, its tools, and the model's name.
+fn assistant(args: &cli::Chat, home: &Home, db: &Db) -> Outcome<(Assistant, Toolbox, String)> {
     let settings = psi_agent::Settings::new(db);
     let chosen = settings.text("model.name").map_err(unusable)?;
     let chosen = Some(chosen).filter(|c| !c.is_empty() && c != bundled::NAME).map(PathBuf::from);
@@ -72,8 +80,8 @@ fn assistant(args: &cli::Chat, home: &Home, db: &Db) -> Outcome<(Assistant, Stri
     let source = Arc::new(LocalModel::new(Arc::new(model), None));
     let memory = Memory::new(db, Arc::new(HashedNgrams));
     let assistant = Assistant::new(db, memory, Box::new(OneModel(source))).map_err(unusable)?;
-    toolbox::offer(&assistant, home)?;
-    Ok((assistant, name))
+    let toolbox = toolbox::offer(&assistant, home)?;
+    Ok((assistant, toolbox, name))
 }
 
 fn begin(assistant: &Assistant, temporary: bool) -> Outcome<Conversation> {
@@ -84,7 +92,10 @@ fn begin(assistant: &Assistant, temporary: bool) -> Outcome<Conversation> {
 /// A conversation at the terminal.
 struct Chat {
     assistant: Assistant,
+    toolbox: Toolbox,
     conversation: ConversationId,
+    /// Files that go with the next message.
+    attached: Vec<i64>,
     screen: Screen,
     stop: Stop,
 }
@@ -105,14 +116,21 @@ impl Chat {
                         continue;
                     }
                 },
-                None => {
-                    let ask = Ask { text: line.to_owned(), ..Ask::default() };
-                    self.assistant.send(self.conversation, ask).map_err(unusable)?
-                }
+                None => self.say(line)?,
             };
             self.watch(&run)?;
         }
         Ok(())
+    }
+
+    /// Says something, with the files that were attached.
+    fn say(&mut self, text: &str) -> Outcome<Run> {
+        let room = self.assistant.settings().number("context.attached").map_err(unusable)?;
+        let files = std::mem::take(&mut self.attached).into_iter();
+        let give = |file| self.toolbox.knowledge().give(file, self.conversation, text, room);
+        let attachments = files.map(give).collect::<Result<_, _>>().map_err(unusable)?;
+        let ask = Ask { text: text.to_owned(), attachments, ..Ask::default() };
+        self.assistant.send(self.conversation, ask).map_err(unusable)
     }
 
     /// A line of standard input; `None` at its end. Ctrl-C here ends the program.
