@@ -2,6 +2,7 @@
 
 mod assistant;
 mod eval;
+pub(crate) mod mcp;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Runs(Runs),
     /// Serve models over HTTP, for OpenAI's and Anthropic's clients.
     Serve(Serve),
+    /// psi's tools for other programs (MCP), and the servers of other programs.
+    Mcp(mcp::Mcp),
     /// Download a model from the Hugging Face Hub.
     Pull(Pull),
     /// The models in PSI_HOME.

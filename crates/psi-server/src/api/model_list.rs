@@ -75,8 +75,8 @@ pub(crate) struct Model {
 fn all(call: &Call) -> Vec<Model> {
     let created = call.api.unix_s().saturating_sub(call.api.uptime().as_secs());
     let mut models = Vec::new();
-    for name in call.api.models.names().filter(|name| call.key.may_use(name)) {
-        let loaded = call.api.models.peek(name);
+    for name in call.api.models.names().into_iter().filter(|name| call.key.may_use(name)) {
+        let loaded = call.api.models.peek(&name);
         let context = loaded.as_ref().map(|m| m.service.max_context());
         let model = |id: String| Model {
             display_name: id.clone(),
@@ -93,7 +93,7 @@ fn all(call: &Call) -> Vec<Model> {
             max_tokens: context,
             capabilities: None,
         };
-        models.push(model(name.to_owned()));
+        models.push(model(name.clone()));
         let adapters = loaded.iter().flat_map(|m| m.service.adapters());
         models.extend(adapters.map(|adapter| model(format!("{name}:{adapter}"))));
     }
