@@ -2,11 +2,13 @@
 
 mod assistant;
 mod eval;
+pub(crate) mod mcp;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use psi_eval::split::Split;
 
 pub(crate) use assistant::*;
 pub(crate) use eval::*;
@@ -57,6 +59,8 @@ pub(crate) enum Command {
     Runs(Runs),
     /// Serve models over HTTP, for OpenAI's and Anthropic's clients.
     Serve(Serve),
+    /// psi's tools for other programs (MCP), and the servers of other programs.
+    Mcp(mcp::Mcp),
     /// Download a model from the Hugging Face Hub.
     Pull(Pull),
     /// The models in PSI_HOME.
@@ -633,7 +637,7 @@ pub(crate) struct DataSynth {
     /// Seed: the same seed gives the same conversations.
     #[arg(long, value_name = "S", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Which names, numbers and wordings to use; the two splits share none.
+    /// Which names, numbers and wordings to use; training and evaluation share none.
     #[arg(long, value_name = "SPLIT", default_value = "train")]
     pub(crate) split: SplitName,
     /// Weight of a kind of exchange, e.g. reading=30 (may be given several times).
@@ -644,11 +648,23 @@ pub(crate) struct DataSynth {
     pub(crate) force: bool,
 }
 
-/// The halves of generated data.
+/// The parts of generated data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SplitName {
     Train,
+    /// The names and numbers of training in wordings of its own.
+    Validation,
     Eval,
+}
+
+impl SplitName {
+    pub(crate) fn split(self) -> Split {
+        match self {
+            Self::Train => Split::Train,
+            Self::Validation => Split::Validation,
+            Self::Eval => Split::Eval,
+        }
+    }
 }
 
 #[derive(Args, Debug)]

@@ -1,7 +1,6 @@
 //! One file per command.
 
 pub(crate) mod bench;
-mod bundled;
 pub(crate) mod chat;
 pub(crate) mod convert;
 pub(crate) mod data;
@@ -15,6 +14,7 @@ pub(crate) mod help;
 pub(crate) mod inspect;
 pub(crate) mod learn;
 pub(crate) mod lineage;
+pub(crate) mod mcp;
 pub(crate) mod memory;
 pub(crate) mod models;
 pub(crate) mod pull;

@@ -92,7 +92,7 @@ pub const KEYS: &[Key] = &[
     key("data.validation_fraction", Kind::Number, Is("0.0"), "Share of the documents set aside for validation instead."),
     key("data.seq_len", Kind::Count, Is("1024"), "Tokens of a row."),
     key("data.batch_rows", Kind::Count, Derived("4096 / data.seq_len, a divisor of train.batch_tokens / data.seq_len"), "Rows of a micro-batch: what is in memory at once."),
-    key("data.packing", Kind::Choice(&["stream", "whole"]), Is("\"stream\""), "stream: documents one after another; whole: each document (conversation) by itself, several to a row."),
+    key("data.packing", Kind::Choice(&["stream", "whole"]), Is("\"stream\""), "stream: documents side by side, a row of each in turn; whole: each document (conversation) by itself, several to a row."),
     key("data.attend_across_documents", Kind::Flag, Is("true"), "stream: a token sees the documents before its own in the row."),
     key("data.overlong", Kind::Choice(&["refuse", "drop"]), Is("\"refuse\""), "whole: what becomes of a document longer than a row."),
     key("data.turns", Kind::Choice(&["together", "each"]), Is("\"together\""), "together: a conversation is one document; each: one per turn, for templates that drop earlier reasoning."),

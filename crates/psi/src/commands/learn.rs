@@ -22,10 +22,11 @@ use serde_json::Value;
 
 use self::{idle::Idle, report::Ending};
 use crate::{
+    bundled,
     cli::Learn,
     clock,
     commands::{
-        bundled, database, served,
+        database, served,
         train::{failure, progress::Display, stop_on_signals},
     },
     cpu,

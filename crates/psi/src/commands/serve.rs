@@ -18,12 +18,16 @@ use psi_infer::{
 };
 use psi_kernels::Cpu;
 use psi_model::{Decoder, LoadOptions};
-use psi_server::{AccessLog, Api, ApiOptions, Limits, LoadModel, ModelSpec, Server, ServerOptions};
+use psi_server::{
+    AccessLog, Api, ApiOptions, Limits, LoadModel, ModelSpec, ServeError, ServedModels, Server,
+    ServerOptions,
+};
 use psi_store::{Home, Served};
 
 use crate::{
+    bundled,
     cli::Serve,
-    commands::{bundled, database, served},
+    commands::{database, served},
     cpu,
     error::{Failure, Outcome},
     model,
@@ -38,9 +42,11 @@ pub(crate) fn run(args: &Serve) -> Outcome {
     let models = args.model.iter().map(|given| spec(given)).collect::<Outcome<Vec<_>>>()?;
     let follows = models.iter().any(|spec| spec.name == ASSISTANT);
     let options = ApiOptions {
-        models,
-        load: loader(args)?,
-        idle_unload: args.idle_unload.map(|minutes| Duration::from_secs(60 * minutes)),
+        models: ServedModels::Named {
+            models,
+            load: loader(args)?,
+            idle_unload: args.idle_unload.map(|minutes| Duration::from_secs(60 * minutes)),
+        },
         keys: args.keys.clone(),
         adapters: args.adapters.clone(),
         store: args.store.clone(),
@@ -62,14 +68,8 @@ pub(crate) fn run(args: &Serve) -> Outcome {
     }
     let stop = super::train::stop_on_signals()?;
     let server = ServerOptions { host: args.host, port: args.port, ..ServerOptions::default() };
-    let server = Server::start(api.clone(), &server).map_err(|e| {
-        let hint = e.hint();
-        let failure = Failure::failed("psi cannot serve").because(e);
-        match hint {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    })?;
+    let server =
+        Server::start(api.clone(), &server).map_err(|e| not_served("psi cannot serve", e))?;
     if !args.lazy {
         api.preload().map_err(|e| Failure::input("the first model cannot be loaded").because(e))?;
     }
@@ -112,6 +112,16 @@ fn assistant(home: &Home) -> Outcome<PathBuf> {
     }
 }
 
+/// Why there is no server, and what to do about it.
+pub(crate) fn not_served(what: &str, error: ServeError) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::failed(what).because(error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
 fn wait(stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         std::thread::sleep(POLL);
@@ -119,7 +129,7 @@ fn wait(stop: &AtomicBool) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the binary is the home of wall-clock time")]
-fn now() -> SystemTime {
+pub(crate) fn now() -> SystemTime {
     SystemTime::now()
 }
 
@@ -168,7 +178,7 @@ fn loader(args: &Serve) -> Outcome<LoadModel> {
         let options = ServiceOptions { kv_dtype, ..service.clone() };
         let service = Service::start(&cpu, Arc::new(decoder), options)?;
         let limits = GrammarLimits::default();
-        Ok(ChatModel::new(spec.name.clone(), service, text.tokenizer, template, limits)?)
+        Ok(ChatModel::new(spec.name.clone(), service, Arc::new(text.tokenizer), template, limits)?)
     }))
 }
 

@@ -13,7 +13,8 @@ use serde_json::json;
 
 use super::shelf::Shelf;
 use crate::{
-    commands::{bundled, doctor, runs::watch},
+    bundled,
+    commands::{doctor, runs::watch},
     cpu, memory,
 };
 

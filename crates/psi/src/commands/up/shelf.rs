@@ -11,11 +11,12 @@ use psi_agent::{
 };
 use psi_infer::chat::{ChatModel, OpenOptions};
 use psi_kernels::Cpu;
-use psi_server::ModelState;
+use psi_server::{CurrentModel, LoadError, ModelState};
 use psi_store::{Home, Served};
 
 use crate::{
-    commands::{bundled, served},
+    bundled,
+    commands::served,
     cpu,
     error::{Failure, Outcome},
 };
@@ -38,7 +39,14 @@ struct State {
     /// The assistant's own model is chosen: what was promoted, else the one that comes with psi.
     is_own: bool,
     name: String,
-    loaded: Option<Result<Arc<LocalModel>, String>>,
+    loaded: Option<Result<Chosen, String>>,
+}
+
+/// A loaded model, and the adapter of it that answers.
+#[derive(Clone)]
+struct Chosen {
+    model: Arc<ChatModel>,
+    adapter: Option<String>,
 }
 
 impl Shelf {
@@ -75,7 +83,7 @@ impl Shelf {
         }
     }
 
-    fn load(&self, path: Option<&Path>) -> Result<Arc<LocalModel>, String> {
+    fn load(&self, path: Option<&Path>) -> Result<Chosen, String> {
         let (name, path, adapter) = match path {
             Some(path) => (name_of(Some(path), &self.home), path.to_owned(), None),
             None => self.own().map_err(|failure| failure.to_string())?,
@@ -90,7 +98,7 @@ impl Shelf {
             model.service.load_adapter(ADAPTER, folder).map_err(|e| e.to_string())?;
         }
         let adapter = adapter.map(|_| ADAPTER.to_owned());
-        Ok(Arc::new(LocalModel::new(Arc::new(model), adapter)))
+        Ok(Chosen { model: Arc::new(model), adapter })
     }
 
     /// The assistant's own model: its name, its folder, and that of the adapter on it.
@@ -132,8 +140,9 @@ impl Shelf {
             _ if state.n_chosen != choice => {}
             (Err(why), Some(Ok(_))) => eprintln!("psi: the old model goes on: {why}"),
             (loaded, _) => {
-                if let Ok(model) = loaded {
-                    eprintln!("psi: the assistant answers with {}", model.name());
+                if let Ok(chosen) = loaded {
+                    state.name.clone_from(&chosen.model.name);
+                    eprintln!("psi: the assistant answers with {}", state.name);
                 }
                 state.loaded = Some(loaded.clone());
                 self.changed.notify_all();
@@ -147,13 +156,15 @@ impl Shelf {
         let name = state.name.clone();
         match &state.loaded {
             None => ModelState::Loading { name },
-            Some(Ok(model)) => ModelState::Ready { name, context: model.max_context() },
+            Some(Ok(chosen)) => {
+                ModelState::Ready { name, context: chosen.model.service.max_context() }
+            }
             Some(Err(why)) => ModelState::Failed { name, why: why.clone() },
         }
     }
 
     /// The model that answers, once it is loaded.
-    fn wait(&self) -> Result<Arc<LocalModel>, String> {
+    fn wait(&self) -> Result<Chosen, String> {
         let state = self.lock();
         let loading = |state: &mut State| state.loaded.is_none();
         let state = self.changed.wait_while(state, loading).unwrap_or_else(PoisonError::into_inner);
@@ -180,6 +191,25 @@ pub(super) struct Shelved(pub(super) Arc<Shelf>);
 impl Models for Shelved {
     fn find(&self, _name: Option<&str>) -> Result<Arc<dyn ChatSource>, String> {
         served::note_use(&self.0.home);
-        Ok(self.0.wait()?)
+        let Chosen { model, adapter } = self.0.wait()?;
+        Ok(Arc::new(LocalModel::new(model, adapter)))
+    }
+}
+
+/// And it answers the API.
+impl CurrentModel for Shelved {
+    fn name(&self) -> String {
+        self.0.lock().name.clone()
+    }
+
+    fn loaded(&self) -> Option<(Arc<ChatModel>, Option<String>)> {
+        let state = self.0.lock();
+        let chosen = state.loaded.as_ref()?.as_ref().ok()?;
+        Some((Arc::clone(&chosen.model), chosen.adapter.clone()))
+    }
+
+    fn wait(&self) -> Result<(Arc<ChatModel>, Option<String>), LoadError> {
+        let Chosen { model, adapter } = self.0.wait()?;
+        Ok((model, adapter))
     }
 }
