@@ -100,7 +100,10 @@ impl Draws {
     }
 
     /// One of the items, whatever the split: for things that both splits share.
-    pub(crate) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+    ///
+    /// # Panics
+    /// When there are none.
+    pub fn pick<T: Copy>(&mut self, items: &[T]) -> T {
         items[self.below(items.len())]
     }
 

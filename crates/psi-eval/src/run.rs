@@ -37,7 +37,7 @@ pub use player::{Identity, Overlong, PlayError, Played, Player, Settings, Sink};
 pub use remote::{Remote, RemoteParts};
 pub use sample::Sample;
 
-use crate::task::{Item, Metric, Task, Verdict};
+use crate::task::{Item, Metric, OutputKind, Task, Verdict};
 use folder::Folder;
 use tally::Tally;
 
@@ -243,8 +243,8 @@ impl<'a> Session<'a> {
         let mut ask: Vec<&Item> = Vec::with_capacity(items.len());
         for &item in items {
             let cached = match &self.cache {
-                Some(cache) => cache.get(player_hash, item)?,
-                None => None,
+                Some(cache) if is_kept(item) => cache.get(player_hash, item)?,
+                _ => None,
             };
             if let Some(played) = cached {
                 let verdict = task.score(item, &played.output)?;
@@ -270,7 +270,7 @@ impl<'a> Session<'a> {
         let Self { folder, player, cache, synced, .. } = self;
         player.play(&ask, settings, &mut |i, played| {
             let item = ask[i];
-            if let Some(cache) = cache {
+            if let Some(cache) = cache.as_mut().filter(|_| is_kept(item)) {
                 cache.put(player_hash, item, &played)?;
             }
             let verdict = task.score(item, &played.output)?;
@@ -296,6 +296,11 @@ impl<'a> Session<'a> {
         self.folder.keep()?;
         Ok(self.folder.file)
     }
+}
+
+/// Whether an item's answer may be taken from the cache: one of the whole assistant depends on more than the model.
+fn is_kept(item: &Item) -> bool {
+    item.request.kind() != OutputKind::MultiTurn
 }
 
 /// Appends a sample; every now and then what came before is made durable.

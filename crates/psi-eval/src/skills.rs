@@ -25,13 +25,14 @@ use serde_json::{Map, Value, json};
 
 pub use memory::Memory;
 pub use scene::Message;
+pub(crate) use scoring::plain;
 pub use scoring::{Answer, Mistake, Play, Player, Row, ScoreError, Table, score};
 
 use crate::{draws::Draws, procedural, split::Split};
 use facts::Fact;
 use notes::Note;
 use scene::{Outcome, Scene};
-use tools::World;
+use tools::{Call, World};
 
 /// What an exchange exercises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -334,6 +335,12 @@ fn unrelated(scene: &mut Scene) {
 }
 
 impl Conversation {
+    /// The calls of the right answer.
+    pub fn expected_calls(&self) -> Vec<&Call> {
+        let answer = self.messages[self.scored_from..].iter();
+        answer.flat_map(Message::calls).collect()
+    }
+
     /// The conversation as one line of training data: `messages`, `tools`, `skill`, `check`.
     pub fn to_json(&self) -> Value {
         let messages: Value = self.messages.iter().map(Message::to_json).collect();

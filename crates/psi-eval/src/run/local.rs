@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Instant};
 
-use psi_infer::{Engine, EngineOptions, service::ServiceError};
+use psi_infer::{
+    Engine, EngineOptions,
+    service::{Service, ServiceError},
+};
 use psi_kernels::{Cpu, kv::KvDtype};
 use psi_model::{Adapter, Decoder};
 use psi_tokenizer::{ChatTemplate, TokenId, Tokenizer};
@@ -10,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::{
     RunError,
-    generation::Generator,
+    generation::{ADAPTER, Generator},
     likelihood::{self, Choices},
     player::{Identity, Overlong, PlayError, Played, Player, Settings, Sink},
 };
@@ -111,8 +114,18 @@ impl Local {
         settings.chat.unwrap_or(self.parts.template.is_some())
     }
 
-    pub(super) fn parts(&self) -> &LocalParts {
+    /// What it is made of.
+    pub fn parts(&self) -> &LocalParts {
         &self.parts
+    }
+
+    /// The service that writes its answers, started when it is first needed, and the name of the adapter there.
+    ///
+    /// # Errors
+    /// When the service refuses its options.
+    pub fn service(&mut self) -> Result<(Service, Option<&'static str>), ServiceError> {
+        let adapter = self.parts.adapter.is_some().then_some(ADAPTER);
+        Ok((self.generator()?.service().clone(), adapter))
     }
 
     /// The part that writes answers, started when it is first needed.
@@ -240,6 +253,6 @@ impl Player for Local {
 }
 
 fn no_conversation() -> PlayError {
-    let what = "this player holds no conversations of several turns";
+    let what = "only `psi eval run` with a model of this machine plays the assistant";
     PlayError::Cannot { what: what.to_owned() }
 }

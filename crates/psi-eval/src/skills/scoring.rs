@@ -242,7 +242,7 @@ impl Play {
 
     /// What the model did, against the conversation's right answer.
     pub fn judge(self, item: &Conversation) -> Answer {
-        let expected = expected_calls(item);
+        let expected = item.expected_calls();
         let calls_right = self.calls.len() == expected.len()
             && self.calls.iter().zip(expected).all(|(made, right)| made.is_same(right));
         let reply_right = self.reply.is_some_and(|reply| match &item.check {
@@ -254,25 +254,8 @@ impl Play {
 }
 
 /// Letter case and white space do not matter; every word and sign does.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
-}
-
-/// The calls of the right answer.
-fn expected_calls(item: &Conversation) -> Vec<&Call> {
-    let calls = |message: &'_ Message| match message {
-        Message::Assistant(turn) => turn.calls.len(),
-        _ => 0,
-    };
-    let answer = &item.messages[item.scored_from..];
-    answer
-        .iter()
-        .filter(|m| calls(m) > 0)
-        .flat_map(|m| match m {
-            Message::Assistant(turn) => turn.calls.iter(),
-            _ => [].iter(),
-        })
-        .collect()
 }
 
 /// A row with a bar: its name, the bar, which answers count, and what has to be right.
@@ -353,7 +336,7 @@ impl Mistake {
             _ => String::new(),
         };
         let mut expected = Vec::new();
-        for call in expected_calls(item) {
+        for call in item.expected_calls() {
             expected.push(json!({"name": call.name, "arguments": call.arguments}).to_string());
         }
         expected.push(match &item.check {
