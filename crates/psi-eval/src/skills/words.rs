@@ -3,7 +3,11 @@
 
 use std::sync::LazyLock;
 
-use crate::{draws::Draws, split::Split, wording::capitalised};
+use crate::{
+    draws::Draws,
+    split::{self, Split},
+    wording::capitalised,
+};
 
 /// Words that hold a phrase together and stay as they are.
 #[rustfmt::skip]
@@ -43,8 +47,14 @@ pub(crate) fn unheard(draws: &mut Draws) -> String {
             1 => draws.pick(&PLAIN).to_owned() + draws.pick(&["s", "er", "ing", "ly"]),
             _ => invented(draws),
         };
-        draws.split().owns(&word).then_some(word)
+        let wanted = is_kept(&word) == (draws.split() == Split::Validation);
+        (wanted && draws.split().owns(&word)).then_some(word)
     })
+}
+
+/// Whether an unheard word is kept for validation, which shares the pools with training: one in twenty.
+fn is_kept(word: &str) -> bool {
+    split::fnv1a(word).is_multiple_of(20)
 }
 
 /// Something like a word, of one to three syllables.
@@ -106,6 +116,16 @@ mod tests {
         assert!(phrases(Split::Eval).iter().all(|p| pool.contains(&p.as_str())));
         let unknown = phrases(Split::Train).iter().filter(|p| !pool.contains(&p.as_str())).count();
         assert!(unknown > 100, "{unknown}");
+    }
+
+    #[test]
+    fn validation_has_unheard_words_of_its_own() {
+        let words = |split| -> BTreeSet<String> {
+            (0..2_000).map(|index| unheard(&mut Draws::new(split, 1, index))).collect()
+        };
+        let (train, validation) = (words(Split::Train), words(Split::Validation));
+        assert!(train.len() > 1_000 && validation.len() > 100, "{}", validation.len());
+        assert!(train.is_disjoint(&validation));
     }
 
     #[test]
