@@ -171,7 +171,7 @@ fn fixed_result(name: &str) -> Option<Value> {
     Some(json!({"content": content}))
 }
 
-fn said(text: String) -> Value {
+fn said(text: &str) -> Value {
     json!({"content": [{"type": "text", "text": text}]})
 }
 
@@ -272,7 +272,7 @@ impl Fixture {
                     context.peer.notify_logging_message(protocol(note)).await.map_err(failed)?;
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 }
-                Ok(said("Logging test completed".to_owned()))
+                Ok(said("Logging test completed"))
             }
             "test_tool_with_progress" => {
                 let token: Option<ProgressToken> = context.meta.get_progress_token();
@@ -285,7 +285,7 @@ impl Fixture {
                     }
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 }
-                Ok(said("Progress test completed".to_owned()))
+                Ok(said("Progress test completed"))
             }
             "test_sampling" => {
                 let message = json!({"role": "user", "content": {"type": "text", "text": argument("prompt")}});
@@ -295,7 +295,7 @@ impl Fixture {
                 let answer = serde_json::to_value(&answer).expect("an answer is JSON");
                 let text =
                     answer.pointer("/content/text").or_else(|| answer.pointer("/content/0/text"));
-                Ok(said(format!("LLM response: {}", text.and_then(Value::as_str).unwrap_or(""))))
+                Ok(said(&format!("LLM response: {}", text.and_then(Value::as_str).unwrap_or(""))))
             }
             name if name.starts_with("test_elicitation") => {
                 let message =
@@ -303,7 +303,7 @@ impl Fixture {
                 let asked = context.peer.create_elicitation(protocol(form(name, message)));
                 let answer = asked.await.map_err(failed)?;
                 let answer = serde_json::to_value(&answer).expect("an answer is JSON");
-                Ok(said(format!(
+                Ok(said(&format!(
                     "User response: action={}, content={}",
                     answer["action"], answer["content"]
                 )))
