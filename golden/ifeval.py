@@ -1,15 +1,15 @@
 """500 answers to IFEval prompts with the verdicts of lm-eval 0.4.13: `ifeval.jsonl`.
 
-    python golden/ifeval.py DATA/evals/ifeval/input_data.jsonl crates/psi-eval/data golden/ifeval.jsonl
+    python golden/ifeval.py DATA/evals/ifeval/input_data.jsonl PUNKT_JSON golden/ifeval.jsonl
 
-Every answer is made for its prompt: some of the instructions are followed, some are broken, some are followed
-in the first or last line only. The language is told by langdetect under ten seeds; where these disagree the
-reference has no verdict, and neither where it draws a letter at random: `null`. The sentence model is read
-from psi-eval's data, so that nothing is downloaded.
+PUNKT_JSON is `src/data/english.json` of the crate `punkt` 1.0.5, NLTK's English sentence model, so that nothing is
+downloaded. Every answer is made for its prompt: some of the instructions are followed, some are broken, some are
+followed in the first or last line only. The language is told by langdetect under ten seeds; where these disagree the
+reference has no verdict, and neither where it draws a letter at random: `null`. Where an answer says a sentence
+of the data set (the prompt again, or the words to end with), the argument's name stands for it in what is kept.
 """
 
 import collections
-import gzip
 import importlib.util
 import json
 import pathlib
@@ -26,6 +26,7 @@ nltk.download = lambda *_, **__: False  # the reference would fetch its sentence
 
 N = 500
 SEEDS = range(10)
+SENTENCES_OF_THE_DATA = {"prompt_to_repeat", "end_phrase"}
 SENTENCES = [
     "The river was calm that morning.",
     "Dr. Brown walked to the station at 5.30 p.m. and bought a ticket.",
@@ -70,19 +71,13 @@ LANGUAGES = {
 }
 
 
-def sentence_model(folder: pathlib.Path) -> punkt.PunktSentenceTokenizer:
+def sentence_model(path: pathlib.Path) -> punkt.PunktSentenceTokenizer:
+    stored = json.loads(path.read_text("utf-8"))
     model = punkt.PunktParameters()
-    model.ortho_context = collections.defaultdict(int)
-    for line in gzip.open(folder / "punkt_english.tsv.gz", "rt", encoding="utf-8"):
-        kind, *fields = line.rstrip("\n").split("\t")
-        if kind == "abbreviation":
-            model.abbrev_types.add(fields[0])
-        elif kind == "collocation":
-            model.collocations.add(tuple(fields))
-        elif kind == "starter":
-            model.sent_starters.add(fields[0])
-        else:
-            model.ortho_context[fields[0]] = int(fields[1])
+    model.abbrev_types = set(stored["abbrev_types"])
+    model.collocations = {tuple(pair) for pair in stored["collocations"]}
+    model.sent_starters = set(stored["sentence_starters"])
+    model.ortho_context = collections.defaultdict(int, stored["ortho_context"])
     return punkt.PunktSentenceTokenizer(model)
 
 
@@ -97,7 +92,7 @@ def body(draw: random.Random, n_words: int) -> str:
     return " ".join(text).replace(" \n", "\n").replace("\n ", "\n").strip()
 
 
-def shape(draw: random.Random, text: str, name: str, args: dict, prompt: str) -> str:
+def shape(draw: random.Random, text: str, name: str, args: dict) -> str:
     """The text made to follow an instruction, or nearly."""
     off = draw.choice([0, 0, 0, -1, 1])
     kind = name.split(":")[1]
@@ -139,9 +134,9 @@ def shape(draw: random.Random, text: str, name: str, args: dict, prompt: str) ->
     if kind == "two_responses":
         return text + draw.choice(["\n******\n", "\n***\n", "******"]) + (text if draw.random() < 0.2 else body(draw, 10))
     if kind == "repeat_prompt":
-        return draw.choice(["", " ", "Sure. "]) + args["prompt_to_repeat"] + "\n\n" + text
+        return draw.choice(["", " ", "Sure. "]) + "<prompt_to_repeat>" + "\n\n" + text
     if kind == "end_checker":
-        return text + " " + args["end_phrase"] + draw.choice(["", "", '"', " Bye."])
+        return text + " <end_phrase>" + draw.choice(["", "", '"', " Bye."])
     if kind == "capital_word_frequency":
         count = max(0, min(args["capital_frequency"], 25) + off)
         return text + " " + " ".join(draw.choice(["NASA", "STOP", "CAN'T", "U.S.", "A"]) for _ in range(count)) + "."
@@ -168,7 +163,7 @@ def answer(draw: random.Random, row: dict) -> str:
         text = "\n".join(SENTENCES[:2]) + "\n\n" + text
     for name, args in sorted(zip(row["instruction_id_list"], row["kwargs"]), key=lambda _: draw.random()):
         if draw.random() < 0.85:
-            text = shape(draw, text, name, args, row["prompt"])
+            text = shape(draw, text, name, args)
     wrap = draw.random()
     if wrap < 0.12:
         text = "Sure, here it is:\n" + text
@@ -194,9 +189,13 @@ def main() -> None:
     rows = [json.loads(line) for line in data.read_text("utf-8").splitlines()]
     lines = []
     for row in rows[:N]:
-        response = answer(random.Random(row["key"]), row)
+        kept = answer(random.Random(row["key"]), row)
+        response = kept
+        for args in row["kwargs"]:
+            for argument in args.keys() & SENTENCES_OF_THE_DATA:
+                response = response.replace(f"<{argument}>", args[argument])
         inp = utils.InputExample(row["key"], row["instruction_id_list"], row["prompt"], row["kwargs"])
-        golden = {"key": row["key"], "response": response}
+        golden = {"key": row["key"], "response": kept}
         for key, judge in (("strict", utils.test_instruction_following_strict), ("loose", utils.test_instruction_following_loose)):
             runs = []
             for seed in SEEDS:

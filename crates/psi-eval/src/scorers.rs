@@ -1,5 +1,6 @@
 //! Judges of answers, each with its published behaviour.
 
+mod assisted;
 mod bbh;
 mod calibration;
 mod calls;
@@ -13,6 +14,7 @@ mod refusal;
 mod stated;
 mod words;
 
+pub use assisted::Assisted;
 pub use bbh::Bbh;
 pub use calibration::{Calibration, calibration};
 pub use calls::Calls;

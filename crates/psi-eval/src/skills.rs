@@ -4,7 +4,6 @@
 //! [`generate`] writes conversation `index` of the stream (split, seed). Every tool answer in it comes
 //! from the tool itself, so nothing has to be believed.
 
-pub mod calculator;
 pub mod calendar;
 mod dates;
 mod facts;
@@ -18,19 +17,20 @@ mod sums;
 mod talk;
 pub mod tools;
 pub mod turn;
-pub mod units;
+pub(crate) mod words;
 
 use serde_json::{Map, Value, json};
 
 pub use memory::Memory;
 pub use scene::Message;
+pub(crate) use scoring::plain;
 pub use scoring::{Answer, Mistake, Play, Player, Row, ScoreError, Table, score};
 
 use crate::{draws::Draws, procedural, split::Split};
 use facts::Fact;
 use notes::Note;
 use scene::{Outcome, Scene};
-use tools::World;
+use tools::{Call, World};
 
 /// What an exchange exercises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -282,7 +282,7 @@ fn exchange(
     scene: &mut Scene,
     kind: Kind,
     facts: &mut Vec<Fact>,
-    note: &mut Option<Note>,
+    note: &mut Option<(Note, Skill)>,
 ) -> Outcome {
     match kind {
         Kind::Calculation => sums::calculation(scene),
@@ -304,14 +304,19 @@ fn exchange(
         Kind::Forget => facts::forget(scene, facts),
         Kind::Reasoning => reasoning::problem(scene),
         Kind::Talk => talk::chat(scene),
-        Kind::Reading => match note {
-            Some(note) if scene.draws.chance(0.6) => notes::read_on(scene, note),
-            _ => {
-                let (outcome, new) = notes::read(scene);
-                *note = Some(new);
-                outcome
+        Kind::Reading => {
+            let old = note.take().filter(|_| scene.draws.chance(0.6));
+            let (mut outcome, kept) = match old {
+                Some((note, before)) => (notes::read_on(scene, &note, before), note),
+                None => notes::read(scene),
+            };
+            // A twin: the same note, and a question of the other kind.
+            if scene.draws.split() == Split::Train && scene.draws.chance(0.6) {
+                outcome = notes::read_on(scene, &kept, outcome.skill);
             }
-        },
+            *note = Some((kept, outcome.skill));
+            outcome
+        }
     }
 }
 
@@ -328,6 +333,12 @@ fn unrelated(scene: &mut Scene) {
 }
 
 impl Conversation {
+    /// The calls of the right answer.
+    pub fn expected_calls(&self) -> Vec<&Call> {
+        let answer = self.messages[self.scored_from..].iter();
+        answer.flat_map(Message::calls).collect()
+    }
+
     /// The conversation as one line of training data: `messages`, `tools`, `skill`, `check`.
     pub fn to_json(&self) -> Value {
         let messages: Value = self.messages.iter().map(Message::to_json).collect();

@@ -11,6 +11,7 @@ mod ifeval;
 mod locomo;
 mod math500;
 mod procedural;
+mod product;
 mod wikitext2;
 mod xstest;
 
@@ -59,6 +60,7 @@ pub const TASKS: &[Entry] = &[
     math500::ENTRY,
     code::MBPP,
     procedural::ENTRY,
+    product::ENTRY,
     wikitext2::ENTRY,
     xstest::ENTRY,
 ];

@@ -34,7 +34,7 @@ mod text_or;
 use std::{
     fmt,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -43,7 +43,7 @@ use std::{
 };
 
 pub use keys::KeysError;
-pub use models::{CurrentModel, LoadModel, ModelSpec, ServedModels};
+pub use models::{CurrentModel, LoadError, LoadModel, ModelSpec, ServedModels};
 
 use keys::Keys;
 use lines::{LineWriter, Sink};
@@ -268,8 +268,17 @@ impl Api {
     ///
     /// # Errors
     /// Why it cannot be loaded.
-    pub fn preload(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    pub fn preload(&self) -> Result<(), LoadError> {
         self.shared.models.preload()
+    }
+
+    /// Lets a name mean the model at `path` from now on, without dropping an answer: what is being
+    /// written ends with the model that it began with.
+    ///
+    /// # Errors
+    /// Why the new model cannot be loaded; then the old one goes on.
+    pub fn replace(&self, name: &str, path: &Path) -> Result<(), LoadError> {
+        self.shared.models.replace(name, path)
     }
 
     /// Whether a key is needed: a server that others reach must have keys.

@@ -12,8 +12,8 @@ mod serve;
 mod ui;
 
 pub use api::{
-    AccessLog, Api, ApiOptions, ApiSetupError, CurrentModel, KeysError, Limits, LoadModel,
-    ModelSpec, Report, ServedModels,
+    AccessLog, Api, ApiOptions, ApiSetupError, CurrentModel, KeysError, Limits, LoadError,
+    LoadModel, ModelSpec, Report, ServedModels,
 };
 pub use runs::{FindRuns, Run, RunsServer};
 pub use serve::{ServeError, Server, ServerOptions};

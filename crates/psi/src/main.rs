@@ -58,6 +58,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Convert(args) => commands::convert::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Learn(args) => commands::learn::run(&args),
+        Command::Lineage { json } => commands::lineage::run(json),
         Command::Refine(args) => commands::refine::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
         Command::Serve(args) => commands::serve::run(&args),

@@ -28,7 +28,7 @@ use crate::{
 /// Memory of the service's cache.
 const CACHE_BYTES: usize = 512 << 20;
 /// What the service calls the player's adapter.
-const ADAPTER: &str = "adapter";
+pub(super) const ADAPTER: &str = "adapter";
 
 /// The service of a local player.
 #[derive(Debug)]
@@ -53,6 +53,10 @@ impl Generator {
             service.add_adapter(ADAPTER, Arc::clone(adapter));
         }
         Ok(Self { service, batch: *batch })
+    }
+
+    pub(super) fn service(&self) -> &Service {
+        &self.service
     }
 }
 

@@ -25,6 +25,14 @@ pub enum Message {
 }
 
 impl Message {
+    /// The tools that it calls.
+    pub fn calls(&self) -> &[Call] {
+        match self {
+            Self::Assistant(turn) => &turn.calls,
+            _ => &[],
+        }
+    }
+
     /// The message in the form of OpenAI's API.
     pub fn to_json(&self) -> Value {
         match self {

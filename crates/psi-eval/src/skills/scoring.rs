@@ -116,11 +116,12 @@ pub struct Table {
 /// [`ScoreError`].
 pub fn score(
     player: &mut Player<'_>,
+    split: Split,
     n: usize,
     seed: u64,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Table, ScoreError> {
-    let items = held_out(n, seed);
+    let items = scored(split, n, seed);
     let answers = player.play(&items, progress)?;
     Ok(Table::new(&items, &answers))
 }
@@ -130,12 +131,12 @@ pub fn score(
 const COUNTS: &[(&str, usize)] = &[("reading", 2), ("reasoning", 4)];
 
 /// The scored conversations: for every kind of exchange those that end in one.
-fn held_out(n: usize, seed: u64) -> Vec<Conversation> {
+fn scored(split: Split, n: usize, seed: u64) -> Vec<Conversation> {
     let mut items = Vec::new();
     for kind in super::Mix::names() {
         let n = n * COUNTS.iter().find(|c| c.0 == kind).map_or(1, |c| c.1);
         for index in 0..n as u64 {
-            items.extend(generate_ending_in(kind, Split::Eval, seed, index));
+            items.extend(generate_ending_in(kind, split, seed, index));
         }
     }
     items
@@ -241,7 +242,7 @@ impl Play {
 
     /// What the model did, against the conversation's right answer.
     pub fn judge(self, item: &Conversation) -> Answer {
-        let expected = expected_calls(item);
+        let expected = item.expected_calls();
         let calls_right = self.calls.len() == expected.len()
             && self.calls.iter().zip(expected).all(|(made, right)| made.is_same(right));
         let reply_right = self.reply.is_some_and(|reply| match &item.check {
@@ -253,25 +254,8 @@ impl Play {
 }
 
 /// Letter case and white space do not matter; every word and sign does.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
-}
-
-/// The calls of the right answer.
-fn expected_calls(item: &Conversation) -> Vec<&Call> {
-    let calls = |message: &'_ Message| match message {
-        Message::Assistant(turn) => turn.calls.len(),
-        _ => 0,
-    };
-    let answer = &item.messages[item.scored_from..];
-    answer
-        .iter()
-        .filter(|m| calls(m) > 0)
-        .flat_map(|m| match m {
-            Message::Assistant(turn) => turn.calls.iter(),
-            _ => [].iter(),
-        })
-        .collect()
 }
 
 /// A row with a bar: its name, the bar, which answers count, and what has to be right.
@@ -352,7 +336,7 @@ impl Mistake {
             _ => String::new(),
         };
         let mut expected = Vec::new();
-        for call in expected_calls(item) {
+        for call in item.expected_calls() {
             expected.push(json!({"name": call.name, "arguments": call.arguments}).to_string());
         }
         expected.push(match &item.check {
@@ -397,7 +381,7 @@ mod tests {
 
     #[test]
     fn right_answers_score_full_marks() {
-        for item in held_out(25, 4) {
+        for item in scored(Split::Eval, 25, 4) {
             let answer = play(&item, |text| text);
             assert!(answer.calls_right && answer.reply_right, "{item:?} {answer:?}");
         }
@@ -405,7 +389,7 @@ mod tests {
 
     #[test]
     fn altered_answers_score_nothing() {
-        for item in held_out(25, 4) {
+        for item in scored(Split::Eval, 25, 4) {
             let changes: [fn(String) -> String; 4] = [
                 |text| format!("{text} and more"),
                 |text| text.replacen("\": \"", "\": \"x", 2),
@@ -423,7 +407,7 @@ mod tests {
 
     #[test]
     fn the_table_counts_what_is_right() {
-        let items = held_out(4, 1);
+        let items = scored(Split::Eval, 4, 1);
         let answers: Vec<Answer> = items.iter().map(|item| play(item, |text| text)).collect();
         let table = Table::new(&items, &answers);
         assert!(table.mistakes.is_empty());

@@ -104,7 +104,7 @@ impl ChatModel {
             let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
             name.unwrap_or_else(|| path.display().to_string())
         });
-        Self::new(name, service, text.tokenizer, template, options.grammar)
+        Self::new(name, service, Arc::new(text.tokenizer), template, options.grammar)
     }
 
     /// A model from its parts.
@@ -114,7 +114,7 @@ impl ChatModel {
     pub fn new(
         name: String,
         service: Service,
-        tokenizer: Tokenizer,
+        tokenizer: Arc<Tokenizer>,
         template: Option<ChatTemplate>,
         limits: GrammarLimits,
     ) -> Result<Self, OpenError> {
@@ -124,7 +124,6 @@ impl ChatModel {
         let grammars = Grammars::new(&tokenizer, vocab_size, limits).map_err(OpenError::Grammar)?;
         let guard = Guard::new(&tokenizer);
         let shown = format.shown_tokens(&tokenizer);
-        let tokenizer = Arc::new(tokenizer);
         Ok(Self { name, service, tokenizer, template, format, grammars, guard, shown })
     }
 

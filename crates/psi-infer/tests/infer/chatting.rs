@@ -4,7 +4,10 @@ mod asking;
 mod prompting;
 mod steering;
 
-use std::sync::mpsc::{self, Receiver};
+use std::sync::{
+    Arc,
+    mpsc::{self, Receiver},
+};
 
 use psi_infer::{
     SamplingParams,
@@ -62,7 +65,7 @@ pub(crate) fn model(template: &str) -> ChatModel {
         Service::start(&cpu, decoder.into(), super::serving::options()).expect("a service");
     let template = ChatTemplate::new(template, "", "<|endoftext|>").expect("a template");
     let limits = GrammarLimits::default();
-    ChatModel::new("random".to_owned(), service, tokenizer, Some(template), limits)
+    ChatModel::new("random".to_owned(), service, Arc::new(tokenizer), Some(template), limits)
         .expect("a model")
 }
 

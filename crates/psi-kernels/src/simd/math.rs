@@ -10,9 +10,12 @@ use super::Lanes;
 /// and Waite 1980), e^r by a polynomial of degree 6, then a scaling by 2^n.
 #[inline(always)]
 pub(crate) fn exp<L: Lanes>(x: L) -> L {
-    // Beyond these e^x is 0 or inf. The constant comes first so that a NaN in x passes.
-    let x = L::splat(-104.0).max(x);
-    let x = L::splat(89.0).min(x);
+    // Below the first bound e^x is 0, above the second inf. The constant comes first so that a NaN passes. What is
+    // below is computed for 0 and replaced at the end: a scaling that underflows is left to microcode, 200 ns a
+    // vector, and masked scores are all of that kind.
+    let (lowest, zero) = (L::splat(-104.0), L::splat(0.0));
+    let given = x;
+    let x = L::splat(89.0).min(x.select_lt(lowest, zero, x));
     let n = x.mul(L::splat(std::f32::consts::LOG2_E)).round();
     let r = n.madd(L::splat(-0.693_359_4), x);
     let r = n.madd(L::splat(2.121_944_4e-4), r);
@@ -21,7 +24,7 @@ pub(crate) fn exp<L: Lanes>(x: L) -> L {
     let p = p.madd(r, L::splat(0.166_665_2));
     let p = p.madd(r, L::splat(0.499_999_94));
     let p = p.madd(r.mul(r), r).add(L::splat(1.0));
-    p.scale2(n)
+    given.select_lt(lowest, zero, p.scale2(n))
 }
 
 /// 1 / (1 + e^-x).

@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     error::Error,
     fmt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
@@ -27,22 +27,24 @@ pub struct ModelSpec {
 }
 
 /// Loads a model, which takes its time and its memory.
-pub type LoadModel =
-    Arc<dyn Fn(&ModelSpec) -> Result<ChatModel, Box<dyn Error + Send + Sync>> + Send + Sync>;
+pub type LoadModel = Arc<dyn Fn(&ModelSpec) -> Result<ChatModel, LoadError> + Send + Sync>;
+
+/// Why a model cannot be loaded.
+pub type LoadError = Box<dyn Error + Send + Sync>;
 
 /// The model of a program that chooses and loads one itself, and may choose another at any time.
 pub trait CurrentModel: Send + Sync {
     /// What requests call it.
     fn name(&self) -> String;
 
-    /// The model, where it is loaded.
-    fn loaded(&self) -> Option<Arc<ChatModel>>;
+    /// The model and the adapter of it that answers, where they are loaded.
+    fn loaded(&self) -> Option<(Arc<ChatModel>, Option<String>)>;
 
-    /// The model, once it is loaded.
+    /// The same, once they are loaded.
     ///
     /// # Errors
     /// Why it cannot be loaded.
-    fn wait(&self) -> Result<Arc<ChatModel>, Box<dyn Error + Send + Sync>>;
+    fn wait(&self) -> Result<(Arc<ChatModel>, Option<String>), LoadError>;
 }
 
 /// What is served.
@@ -85,7 +87,9 @@ pub(crate) struct Named {
 }
 
 struct Slot {
-    spec: ModelSpec,
+    name: String,
+    /// Where it lies; another place after [`Models::replace`].
+    path: Mutex<PathBuf>,
     /// Held while the model is being loaded, so that it is loaded once.
     loading: tokio::sync::Mutex<()>,
     loaded: Mutex<Option<Loaded>>,
@@ -97,6 +101,17 @@ struct Loaded {
 }
 
 impl Slot {
+    fn new(spec: ModelSpec) -> Self {
+        let ModelSpec { name, path } = spec;
+        let loading = tokio::sync::Mutex::new(());
+        Self { name, path: Mutex::new(path), loading, loaded: Mutex::new(None) }
+    }
+
+    fn spec(&self) -> ModelSpec {
+        let path = self.path.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        ModelSpec { name: self.name.clone(), path }
+    }
+
     fn loaded(&self) -> MutexGuard<'_, Option<Loaded>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -135,11 +150,10 @@ impl Named {
             if !seen.insert(spec.name.clone()) {
                 return Err(format!("two models are called `{}`", spec.name));
             }
-            let known = slots.iter().position(|slot| slot.spec.path == spec.path);
+            let known = slots.iter().position(|slot| slot.spec().path == spec.path);
             names.push((spec.name.clone(), known.unwrap_or(slots.len())));
             if known.is_none() {
-                let loading = tokio::sync::Mutex::new(());
-                slots.push(Slot { spec, loading, loaded: Mutex::new(None) });
+                slots.push(Slot::new(spec));
             }
         }
         Ok(Self { names, slots, load, idle_unload })
@@ -196,19 +210,18 @@ impl Models {
             Self::Named(named) => {
                 named.slots[named.slot(name)?].loaded().as_ref().map(|l| Arc::clone(&l.model))
             }
-            Self::Current(model) => model.loaded().filter(|m| m.name == name),
+            Self::Current(model) => model.loaded().map(|(m, _)| m).filter(|m| m.name == name),
         }
     }
 
     /// Every loaded model under its first name.
     pub(crate) fn loaded(&self) -> Vec<(String, Arc<ChatModel>)> {
-        let of = |slot: &Slot| {
-            slot.loaded().as_ref().map(|l| (slot.spec.name.clone(), Arc::clone(&l.model)))
-        };
+        let of =
+            |slot: &Slot| slot.loaded().as_ref().map(|l| (slot.name.clone(), Arc::clone(&l.model)));
         match self {
             Self::Named(named) => named.slots.iter().filter_map(of).collect(),
             Self::Current(model) => {
-                model.loaded().map(|m| (m.name.clone(), m)).into_iter().collect()
+                model.loaded().map(|(m, _)| (m.name.clone(), m)).into_iter().collect()
             }
         }
     }
@@ -231,18 +244,39 @@ impl Models {
     }
 
     /// Loads the first model.
-    pub(crate) fn preload(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+    pub(crate) fn preload(&self) -> Result<(), LoadError> {
         match self {
             Self::Current(model) => model.wait().map(drop),
             Self::Named(named) => {
                 let slot = &named.slots[0];
                 let _loading = slot.loading.blocking_lock();
                 if slot.touch().is_none() {
-                    slot.fill((named.load)(&slot.spec)?);
+                    slot.fill((named.load)(&slot.spec())?);
                 }
                 Ok(())
             }
         }
+    }
+
+    /// Lets `name` mean the model at `path` from now on. What is being answered ends with the model that
+    /// it began with; until the new one is loaded, requests get the old one.
+    pub(crate) fn replace(&self, name: &str, path: &Path) -> Result<(), LoadError> {
+        let Self::Named(named) = self else {
+            return Err("the program around chooses its model itself".into());
+        };
+        let Some(index) = named.slot(name) else {
+            return Err(format!("there is no model called `{name}`").into());
+        };
+        let slot = &named.slots[index];
+        let _loading = slot.loading.blocking_lock();
+        let spec = ModelSpec { name: slot.name.clone(), path: path.to_owned() };
+        let is_loaded = slot.loaded().is_some();
+        let model = if is_loaded { Some((named.load)(&spec)?) } else { None };
+        *slot.path.lock().unwrap_or_else(PoisonError::into_inner) = spec.path;
+        if let Some(model) = model {
+            slot.fill(model);
+        }
+        Ok(())
     }
 
     /// Lets every model end what runs.
@@ -267,17 +301,18 @@ impl Call {
         if !self.key.may_use(base) {
             return Err(unknown());
         }
-        let model = load(&self.api, base).await?;
+        let (model, own) = load(&self.api, base).await?;
         if adapter.is_some_and(|a| !model.service.adapters().iter().any(|known| known == a)) {
             return Err(unknown());
         }
-        let adapter = adapter.map(str::to_owned);
+        let adapter = adapter.map(str::to_owned).or(own);
         self.record.note(|facts| facts.model = Some(name.clone()));
         Ok(Served { name, model, adapter })
     }
 }
 
-async fn load(api: &Arc<Shared>, name: &str) -> Result<Arc<ChatModel>, ApiError> {
+/// The model, and the adapter of it that the program around has chosen.
+async fn load(api: &Arc<Shared>, name: &str) -> Result<(Arc<ChatModel>, Option<String>), ApiError> {
     // Paths and causes are for the server's owner only.
     let refused = |worker: &Shared, name: String, error: &dyn fmt::Display| {
         worker.report(&format!("the model `{name}` cannot be loaded: {error}"));
@@ -287,8 +322,8 @@ async fn load(api: &Arc<Shared>, name: &str) -> Result<Arc<ChatModel>, ApiError>
     let (named, index) = match &api.models {
         Models::Named(named) => (named, named.slot(name)),
         Models::Current(model) => {
-            if let Some(model) = model.loaded() {
-                return Ok(model);
+            if let Some(loaded) = model.loaded() {
+                return Ok(loaded);
             }
             let (model, name) = (Arc::clone(model), name.to_owned());
             let wait = move || model.wait().map_err(|e| refused(&worker, name, &e));
@@ -298,18 +333,18 @@ async fn load(api: &Arc<Shared>, name: &str) -> Result<Arc<ChatModel>, ApiError>
     let index = index.ok_or_else(|| ApiError::NoModel(name.to_owned()))?;
     let slot = &named.slots[index];
     if let Some(model) = slot.touch() {
-        return Ok(model);
+        return Ok((model, None));
     }
     let _loading = slot.loading.lock().await;
     if let Some(model) = slot.touch() {
-        return Ok(model);
+        return Ok((model, None));
     }
     blocking(api, move || {
         let Models::Named(named) = &worker.models else { return Err(ApiError::Internal) };
         let slot = &named.slots[index];
-        match (named.load)(&slot.spec) {
-            Ok(model) => Ok(slot.fill(model)),
-            Err(error) => Err(refused(&worker, slot.spec.name.clone(), &error)),
+        match (named.load)(&slot.spec()) {
+            Ok(model) => Ok((slot.fill(model), None)),
+            Err(error) => Err(refused(&worker, slot.name.clone(), &error)),
         }
     })
     .await
@@ -317,7 +352,7 @@ async fn load(api: &Arc<Shared>, name: &str) -> Result<Arc<ChatModel>, ApiError>
 
 /// Loads the first model now, so that the first request need not wait.
 pub(crate) async fn load_first(api: &Arc<Shared>) -> Result<Arc<ChatModel>, ApiError> {
-    load(api, &api.models.default_name()).await
+    load(api, &api.models.default_name()).await.map(|(model, _)| model)
 }
 
 /// Starts the thread that drops idle models; it ends with the API.

@@ -71,7 +71,8 @@ pub(crate) fn model(max_queue: usize) -> ChatModel {
     let service = Service::start(&cpu, Arc::new(decoder), options).expect("a service");
     let template = ChatTemplate::new(TEMPLATE, "", "<|im_end|>").expect("a template");
     let limits = GrammarLimits::default();
-    ChatModel::new("tiny".to_owned(), service, tokenizer, Some(template), limits).expect("a model")
+    ChatModel::new("tiny".to_owned(), service, Arc::new(tokenizer), Some(template), limits)
+        .expect("a model")
 }
 
 /// A running server.

@@ -1,5 +1,6 @@
 //! `psi eval`: how good a model is.
 
+pub(crate) mod assistant;
 mod compare;
 mod contamination;
 pub(crate) mod player;

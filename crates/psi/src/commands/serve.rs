@@ -22,19 +22,25 @@ use psi_server::{
     AccessLog, Api, ApiOptions, Limits, LoadModel, ModelSpec, ServeError, ServedModels, Server,
     ServerOptions,
 };
+use psi_store::{Home, Served};
 
 use crate::{
+    bundled,
     cli::Serve,
+    commands::{database, served},
     cpu,
     error::{Failure, Outcome},
     model,
 };
 
+/// The name of what the assistant serves.
+const ASSISTANT: &str = "assistant";
 /// How often the signals' flag is looked at.
 const POLL: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(args: &Serve) -> Outcome {
     let models = args.model.iter().map(|given| spec(given)).collect::<Outcome<Vec<_>>>()?;
+    let follows = models.iter().any(|spec| spec.name == ASSISTANT);
     let options = ApiOptions {
         models: ServedModels::Named {
             models,
@@ -57,6 +63,9 @@ pub(crate) fn run(args: &Serve) -> Outcome {
         return Err(Failure::input(format!("--host {}: others can reach this address", args.host))
             .hint("give --keys FILE, so that not everyone may use the models"));
     }
+    if follows {
+        follow(&api)?;
+    }
     let stop = super::train::stop_on_signals()?;
     let server = ServerOptions { host: args.host, port: args.port, ..ServerOptions::default() };
     let server =
@@ -69,6 +78,38 @@ pub(crate) fn run(args: &Serve) -> Outcome {
     eprintln!("psi: ending what runs, for at most {} s; again to end at once", args.drain);
     server.stop(Duration::from_secs(args.drain));
     Ok(())
+}
+
+/// Lets `assistant` mean what the assistant serves, after every promotion and rollback.
+fn follow(api: &Api) -> Outcome {
+    let (home, api) = (database::home()?, api.clone());
+    let own = home.clone();
+    let changed = move || {
+        let replaced = match assistant(&own) {
+            Ok(path) => api.replace(ASSISTANT, &path).map_err(|e| e.to_string()),
+            Err(failure) => Err(failure.to_string()),
+        };
+        match replaced {
+            Ok(()) => eprintln!("psi: {ASSISTANT} is another model by now"),
+            Err(why) => eprintln!("psi: the old model goes on: {why}"),
+        }
+        true
+    };
+    served::follow(&home, changed)
+        .map_err(|e| Failure::failed("promotions cannot be followed").because(e))
+}
+
+/// Where the model lies that the assistant serves.
+fn assistant(home: &Home) -> Outcome<PathBuf> {
+    match served::promoted(home)? {
+        None => bundled::unpack(home),
+        Some(Served { model, adapter: None }) => Ok(model.path),
+        Some(Served { adapter: Some(adapter), .. }) => {
+            let path = adapter.path.display();
+            let error = Failure::input(format!("{path}: psi serve promotes no adapters by itself"));
+            Err(error.hint("serve the model with --adapters, or merge the two"))
+        }
+    }
 }
 
 /// Why there is no server, and what to do about it.
@@ -96,6 +137,10 @@ pub(crate) fn now() -> SystemTime {
 fn spec(given: &str) -> Outcome<ModelSpec> {
     let (name, path) = match given.split_once('=') {
         Some((name, path)) if !Path::new(given).exists() => (Some(name), path),
+        _ if given == ASSISTANT && !Path::new(given).exists() => {
+            let path = assistant(&database::home()?)?;
+            return Ok(ModelSpec { name: given.to_owned(), path });
+        }
         _ => (None, given),
     };
     let path = model::resolve(Path::new(path))?;
@@ -133,7 +178,7 @@ fn loader(args: &Serve) -> Outcome<LoadModel> {
         let options = ServiceOptions { kv_dtype, ..service.clone() };
         let service = Service::start(&cpu, Arc::new(decoder), options)?;
         let limits = GrammarLimits::default();
-        Ok(ChatModel::new(spec.name.clone(), service, text.tokenizer, template, limits)?)
+        Ok(ChatModel::new(spec.name.clone(), service, Arc::new(text.tokenizer), template, limits)?)
     }))
 }
 

@@ -41,6 +41,7 @@ pub(crate) fn run(args: &Up) -> Outcome {
     let assistant = Assistant::new(&db, memory, Box::new(Shelved(Arc::clone(&shelf))));
     let assistant = assistant.map_err(unusable)?;
     shelf.choose(first_model(args, &assistant)?);
+    shelf.follow()?;
     let host = UpHost::new(&home, Arc::clone(&shelf), assistant.settings().clone());
     let address = SocketAddr::new(args.host, args.port);
     let options = PageOptions {
@@ -83,7 +84,7 @@ fn api(args: &Up, shelf: &Arc<Shelf>) -> Outcome<Api> {
     Api::new(options).map_err(|e| Failure::input(e.to_string()))
 }
 
-/// The model that answers first: the one asked for, the one chosen on the page, the one that came with psi.
+/// The model that answers first: the one asked for, the one chosen on the page, the assistant's own.
 fn first_model(args: &Up, assistant: &Assistant) -> Outcome<Option<PathBuf>> {
     if let Some(model) = &args.model {
         return crate::model::resolve(model).map(Some);

@@ -16,6 +16,7 @@ use psi_model::Adapter;
 use psi_sandbox::{Python, Sandbox};
 use psi_store::{Home, Served};
 
+use super::assistant::Assisted;
 use crate::{
     cli::{Answers, ModelArgs, TasksFrom},
     env,
@@ -111,7 +112,7 @@ pub(crate) fn player(
     answers: &Answers,
 ) -> Outcome<Box<dyn Player>> {
     if !is_url(&model.model) {
-        return Ok(Box::new(local(model, adapter, answers)?));
+        return Ok(Box::new(Assisted::new(local(model, adapter, answers)?)));
     }
     if adapter.is_some() {
         return Err(Failure::input("--adapter: a server has its own adapters")
