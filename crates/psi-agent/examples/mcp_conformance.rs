@@ -2,6 +2,7 @@
 //! client. A test's program, not part of psi.
 //!
 //! `mcp_conformance server PORT` serves until it is killed; `mcp_conformance client URL` connects as a client.
+#![expect(deprecated, reason = "the suite's 2025-11-25 scenarios need what 2026-07-28 has retired")]
 
 use std::{collections::BTreeMap, net::TcpListener, process::ExitCode, sync::Arc};
 
@@ -16,8 +17,8 @@ use rmcp::{
         CompleteResult, GetPromptRequestParams, GetPromptResponse, GetPromptResult, Implementation,
         ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
         PaginatedRequestParams, ProgressToken, ReadResourceRequestParams, ReadResourceResponse,
-        ReadResourceResult, ServerCapabilities, ServerConfig, SubscribeRequestParams,
-        UnsubscribeRequestParams,
+        ReadResourceResult, ServerCapabilities, ServerConfig, SetLevelRequestParams,
+        SubscribeRequestParams, UnsubscribeRequestParams,
     },
     service::RequestContext,
 };
@@ -414,7 +415,7 @@ impl ServerHandler for Fixture {
     #[expect(deprecated, reason = "the suite's 2025-11-25 scenarios need it")]
     async fn set_level(
         &self,
-        _: rmcp::model::SetLevelRequestParams,
+        _: SetLevelRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         Ok(())
