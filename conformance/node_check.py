@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 
-from server import CHATML, serving
+from server import CHATML, longer, serving
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -25,7 +25,8 @@ def main():
             shutil.copy(HERE / "node" / file, scratch)
         subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund"], cwd=scratch, check=True)
         (scratch / "chatml.jinja").write_text(CHATML)
-        flags = ["--model", f"tiny={arguments.model}", "--chat-template", str(scratch / "chatml.jinja")]
+        model = longer(pathlib.Path(arguments.model), scratch / "model")
+        flags = ["--model", f"tiny={model}", "--chat-template", str(scratch / "chatml.jinja")]
         with serving(arguments.psi, flags) as address:
             subprocess.run(["node", "tool_loop.mjs", f"{address}/v1", "tiny"], cwd=scratch, check=True)
 

@@ -3,11 +3,13 @@
 import json
 import os
 import pathlib
+import urllib.request
 
 import pytest
 
 STORE = pathlib.Path(os.environ["PSI_STORE"])
 MODEL = os.environ.get("PSI_SEED_MODEL", "gpt-6-astra")
+ADAPTER = os.environ.get("PSI_ADAPTER", "")
 USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
 
 
@@ -26,16 +28,28 @@ def response(name):
             "instructions": None, "metadata": {}, "temperature": 1.0, "top_p": 1.0}
 
 
+def load_adapter():
+    """What one test deletes is there again for the next."""
+    model, _, name = ADAPTER.rpartition(":")
+    body = json.dumps({"model": model, "name": name, "path": name}).encode()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{os.environ['PSI_ADDRESS']}/v1/adapters/load", data=body, headers=headers)
+    urllib.request.urlopen(request).close()
+
+
 def put(name, value):
     item = {"id": "after", "type": "message", "role": "user", "status": "completed",
             "content": [{"type": "input_text", "text": "hello"}]}
-    messages = [{"role": "user", "content": "hello"}]
+    # The client types every stored message as an assistant's.
+    messages = [{"role": "assistant", "content": "hello", "refusal": None}]
     kept = {"id": name, "owner": "local", "object": value, "messages": messages, "input": [item]}
     (STORE / f"{name}.json").write_text(json.dumps(kept))
 
 
 @pytest.fixture(autouse=True)
-def seeded():
+def seeded(request):
+    if ADAPTER and "delete" in request.node.name:
+        load_adapter()
     for name in ["completion_id", "after"]:
         put(name, completion(name))
     for name in ["response_id", "previous_response_id", "resp_123", "resp_677efb5139a88190b512bc3fef8e535d"]:

@@ -1,7 +1,9 @@
 """Starts psi serve on a free port and waits until its model answers."""
 
 import contextlib
+import json
 import re
+import shutil
 import subprocess
 import time
 import urllib.request
@@ -11,6 +13,14 @@ CHATML = (
     "{%- for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor -%}"
     "{%- if add_generation_prompt %}<|im_start|>assistant\n{% endif -%}"
 )
+
+
+def longer(model, copy):
+    """The model with a context of 4096 tokens: the suites ask for answers longer than its own. What it says is of no matter."""
+    shutil.copytree(model, copy, copy_function=shutil.copyfile)
+    config = copy / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "max_position_embeddings": 4096}))
+    return copy
 
 
 @contextlib.contextmanager

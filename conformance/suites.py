@@ -7,16 +7,19 @@ import argparse
 import json
 import os
 import pathlib
-import shutil
+import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
 import xml.etree.ElementTree as xml
 
-from server import CHATML, serving
+from server import CHATML, longer, serving
 
 HERE = pathlib.Path(__file__).resolve().parent
+
+# A name that the openai suite deletes as if it were a fine-tuned model: an adapter of a model.
+TUNED, ADAPTER = "ft:gpt-4o-mini:acemeco:suffix", "abc123"
 
 # Of each package: its version, the files of routes that psi has, the models that they name, what follows the address.
 SUITES = {
@@ -24,7 +27,7 @@ SUITES = {
         "version": "3.54.0",
         "files": ["chat", "test_completions.py", "test_embeddings.py", "test_models.py", "test_responses.py",
                   "responses/test_input_items.py", "responses/test_input_tokens.py"],
-        "models": ["gpt-6-astra", "gpt-3.5-turbo-instruct", "text-embedding-3-small", "model"],
+        "models": ["gpt-6-astra", "gpt-3.5-turbo-instruct", "text-embedding-3-small", "model", TUNED],
         "base": "/v1",
     },
     "anthropic": {
@@ -48,14 +51,6 @@ def sources(name, suite, folder):
     return root
 
 
-def longer(model, copy):
-    """The model with a context of 4096 tokens: the suites ask for answers longer than its own. What it says is of no matter."""
-    shutil.copytree(model, copy, copy_function=shutil.copyfile)
-    config = copy / "config.json"
-    config.write_text(json.dumps({**json.loads(config.read_text()), "max_position_embeddings": 4096}))
-    return copy
-
-
 def expected(name):
     """Function names that are to fail, with their reasons."""
     lines = (HERE / name / "expected_failures.txt").read_text().splitlines()
@@ -64,12 +59,26 @@ def expected(name):
     return {test: reason for test, reason in pairs}
 
 
+def write_adapter(folder, width):
+    """A LoRA adapter of one layer that changes nothing."""
+    folder.mkdir(parents=True)
+    config = {"peft_type": "LORA", "r": 1, "lora_alpha": 1, "target_modules": ["q_proj"], "bias": "none"}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    header, n_bytes = {}, 4 * width
+    for i, (part, shape) in enumerate([("A", [1, width]), ("B", [width, 1])]):
+        name = f"base_model.model.model.layers.0.self_attn.q_proj.lora_{part}.weight"
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [i * n_bytes, (i + 1) * n_bytes]}
+    text = json.dumps(header).encode()
+    (folder / "adapter_model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + bytes(2 * n_bytes))
+
+
 def run(name, suite, root, address, store):
     """Outcome per function: a function fails when it fails with any of its parameters."""
     report = store / "report.xml"
     tests = [f"tests/api_resources/{file}" for file in suite["files"]]
     environment = {**os.environ, "TEST_API_BASE_URL": address + suite["base"], "PSI_STORE": str(store),
-                   "PSI_SEED_MODEL": suite["models"][0], "PYTHONPATH": f"{HERE}:{root}/src"}
+                   "PSI_SEED_MODEL": suite["models"][0], "PYTHONPATH": f"{HERE}:{root}/src", "PSI_ADDRESS": address,
+                   "PSI_ADAPTER": f"{TUNED}:{ADAPTER}" if TUNED in suite["models"] else ""}
     command = [sys.executable, "-m", "pytest", "-q", "--tb=line", "-p", "seed", "-p", "no:cacheprovider",
                f"--junitxml={report}", *tests]
     subprocess.run(command, cwd=root, env=environment, stdout=(store / "log.txt").open("w"), stderr=subprocess.STDOUT)
@@ -101,7 +110,8 @@ def main():
         model = longer(pathlib.Path(arguments.model), scratch / "model")
         root = sources(arguments.name, suite, pathlib.Path(arguments.sources or scratch))
         flags = [flag for name in suite["models"] for flag in ("--model", f"{name}={model}")]
-        flags += ["--store", str(scratch / "store"), "--chat-template", str(scratch / "chatml.jinja")]
+        write_adapter(scratch / "adapters" / ADAPTER, json.loads((model / "config.json").read_text())["hidden_size"])
+        flags += ["--adapters", str(scratch / "adapters"), "--store", str(scratch / "store"), "--chat-template", str(scratch / "chatml.jinja")]
         with serving(arguments.psi, flags) as address:
             outcomes = run(arguments.name, suite, root, address, scratch / "store")
         if not outcomes:

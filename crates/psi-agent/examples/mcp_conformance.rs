@@ -2,7 +2,6 @@
 //! client. A test's program, not part of psi.
 //!
 //! `mcp_conformance server PORT` serves until it is killed; `mcp_conformance client URL` connects as a client.
-#![expect(deprecated, reason = "the suite's 2025-11-25 scenarios need what 2026-07-28 has retired")]
 
 use std::{collections::BTreeMap, net::TcpListener, process::ExitCode, sync::Arc};
 
@@ -17,8 +16,8 @@ use rmcp::{
         CompleteResult, GetPromptRequestParams, GetPromptResponse, GetPromptResult, Implementation,
         ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
         PaginatedRequestParams, ProgressToken, ReadResourceRequestParams, ReadResourceResponse,
-        ReadResourceResult, ServerCapabilities, ServerConfig, SetLevelRequestParams,
-        SubscribeRequestParams, UnsubscribeRequestParams,
+        ReadResourceResult, ServerCapabilities, ServerConfig, SubscribeRequestParams,
+        UnsubscribeRequestParams,
     },
     service::RequestContext,
 };
@@ -33,8 +32,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["server", port] => serve(port),
-        [scenario, url] => connect(scenario, url),
-        _ => Err("usage: mcp_conformance server PORT | SCENARIO URL".to_owned()),
+        ["client", url] => connect(url),
+        _ => Err("usage: mcp_conformance server PORT | client URL".to_owned()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,15 +53,12 @@ fn serve(port: &str) -> Result<(), String> {
 }
 
 /// Connects, calls every tool once with values that fit its schema, and fills forms in with their defaults.
-fn connect(scenario: &str, url: &str) -> Result<(), String> {
+fn connect(url: &str) -> Result<(), String> {
     let transport = McpTransport::Http { url: url.to_owned(), token: None };
     let server = McpServer { name: "suite".to_owned(), transport, enabled: true };
     let ask = Arc::new(|form: &Elicitation| ElicitationAnswer::Accept(defaults(&form.schema)));
     let client =
         Client::connect(&server, &BTreeMap::new(), Some(ask)).map_err(|e| e.to_string())?;
-    if scenario == "initialize" {
-        return Ok(());
-    }
     let context = CallContext {
         cancel: Cancel::default(),
         deadline: None,
@@ -128,8 +124,27 @@ fn tools() -> Value {
         ("test_elicitation", text("message")),
         ("test_elicitation_sep1034_defaults", none.clone()),
         ("test_elicitation_sep1330_enums", none),
+        ("json_schema_2020_12_tool", rich_schema()),
     ];
     list.into_iter().map(tool).collect()
+}
+
+/// A schema with the words of JSON Schema 2020-12 that must come through as they are.
+fn rich_schema() -> Value {
+    let text = json!({"type": "string"});
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "$defs": {"address": {"$anchor": "addressDef", "type": "object",
+            "properties": {"street": text, "city": text}}},
+        "properties": {"name": text, "address": {"$ref": "#/$defs/address"},
+            "contactMethod": {"type": "string", "enum": ["phone", "email"]}, "phone": text, "email": text},
+        "allOf": [{"anyOf": [{"required": ["phone"]}, {"required": ["email"]}]}],
+        "if": {"properties": {"contactMethod": {"const": "phone"}}, "required": ["contactMethod"]},
+        "then": {"required": ["phone"]},
+        "else": {"required": ["email"]},
+        "additionalProperties": false,
+    })
 }
 
 /// Results that depend on nothing.
@@ -156,7 +171,7 @@ fn fixed_result(name: &str) -> Option<Value> {
     Some(json!({"content": content}))
 }
 
-fn said(text: &str) -> Value {
+fn said(text: String) -> Value {
     json!({"content": [{"type": "text", "text": text}]})
 }
 
@@ -257,7 +272,7 @@ impl Fixture {
                     context.peer.notify_logging_message(protocol(note)).await.map_err(failed)?;
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 }
-                Ok(said("Logging test completed"))
+                Ok(said("Logging test completed".to_owned()))
             }
             "test_tool_with_progress" => {
                 let token: Option<ProgressToken> = context.meta.get_progress_token();
@@ -270,7 +285,7 @@ impl Fixture {
                     }
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 }
-                Ok(said("Progress test completed"))
+                Ok(said("Progress test completed".to_owned()))
             }
             "test_sampling" => {
                 let message = json!({"role": "user", "content": {"type": "text", "text": argument("prompt")}});
@@ -280,7 +295,7 @@ impl Fixture {
                 let answer = serde_json::to_value(&answer).expect("an answer is JSON");
                 let text =
                     answer.pointer("/content/text").or_else(|| answer.pointer("/content/0/text"));
-                Ok(said(&format!("LLM response: {}", text.and_then(Value::as_str).unwrap_or(""))))
+                Ok(said(format!("LLM response: {}", text.and_then(Value::as_str).unwrap_or(""))))
             }
             name if name.starts_with("test_elicitation") => {
                 let message =
@@ -288,7 +303,7 @@ impl Fixture {
                 let asked = context.peer.create_elicitation(protocol(form(name, message)));
                 let answer = asked.await.map_err(failed)?;
                 let answer = serde_json::to_value(&answer).expect("an answer is JSON");
-                Ok(said(&format!(
+                Ok(said(format!(
                     "User response: action={}, content={}",
                     answer["action"], answer["content"]
                 )))
@@ -399,7 +414,7 @@ impl ServerHandler for Fixture {
     #[expect(deprecated, reason = "the suite's 2025-11-25 scenarios need it")]
     async fn set_level(
         &self,
-        _: SetLevelRequestParams,
+        _: rmcp::model::SetLevelRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         Ok(())

@@ -55,6 +55,9 @@ impl Models for OneModel {
     }
 }
 
+/// What gives the tools that are offered.
+pub type ToolSource = Arc<dyn Fn() -> Vec<Arc<dyn Tool>> + Send + Sync>;
+
 /// The assistant. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Assistant(Arc<Inner>);
@@ -66,7 +69,7 @@ struct Inner {
     settings: Settings,
     grants: GrantBook,
     models: Box<dyn Models>,
-    tools: Mutex<Vec<Arc<dyn Tool>>>,
+    tools: Mutex<ToolSource>,
     runs: Mutex<HashMap<ConversationId, Run>>,
 }
 
@@ -98,7 +101,7 @@ impl Assistant {
             settings: Settings::new(db),
             grants: GrantBook::new(db),
             models,
-            tools: Mutex::default(),
+            tools: Mutex::new(Arc::new(Vec::new)),
             runs: Mutex::default(),
         })))
     }
@@ -130,12 +133,18 @@ impl Assistant {
 
     /// The tools it offers from now on.
     pub fn set_tools(&self, tools: Vec<Arc<dyn Tool>>) {
-        *lock(&self.0.tools) = tools;
+        self.set_tool_source(Arc::new(move || tools.clone()));
+    }
+
+    /// Where the tools come from that it offers: asked anew for each answer.
+    pub fn set_tool_source(&self, source: ToolSource) {
+        *lock(&self.0.tools) = source;
     }
 
     /// The tools it offers.
     pub fn tools(&self) -> Vec<Arc<dyn Tool>> {
-        lock(&self.0.tools).clone()
+        let source = lock(&self.0.tools).clone();
+        source()
     }
 
     /// Takes a message and begins to answer it.
@@ -222,8 +231,11 @@ impl Assistant {
         let inner = &self.0;
         let grants = inner.grants.of(asked.conversation)?;
         let path = inner.conversations.path(asked.id)?;
-        let is_tainted =
-            path.iter().any(|m| m.details.run.as_ref().is_some_and(|run| run.untrusted));
+        // Text of others: what tools brought, and files, which may give orders too.
+        let is_tainted = path.iter().any(|m| {
+            !m.details.attachments.is_empty()
+                || m.details.run.as_ref().is_some_and(|run| run.untrusted)
+        });
         let limits = Limits {
             max_steps: inner.settings.number("answer.max_steps")?,
             max_tokens: inner.settings.number("answer.max_tokens")?,

@@ -15,8 +15,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use message::{
-    Attachment, Details, Draft, MemoryUse, Message, MessageId, MessageState, Role, ToolCall,
-    ToolRun, Usage,
+    Attachment, Details, Draft, Excerpt, MemoryUse, Message, MessageId, MessageState, Role,
+    ToolCall, ToolRun, Usage,
 };
 pub(crate) use message::{enum_from, enum_name, json_from, to_json};
 pub use search::Hit;

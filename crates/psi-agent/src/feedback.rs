@@ -33,6 +33,8 @@ pub const TAGS: &[&str] = &[
     "wrong tool",
     "unsafe",
 ];
+/// Of the answers that were not judged, so many of the newest are sorted by how they went.
+const MAX_FRESH: i64 = 500;
 /// Longest tag, in characters.
 const MAX_TAG: usize = 40;
 
@@ -203,19 +205,24 @@ impl Feedback {
     pub fn queue(&self, limit: usize) -> Result<Vec<QueueItem>> {
         let ids: Vec<i64> = self.db.read(|c| {
             let mut statement = c.prepare_cached(
-                "SELECT m.id FROM message m
-                 JOIN conversation c ON c.id = m.conversation AND c.temporary = 0
-                 LEFT JOIN feedback f ON f.message = m.id
-                 LEFT JOIN message p ON p.id = m.parent
-                 WHERE m.role = 'assistant' AND m.content <> '' AND m.state IN ('complete', 'stopped')
-                   AND m.tool_calls = '[]'
-                   AND (f.id IS NULL OR (f.rating = -1 AND f.better IS NULL))
-                   AND NOT EXISTS (SELECT 1 FROM review_skip s WHERE s.message = m.id)
-                 ORDER BY f.id IS NULL,
-                   NOT (p.role = 'tool' AND p.details LIKE '%\"ok\":false%'), m.id DESC
-                 LIMIT ?1",
+                "WITH answer AS (
+                   SELECT m.id, m.parent FROM message m
+                   JOIN conversation c ON c.id = m.conversation AND c.temporary = 0
+                   WHERE m.role = 'assistant' AND m.content <> '' AND m.tool_calls = '[]'
+                     AND m.state IN ('complete', 'stopped')
+                     AND NOT EXISTS (SELECT 1 FROM review_skip s WHERE s.message = m.id)),
+                 fresh AS (
+                   SELECT a.id, a.parent FROM answer a
+                   WHERE NOT EXISTS (SELECT 1 FROM feedback f WHERE f.message = a.id)
+                   ORDER BY a.id DESC LIMIT ?2)
+                 SELECT a.id AS id, 0 AS place FROM feedback f JOIN answer a ON a.id = f.message
+                   WHERE f.rating = -1 AND f.better IS NULL
+                 UNION ALL
+                 SELECT n.id, 2 - coalesce(p.role = 'tool' AND p.details LIKE '%\"ok\":false%', 0)
+                   FROM fresh n LEFT JOIN message p ON p.id = n.parent
+                 ORDER BY place, id DESC LIMIT ?1",
             )?;
-            let ids = statement.query_map([limit as i64], |row| row.get(0))?;
+            let ids = statement.query_map([limit as i64, MAX_FRESH], |row| row.get(0))?;
             Ok(ids.collect::<rusqlite::Result<_>>()?)
         })?;
         let item = |id: i64| {

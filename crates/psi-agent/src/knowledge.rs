@@ -4,6 +4,7 @@
 //! A source is indexed in the background and again whenever it is asked for: a file is read anew when its size or time
 //! has changed and its content differs; one that is gone leaves the index.
 
+mod attached;
 mod extract;
 mod index;
 mod passages;
@@ -22,19 +23,7 @@ pub use self::{
     search::Passage,
     tool::knowledge_tool,
 };
-use crate::{Db, Result, Timestamp, error::AgentError};
-
-/// What turns texts into vectors of length 1 whose products say how alike they are.
-pub trait Embedder: Send + Sync {
-    /// Name of the model and of how it is used: vectors of different names are never compared.
-    fn name(&self) -> &str;
-
-    /// The vector of a text.
-    ///
-    /// # Errors
-    /// A sentence.
-    fn embed(&self, text: &str) -> Result<Vec<f32>, String>;
-}
+use crate::{Db, Result, Timestamp, error::AgentError, memory::Embedder, settings::grantable};
 
 /// A folder or file that is searched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -89,13 +78,14 @@ impl Knowledge {
         Self { db, embedder }
     }
 
-    /// Adds a folder or file that [`check_grant`](crate::tools::check_grant) would pass; it is empty until it is indexed.
+    /// Adds a folder or file; it is empty until it is indexed.
     ///
     /// # Errors
-    /// When there is no such file, or the database cannot be written.
+    /// When there is no such file, it belongs to the system or to psi itself, or the database cannot be written.
     pub fn add(&self, path: &Path) -> Result<i64> {
         let missing = |source| AgentError::Io { path: path.to_owned(), doing: "opening", source };
         let path = path.canonicalize().map_err(missing)?;
+        grantable(&self.db, if path.is_file() { path.parent().unwrap_or(&path) } else { &path })?;
         let text = path.to_str().ok_or_else(|| {
             AgentError::invalid("path", format!("{} is not in UTF-8", path.display()))
         })?;

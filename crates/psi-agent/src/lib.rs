@@ -21,14 +21,15 @@ pub mod model;
 pub mod settings;
 mod time;
 mod tool;
+pub mod toolbox;
 pub mod tools;
 
 pub use access::{Access, MIN_PASSWORD, Token};
 pub use assistant::Assistant;
 pub use conversation::{
-    Attachment, Conversation, ConversationId, Conversations, Details, Draft, Hit, MemoryUse,
-    Message, MessageId, MessageState, NewConversation, Role, Summary, TitleOrigin, ToolCall,
-    ToolRun, Usage,
+    Attachment, Conversation, ConversationId, Conversations, Details, Draft, Excerpt, Hit,
+    MemoryUse, Message, MessageId, MessageState, NewConversation, Role, Summary, TitleOrigin,
+    ToolCall, ToolRun, Usage,
 };
 pub use db::Db;
 pub use error::{AgentError, Result};

@@ -8,6 +8,7 @@ mod embed;
 mod episodes;
 mod extract;
 mod facts;
+mod question;
 mod rank;
 mod recall_bench;
 mod search;

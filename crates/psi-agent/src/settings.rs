@@ -1,5 +1,7 @@
 //! Settings: one list of what can be set, with its help, its default and what it accepts.
 
+use std::path::{Path, PathBuf};
+
 use rusqlite::OptionalExtension;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -9,6 +11,7 @@ use crate::{
     db::Db,
     error::{AgentError, Result},
     tool::GrantedFolder,
+    tools::check_grant,
 };
 
 /// What a setting accepts.
@@ -46,6 +49,8 @@ pub enum Kind {
 pub struct Setting {
     /// Its name: a group, a dot, a word.
     pub name: &'static str,
+    /// What the page calls it.
+    pub title: &'static str,
     /// What it does, in a sentence.
     pub help: &'static str,
     /// What it accepts.
@@ -57,67 +62,86 @@ pub struct Setting {
 pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "answer.max_steps",
+        title: "Steps of an answer",
         help: "How often the model may write in one answer: each round of tools is one more.",
         kind: Kind::Number { default: 8, min: 1, max: 64 },
     },
     Setting {
         name: "answer.max_tokens",
+        title: "Longest answer",
         help: "Most tokens that the model may write in one answer.",
         kind: Kind::Number { default: 4096, min: 16, max: 131_072 },
     },
     Setting {
         name: "answer.system_prompt",
+        title: "Instructions",
         help: "Instructions that come before every conversation that has none of its own.",
         kind: Kind::Text { default: "" },
     },
     Setting {
         name: "answer.temperature",
+        title: "Temperature",
         help: "How freely the model chooses its words, in hundredths; 0: always the likeliest.",
         kind: Kind::Number { default: 0, min: 0, max: 200 },
     },
     Setting {
         name: "answer.thinking",
+        title: "Think first",
         help: "Let models that can think before they answer.",
         kind: Kind::Flag { default: true },
     },
     Setting {
         name: "answer.tools",
+        title: "Use tools",
         help: "Offer tools to models that can call them.",
         kind: Kind::Flag { default: true },
     },
     Setting {
+        name: "context.attached",
+        title: "Attached files",
+        help: "Most characters of one that the model is shown: of longer ones, the passages that fit the question.",
+        kind: Kind::Number { default: 1200, min: 200, max: 200_000 },
+    },
+    Setting {
         name: "context.summary",
+        title: "Summaries",
         help: "Who sums up older turns when a conversation outgrows the context.",
         kind: Kind::Choice { of: &["auto", "rule", "model"] },
     },
     Setting {
         name: "learning.consent",
+        title: "Learn from my verdicts",
         help: "Whether ratings and corrections may be used for training on this machine.",
         kind: Kind::Flag { default: true },
     },
     Setting {
         name: "memory.extract",
+        title: "Learn facts from what I say",
         help: "How facts are drawn from what you say.",
         kind: Kind::Choice { of: &["rules", "rules_and_model", "off"] },
     },
     Setting {
         name: "memory.in_prompt",
+        title: "Facts per answer",
         help: "Most facts that are put before the model with a question; 0: none.",
         kind: Kind::Number { default: 6, min: 0, max: 50 },
     },
     Setting {
         name: "model.name",
+        title: "Model",
         help: "The model that answers unless a conversation names another.",
         kind: Kind::Text { default: "" },
     },
     Setting {
         name: "page.keys",
+        title: "Keys",
         help: "Keys of the page that were changed, as JSON.",
         kind: Kind::Text { default: "" },
     },
     Setting {
         name: "web.enabled",
-        help: "Let tools use the network, with your approval each time.",
+        title: "Let tools use the network",
+        help: "With your approval each time. Addresses of this machine and of your own network stay out of reach.",
         kind: Kind::Flag { default: false },
     },
 ];
@@ -243,16 +267,25 @@ impl Settings {
         }
     }
 
-    /// Replaces the folders that tools may use.
+    /// Replaces the folders that tools may use. New ones must be there and must not belong to the system or to psi;
+    /// they are kept under their true paths.
     ///
     /// # Errors
-    /// When one is not an absolute path.
+    /// When one is not an absolute path, or may not be granted.
     pub fn set_folders(&self, folders: &[GrantedFolder]) -> Result<()> {
         if let Some(folder) = folders.iter().find(|f| !f.path.is_absolute()) {
             let why = format!("{} is not an absolute path", folder.path.display());
             return Err(AgentError::invalid("folder", why));
         }
-        self.store(FOLDERS, &json!(folders))
+        let before = self.folders()?;
+        let check = |folder: &GrantedFolder| -> Result<GrantedFolder> {
+            if before.iter().any(|b| b.path == folder.path) {
+                return Ok(folder.clone());
+            }
+            Ok(GrantedFolder { path: grantable(&self.db, &folder.path)?, write: folder.write })
+        };
+        let checked: Vec<GrantedFolder> = folders.iter().map(check).collect::<Result<_>>()?;
+        self.store(FOLDERS, &json!(checked))
     }
 
     fn stored(&self, name: &str) -> Result<Option<Value>> {
@@ -274,6 +307,13 @@ impl Settings {
             Ok(())
         })
     }
+}
+
+/// The true path of a folder that tools or the index may be given: none of the system's, and not the one that this
+/// database lies in, where a tool could grant itself anything.
+pub(crate) fn grantable(db: &Db, folder: &Path) -> Result<PathBuf> {
+    let own: Vec<PathBuf> = db.path().parent().map(Path::to_owned).into_iter().collect();
+    check_grant(folder, &own).map_err(|e| AgentError::invalid("folder", e.to_string()))
 }
 
 #[cfg(test)]
@@ -307,8 +347,15 @@ mod tests {
         assert!(settings.folders().unwrap().is_empty());
         let relative = GrantedFolder { path: "notes".into(), write: false };
         assert!(settings.set_folders(std::slice::from_ref(&relative)).is_err());
-        let folder = GrantedFolder { path: dir.path().join("notes"), write: true };
+        let other = tempfile::tempdir().unwrap();
+        let folder = GrantedFolder { path: other.path().canonicalize().unwrap(), write: true };
         settings.set_folders(std::slice::from_ref(&folder)).unwrap();
         assert_eq!(settings.folders().unwrap(), [folder]);
+        let inside = dir.path().join("notes");
+        std::fs::create_dir(&inside).unwrap();
+        for path in ["/".into(), dir.path().to_owned(), inside, other.path().join("none")] {
+            let refused = GrantedFolder { path, write: false };
+            assert!(settings.set_folders(std::slice::from_ref(&refused)).is_err(), "{refused:?}");
+        }
     }
 }

@@ -21,6 +21,7 @@ impl Draws {
     pub fn new(split: Split, seed: u64, index: u64) -> Self {
         let side = match split {
             Split::Train => 0x7472_6169_6e00_0000,
+            Split::Validation => 0x7661_6c69_6400_0000,
             Split::Eval => 0x6576_616c_0000_0000,
         };
         let mixed = (rng::uniform(seed ^ side, index) * (1_u64 << 53) as f64) as u64;
@@ -99,7 +100,10 @@ impl Draws {
     }
 
     /// One of the items, whatever the split: for things that both splits share.
-    pub(crate) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+    ///
+    /// # Panics
+    /// When there are none.
+    pub fn pick<T: Copy>(&mut self, items: &[T]) -> T {
         items[self.below(items.len())]
     }
 

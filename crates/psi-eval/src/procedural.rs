@@ -99,7 +99,7 @@ impl Family {
         });
         let slots: Vec<(&str, &str)> = draft.slots.iter().map(|(k, v)| (*k, v.as_str())).collect();
         let pattern = draft.asked.draw(draws);
-        let question = Style::tidy(draws).say(pattern, &slots, draws);
+        let question = Style::tidy(draws).say(&pattern, &slots, draws);
         Problem { question, reasoning: draft.reasoning, answer: draft.answer }
     }
 

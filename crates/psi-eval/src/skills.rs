@@ -17,6 +17,7 @@ mod sums;
 mod talk;
 pub mod tools;
 pub mod turn;
+pub(crate) mod words;
 
 use serde_json::{Map, Value, json};
 
@@ -281,7 +282,7 @@ fn exchange(
     scene: &mut Scene,
     kind: Kind,
     facts: &mut Vec<Fact>,
-    note: &mut Option<Note>,
+    note: &mut Option<(Note, Skill)>,
 ) -> Outcome {
     match kind {
         Kind::Calculation => sums::calculation(scene),
@@ -303,14 +304,19 @@ fn exchange(
         Kind::Forget => facts::forget(scene, facts),
         Kind::Reasoning => reasoning::problem(scene),
         Kind::Talk => talk::chat(scene),
-        Kind::Reading => match note {
-            Some(note) if scene.draws.chance(0.6) => notes::read_on(scene, note),
-            _ => {
-                let (outcome, new) = notes::read(scene);
-                *note = Some(new);
-                outcome
+        Kind::Reading => {
+            let old = note.take().filter(|_| scene.draws.chance(0.6));
+            let (mut outcome, kept) = match old {
+                Some((note, before)) => (notes::read_on(scene, &note, before), note),
+                None => notes::read(scene),
+            };
+            // A twin: the same note, and a question of the other kind.
+            if scene.draws.split() == Split::Train && scene.draws.chance(0.6) {
+                outcome = notes::read_on(scene, &kept, outcome.skill);
             }
-        },
+            *note = Some((kept, outcome.skill));
+            outcome
+        }
     }
 }
 

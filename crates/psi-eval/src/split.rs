@@ -1,4 +1,5 @@
-//! Training and evaluation: two splits that share no name, number, wording or item.
+//! Training and evaluation: two splits that share no name, number, wording or item. Validation has the words of training and
+//! wordings of its own, so that nothing has to be chosen by the evaluation split.
 //!
 //! What may occur in a split is decided by the thing itself, through its hash, so no list has to be kept
 //! and no generator can take the wrong half.
@@ -13,11 +14,13 @@ const EVAL_SHARE: f64 = 0.17;
 /// Numbers below this are everybody's words ("two dogs"); from here on a number belongs to one split.
 pub const FIRST_OWNED_NUMBER: i64 = 20;
 
-/// The half of everything that an item is made of.
+/// The part of everything that an item is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Split {
     /// What models learn from.
     Train,
+    /// What choices are made by: the words of training in wordings that are not trained on.
+    Validation,
     /// What they are judged by.
     Eval,
 }
@@ -37,6 +40,7 @@ impl Split {
     pub fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
+            Self::Validation => "validation",
             Self::Eval => "eval",
         }
     }
@@ -49,7 +53,7 @@ impl fmt::Display for Split {
 }
 
 /// FNV-1a over the lower-case text.
-fn fnv1a(text: &str) -> u64 {
+pub(crate) fn fnv1a(text: &str) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in text.bytes() {
         hash = (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3);

@@ -1,10 +1,17 @@
 //! Many ways to say one thing: patterns with alternatives and slots, and the habits of people who type.
 //!
-//! A pattern is text with `[a|b|]` for alternatives (they nest) and `{slot}` for what is put in.
+//! A pattern is text with `[a|b|]` for alternatives (they nest) and `{slot}` for what is put in. A mark
+//! (`=:`, `*:`, `?:`, `&:`, `!:`) says that the rest is the core of a sentence; see [`frames`].
 
-use crate::{draws::Draws, split::Split};
+mod frames;
 
-/// Patterns by split: a wording is used in training or in evaluation, never in both.
+use crate::{
+    draws::Draws,
+    split::{self, Split},
+};
+
+/// Patterns by split: a wording is used in training or in evaluation, never in both. One of the training
+/// patterns is kept for validation where there are enough of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wordings {
     pub(crate) train: &'static [&'static str],
@@ -12,15 +19,47 @@ pub(crate) struct Wordings {
 }
 
 impl Wordings {
-    pub(crate) fn of(&self, split: Split) -> &'static [&'static str] {
-        match split {
-            Split::Train => self.train,
-            Split::Eval => self.eval,
-        }
+    /// From this number of training patterns on one is kept for validation.
+    const ENOUGH: usize = 5;
+
+    /// A pattern of the split that is drawn for.
+    pub(crate) fn draw(&self, draws: &mut Draws) -> String {
+        let pattern = self.of(draws);
+        #[cfg(test)]
+        drawn::note(&pattern);
+        pattern
     }
 
-    pub(crate) fn draw(&self, draws: &mut Draws) -> &'static str {
-        draws.pick(self.of(draws.split()))
+    fn of(&self, draws: &mut Draws) -> String {
+        if draws.split() == Split::Eval {
+            return draws.pick(self.eval).to_owned();
+        }
+        let kept = self.train.iter().copied().min_by_key(|p| split::fnv1a(p)).unwrap_or_default();
+        let pattern = match (draws.split(), self.train.len() >= Self::ENOUGH) {
+            (Split::Validation, true) => kept,
+            (_, true) => draws.until(|draws| Some(draws.pick(self.train)).filter(|p| *p != kept)),
+            (_, false) => draws.pick(self.train),
+        };
+        frames::framed(pattern, draws)
+    }
+}
+
+/// Every pattern that was drawn, for the test that no wording is in two splits.
+#[cfg(test)]
+pub(crate) mod drawn {
+    use std::{cell::RefCell, collections::BTreeSet};
+
+    thread_local! {
+        static PATTERNS: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+    }
+
+    pub(super) fn note(pattern: &str) {
+        PATTERNS.with_borrow_mut(|all| all.insert(pattern.to_owned()));
+    }
+
+    /// The patterns drawn in this thread since the last call.
+    pub(crate) fn take() -> BTreeSet<String> {
+        PATTERNS.take()
     }
 }
 
@@ -49,6 +88,14 @@ impl Style {
 
     /// A pattern as this person types it. Slots go in as they are; only words between them get typos.
     pub(crate) fn say(self, pattern: &str, slots: &[(&str, &str)], draws: &mut Draws) -> String {
+        let company;
+        let pattern = match draws.split() {
+            Split::Eval => pattern,
+            Split::Train | Split::Validation => {
+                company = frames::in_company(pattern, draws);
+                &company
+            }
+        };
         let mut pieces = Vec::new();
         expand(pattern, draws, &mut pieces);
         if self.typo {
@@ -203,6 +250,72 @@ fn misspell(pieces: &mut [Piece<'_>], draws: &mut Draws) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::skills::{Mix, generate};
+    use std::collections::{BTreeMap, BTreeSet};
+
+    /// A pattern with one choice of its alternatives: words in lower case and slots.
+    fn one_of(pattern: &str, draws: &mut Draws) -> String {
+        let mut pieces = Vec::new();
+        expand(pattern, draws, &mut pieces);
+        let piece = |piece: &Piece<'_>| match piece {
+            Piece::Text(words) => words.to_lowercase(),
+            Piece::Slot(name) => format!("{{{name}}}"),
+        };
+        let text: String = pieces.iter().map(piece).collect();
+        let kept = |c: char| c.is_alphanumeric() || "{}%*+/^".contains(c);
+        let words = text.split(|c: char| !kept(c)).filter(|w| !w.is_empty());
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    fn patterns(split: Split, n: u64) -> BTreeSet<String> {
+        drawn::take();
+        for index in 0..n {
+            generate(split, 3, index, &Mix::default());
+        }
+        drawn::take()
+    }
+
+    #[test]
+    fn no_wording_of_evaluation_is_trained_on_even_with_words_around_it() {
+        let mut held_out: BTreeMap<String, String> = BTreeMap::new();
+        for pattern in patterns(Split::Eval, 4_000) {
+            for index in 0..40 {
+                let one = one_of(&pattern, &mut Draws::new(Split::Eval, 1, index));
+                // A slot alone is no wording.
+                if one.split(' ').any(|w| !w.starts_with('{')) {
+                    held_out.insert(one, pattern.clone());
+                }
+            }
+        }
+        assert!(held_out.len() > 300, "{}", held_out.len());
+        let (mut leaks, mut n_seen) = (BTreeSet::new(), BTreeSet::new());
+        for pattern in patterns(Split::Train, 12_000) {
+            for index in 0..6 {
+                let mut draws = Draws::new(Split::Train, 2, index);
+                let company = frames::in_company(&pattern, &mut draws);
+                for text in [&pattern, &company] {
+                    let one = one_of(text, &mut draws);
+                    if held_out.contains_key(&one) {
+                        leaks.insert(format!("{one} ({pattern})"));
+                    }
+                    n_seen.insert(one);
+                }
+            }
+        }
+        assert!(leaks.is_empty(), "{leaks:#?}");
+        assert!(n_seen.len() > 50_000, "{} wordings", n_seen.len());
+    }
+
+    #[test]
+    fn validation_is_asked_in_patterns_that_training_has_not() {
+        let plain = Wordings { train: &["v", "w", "x", "y", "z"], eval: &["f"] };
+        let all = |split| -> BTreeSet<String> {
+            (0..400).map(|index| plain.draw(&mut Draws::new(split, 1, index))).collect()
+        };
+        let (train, validation) = (all(Split::Train), all(Split::Validation));
+        assert_eq!((train.len(), validation.len()), (4, 1));
+        assert!(train.is_disjoint(&validation));
+    }
 
     #[test]
     fn alternatives_nest_and_slots_are_filled() {

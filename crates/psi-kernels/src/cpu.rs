@@ -1,6 +1,8 @@
 //! The CPU as a value: which instructions may run, and on how many threads.
 
-use crate::{Isa, Pool};
+use std::sync::Arc;
+
+use crate::{Hold, Isa, Pool};
 
 /// What every kernel takes first: an instruction-set tier and a thread pool.
 #[derive(Debug)]
@@ -13,6 +15,11 @@ impl Cpu {
     /// A CPU of `n_threads` threads (the caller's included; at least one) on tier `isa`.
     pub fn new(isa: Isa, n_threads: usize) -> Self {
         Self { isa, pool: Pool::new(n_threads) }
+    }
+
+    /// [`Cpu::new`], with a switch that holds its work back.
+    pub fn held_by(isa: Isa, n_threads: usize, hold: Arc<Hold>) -> Self {
+        Self { isa, pool: Pool::held_by(n_threads, hold) }
     }
 
     /// One thread on the highest tier.

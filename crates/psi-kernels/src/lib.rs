@@ -28,4 +28,4 @@ pub use buffer::AlignedBuf;
 pub use cpu::Cpu;
 pub use isa::{Isa, IsaError, Tier};
 pub use matrix::{Format, Matrix, matmul, matmul_add, matmul_many};
-pub use pool::Pool;
+pub use pool::{Hold, Pool};

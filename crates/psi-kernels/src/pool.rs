@@ -14,7 +14,7 @@ use std::{
     fmt, hint,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
-        Arc, Mutex, TryLockError,
+        Arc, Condvar, Mutex, TryLockError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle, Thread},
@@ -45,8 +45,18 @@ const CLOCK_EVERY: u32 = 8;
 /// Threads that run regions together with the caller.
 pub struct Pool {
     shared: Arc<Shared>,
+    hold: Arc<Hold>,
     region: Mutex<Solo>,
     workers: Vec<JoinHandle<()>>,
+}
+
+/// A switch that holds back every region of the pools that it belongs to: work stops within a region, keeps
+/// its memory, and goes on with the same bits.
+#[derive(Debug, Default)]
+pub struct Hold {
+    is_set: AtomicBool,
+    lock: Mutex<()>,
+    freed: Condvar,
 }
 
 /// When the caller works alone.
@@ -84,6 +94,14 @@ impl Pool {
     /// # Panics
     /// When the operating system refuses a thread.
     pub fn new(n_threads: usize) -> Self {
+        Self::held_by(n_threads, Arc::default())
+    }
+
+    /// [`Pool::new`], with a switch that holds its regions back.
+    ///
+    /// # Panics
+    /// As [`Pool::new`].
+    pub fn held_by(n_threads: usize, hold: Arc<Hold>) -> Self {
         let shared = Arc::new(Shared {
             ticket: AtomicU64::new(0),
             job: UnsafeCell::new(None),
@@ -103,7 +121,7 @@ impl Pool {
                     .unwrap_or_else(|e| panic!("the system refused thread {i} of the pool: {e}"))
             })
             .collect();
-        Self { shared, region: Mutex::new(Solo::default()), workers }
+        Self { shared, hold, region: Mutex::new(Solo::default()), workers }
     }
 
     /// Number of threads, the caller's included.
@@ -120,6 +138,7 @@ impl Pool {
     /// With a task's own panic, after all tasks have ended.
     pub fn run(&self, n_tasks: usize, task: Job<'_>) {
         assert!(n_tasks <= MAX_TASKS, "{n_tasks} tasks in one region");
+        self.hold.wait();
         let guard = match self.region.try_lock() {
             _ if n_tasks <= 1 || self.workers.is_empty() || IN_TASK.get() => None,
             Ok(guard) => Some(guard),
@@ -170,6 +189,23 @@ impl Pool {
         }
         let alone = ran.mul_f64(n_tasks as f64 / f64::from(n_own.max(1)));
         n_own > 0 && own + waited > alone + alone / 4 + 2 * CALLER_SPIN
+    }
+}
+
+impl Hold {
+    /// Holds regions back from now on, or lets them go on.
+    pub fn set(&self, held: bool) {
+        let _guard = lock(&self.lock);
+        self.is_set.store(held, Ordering::Relaxed);
+        self.freed.notify_all();
+    }
+
+    /// Waits while it is set.
+    fn wait(&self) {
+        if self.is_set.load(Ordering::Relaxed) {
+            let held = |(): &mut ()| self.is_set.load(Ordering::Relaxed);
+            drop(self.freed.wait_while(lock(&self.lock), held));
+        }
     }
 }
 
@@ -351,6 +387,25 @@ mod tests {
             }
         });
         assert_eq!(sum.load(Ordering::Relaxed), 3 * 100 * 4 * 10);
+    }
+
+    #[test]
+    fn a_hold_lets_no_region_begin_until_it_is_lifted() {
+        let hold = Arc::new(Hold::default());
+        let pool = Pool::held_by(2, Arc::clone(&hold));
+        let count = AtomicUsize::new(0);
+        let add = |_| {
+            count.fetch_add(1, Ordering::SeqCst);
+        };
+        hold.set(true);
+        thread::scope(|scope| {
+            let work = scope.spawn(|| pool.run(8, &add));
+            // However long it has had to begin.
+            thread::sleep(Duration::from_millis(20));
+            assert!(!work.is_finished() && count.load(Ordering::SeqCst) == 0);
+            hold.set(false);
+        });
+        assert_eq!(count.load(Ordering::SeqCst), 8);
     }
 
     #[test]

@@ -34,7 +34,7 @@ mod text_or;
 use std::{
     fmt,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -43,7 +43,7 @@ use std::{
 };
 
 pub use keys::KeysError;
-pub use models::{LoadModel, ModelSpec};
+pub use models::{CurrentModel, LoadError, LoadModel, ModelSpec, ServedModels};
 
 use keys::Keys;
 use lines::{LineWriter, Sink};
@@ -53,12 +53,8 @@ use store::Store;
 
 /// How the API is set up.
 pub struct ApiOptions {
-    /// The models it serves; the first one answers requests that name none.
-    pub models: Vec<ModelSpec>,
-    /// Loads one of them, on a thread where it may take its time.
-    pub load: LoadModel,
-    /// Drop a model from memory that nobody has asked for so long.
-    pub idle_unload: Option<Duration>,
+    /// The models it serves.
+    pub models: ServedModels,
     /// Who may ask; without a file everyone who reaches the server.
     pub keys: Option<PathBuf>,
     /// The folder that LoRA adapters may be loaded from.
@@ -239,8 +235,7 @@ impl Api {
             AccessLog::Stream(stream) => Some(writer(Sink::Stream(stream), &report)?),
         };
         let ledger = options.ledger.map(|path| open(path, true)).transpose()?;
-        let models = Models::new(options.models, options.load, options.idle_unload)
-            .map_err(ApiSetupError::Models)?;
+        let models = Models::new(options.models).map_err(ApiSetupError::Models)?;
         let store = Store::open(options.store);
         let store = store.map_err(|(path, source)| ApiSetupError::Log { path, line: 0, source })?;
         let mut nonce = [0; 8];
@@ -273,8 +268,17 @@ impl Api {
     ///
     /// # Errors
     /// Why it cannot be loaded.
-    pub fn preload(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    pub fn preload(&self) -> Result<(), LoadError> {
         self.shared.models.preload()
+    }
+
+    /// Lets a name mean the model at `path` from now on, without dropping an answer: what is being
+    /// written ends with the model that it began with.
+    ///
+    /// # Errors
+    /// Why the new model cannot be loaded; then the old one goes on.
+    pub fn replace(&self, name: &str, path: &Path) -> Result<(), LoadError> {
+        self.shared.models.replace(name, path)
     }
 
     /// Whether a key is needed: a server that others reach must have keys.

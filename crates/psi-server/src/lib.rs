@@ -9,13 +9,12 @@ mod guard;
 mod markdown;
 mod runs;
 mod serve;
-mod serving;
 mod ui;
 
 pub use api::{
-    AccessLog, Api, ApiOptions, ApiSetupError, KeysError, Limits, LoadModel, ModelSpec, Report,
+    AccessLog, Api, ApiOptions, ApiSetupError, CurrentModel, KeysError, Limits, LoadError,
+    LoadModel, ModelSpec, Report, ServedModels,
 };
 pub use runs::{FindRuns, Run, RunsServer};
-pub use serve::{Server, ServerOptions};
-pub use serving::ServeError;
+pub use serve::{ServeError, Server, ServerOptions};
 pub use ui::{Host, ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Suggestion};

@@ -2,13 +2,9 @@
 
 mod chart;
 mod metrics;
-mod page;
+pub(crate) mod page;
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use axum::{
     Router,
@@ -21,7 +17,7 @@ use axum::{
 
 use crate::{
     assets, guard,
-    serving::{ServeError, Serving},
+    serve::{ServeError, Server, ServerOptions},
 };
 
 /// One run, as a list of runs shows it.
@@ -42,20 +38,22 @@ pub type FindRuns = Arc<dyn Fn() -> Vec<Run> + Send + Sync>;
 
 /// Serves the dashboard on this machine's loopback address until it is dropped.
 #[derive(Debug)]
-pub struct RunsServer(Serving);
+pub struct RunsServer(Server);
 
 impl RunsServer {
     /// Starts serving in a thread of its own; port 0 takes a free one.
     pub fn start(port: u16, runs: FindRuns) -> Result<Self, ServeError> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let router = Router::new()
             .route("/", get(index))
+            .route("/runs", get(list))
+            .route("/runs/{name}", get(run))
             .route("/assets/{name}", get(assets::asset))
             .fallback(|| async { (StatusCode::NOT_FOUND, "there is no such page\n") })
             .with_state(Arc::clone(&runs))
-            .merge(router(runs))
+            .merge(parts(runs))
             .layer(middleware::from_fn(guard::guard));
-        Ok(Self(Serving::start("psi-runs", address, router)?))
+        let options = ServerOptions { port, ..ServerOptions::default() };
+        Ok(Self(Server::of_router(router, None, &options)?))
     }
 
     /// Where it listens.
@@ -69,12 +67,10 @@ impl RunsServer {
     }
 }
 
-/// The pages of runs, without what stands around them.
-pub(crate) fn router(runs: FindRuns) -> Router {
+/// The parts of the pages of runs that keep themselves current.
+pub(crate) fn parts(runs: FindRuns) -> Router {
     Router::new()
-        .route("/runs", get(list))
         .route("/runs/live", get(live_list))
-        .route("/runs/{name}", get(run))
         .route("/runs/{name}/live", get(live_run))
         .with_state(runs)
 }

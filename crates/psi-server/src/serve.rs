@@ -1,6 +1,7 @@
 //! Connections: accepted, limited in number, time and size, and ended in order.
 
-mod patience;
+mod error;
+pub(crate) mod patience;
 
 use std::{
     fmt, io,
@@ -19,7 +20,8 @@ use hyper_util::{
 };
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::{ServeError, api::Api};
+use crate::api::Api;
+pub use error::ServeError;
 use patience::Patience;
 
 /// Where a server listens and what a connection may do.

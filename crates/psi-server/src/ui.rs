@@ -6,8 +6,10 @@
 //! comes through [`Host`].
 
 mod actions;
+mod attached;
 mod card;
 mod chat;
+mod citation;
 mod compare;
 mod composer;
 mod exchange;
@@ -26,11 +28,10 @@ mod routes;
 mod settings;
 mod shell;
 mod thread;
+mod training;
 
 use std::{
-    io,
     net::SocketAddr,
-    path::Path,
     sync::{Arc, PoisonError, RwLock},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -38,14 +39,13 @@ use std::{
 pub use host::{Host, ListedModel, Machine, ModelState, Pull, Suggestion};
 use keys::Keys;
 use live::Rooms;
-use psi_agent::{
-    Access, Assistant, Feedback,
-    knowledge::{Background, Knowledge},
-    tools::check_grant,
-};
+use psi_agent::{Access, Assistant, Feedback, toolbox::Toolbox};
 use reply::Failure;
 
-use crate::serving::{ServeError, Serving};
+use crate::{
+    api::Api,
+    serve::{ServeError, Server, ServerOptions},
+};
 
 /// How the page is served.
 pub struct PageOptions {
@@ -55,8 +55,10 @@ pub struct PageOptions {
     pub names: Vec<String>,
     /// Conversations, memory, feedback, settings, and who answers.
     pub assistant: Assistant,
-    /// Files that answers may come from.
-    pub knowledge: Knowledge,
+    /// The assistant's tools, and the files that answers may come from.
+    pub toolbox: Toolbox,
+    /// The API at the same address, for other programs of this machine.
+    pub api: Option<Api>,
     /// What the program around the page can do.
     pub host: Arc<dyn Host>,
 }
@@ -69,7 +71,7 @@ impl std::fmt::Debug for PageOptions {
 
 /// Serves the page until it is dropped.
 #[derive(Debug)]
-pub struct PageServer(Serving);
+pub struct PageServer(Server);
 
 impl PageServer {
     /// Starts serving in a thread of its own.
@@ -78,11 +80,15 @@ impl PageServer {
     /// When the address is taken, and when others can reach it and there is no password.
     pub fn start(options: PageOptions) -> Result<Self, ServeError> {
         let address = options.address;
+        let server =
+            ServerOptions { host: address.ip(), port: address.port(), ..ServerOptions::default() };
+        let api = options.api.clone();
         let ui = Arc::new(Ui::new(options)?);
         if !address.ip().is_loopback() && !ui.gate.has_password().unwrap_or_default() {
             return Err(ServeError::NoPassword(address));
         }
-        Ok(Self(Serving::start("psi-page", address, routes::router(&ui))?))
+        let router = routes::router(&ui, api.as_ref());
+        Ok(Self(Server::of_router(router, api, &server)?))
     }
 
     /// Where it listens.
@@ -100,8 +106,7 @@ impl PageServer {
 pub(crate) struct Ui {
     pub(crate) assistant: Assistant,
     pub(crate) feedback: Feedback,
-    pub(crate) knowledge: Knowledge,
-    pub(crate) index: Background,
+    pub(crate) toolbox: Toolbox,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) rooms: Rooms,
     pub(crate) gate: gate::Gate,
@@ -117,14 +122,10 @@ impl Ui {
         let access = Access::new(options.assistant.db());
         let gate = gate::Gate::new(options.address, options.names, access);
         let keys = settings::stored_keys(options.assistant.settings());
-        let index = Background::start(options.knowledge.clone());
-        let index = index.map_err(|e| ServeError::Start(io::Error::other(e)))?;
-        index.refresh();
         Ok(Self {
             feedback: Feedback::new(options.assistant.db()),
             assistant: options.assistant,
-            knowledge: options.knowledge,
-            index,
+            toolbox: options.toolbox,
             host: options.host,
             rooms: Rooms::new(epoch),
             gate: gate.map_err(ServeError::Start)?,
@@ -135,15 +136,6 @@ impl Ui {
     /// The keys as the user has set them.
     pub(crate) fn keys(&self) -> Arc<Keys> {
         self.keys.read().map_or_else(|e| Arc::clone(&e.into_inner()), |keys| Arc::clone(&keys))
-    }
-
-    /// Refuses folders of the system and psi's own: a tool that writes there could allow itself anything.
-    pub(crate) fn check_readable(&self, path: &Path) -> Result<(), Failure> {
-        let folder = if path.is_file() { path.parent().unwrap_or(path) } else { path };
-        let kept: Vec<_> =
-            self.assistant.db().path().parent().map(Path::to_owned).into_iter().collect();
-        check_grant(folder, &kept).map_err(|e| Failure::bad(e.to_string()))?;
-        Ok(())
     }
 
     /// Other keys from now on.

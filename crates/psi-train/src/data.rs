@@ -26,6 +26,7 @@ mod tokenizer;
 mod validation;
 
 pub use chat::CHATML;
+pub(crate) use chat::last_turn;
 pub use config::{DataConfig, Format, Overlong, Packing, SourceConfig, Turns};
 pub use error::{BadRow, DataError};
 pub use loader::{Loader, Position, inspect};

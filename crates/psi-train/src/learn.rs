@@ -4,7 +4,11 @@
 mod data_set;
 mod kept_out;
 mod recipe;
+mod rehearse;
+mod round;
 
 pub use data_set::{DataSet, Example, LeftOut, Rating, Rules, Verdict};
 pub use kept_out::kept_out_task;
-pub use recipe::{Budget, recipe, write_replay};
+pub use recipe::{Budget, recipe};
+pub use rehearse::rehearse;
+pub use round::{Judged, LearnedFrom, Lineage, Round};

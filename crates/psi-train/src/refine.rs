@@ -16,10 +16,7 @@ mod workspace;
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::Instant,
 };
 
@@ -27,7 +24,6 @@ use psi_eval::split::Split;
 use psi_infer::rng;
 use psi_kernels::Cpu;
 use psi_model::{Config, Decoder};
-use psi_tensor::{Gradients, optim::global_norm};
 use serde_json::{Value, json};
 use toml::Value as Toml;
 
@@ -44,15 +40,16 @@ use self::{
 use crate::{
     Result, TrainError,
     recipe::{RunConfig, Settings},
-    run::{Lines, Loaded, RunDir, Snapshot, State, VERSION, Writer, load, newest},
-    trainer::{
-        Environment, Event, Finished, Optimiser, Outliers, Text, Workspace, beside_model,
-        for_each_trained, refresh, start, write_result,
-    },
+    run::{RunDir, load, newest},
+    trainer::{Core, Environment, Event, Finished, Practice, Text, drive, start},
 };
 
 /// Address of the random numbers of held-out prompts.
 const EVAL_SEED: u64 = 0x6865_6c64;
+/// Steps between groups that are kept to be read, from the first on.
+const SHOWN_EVERY: u64 = 10;
+/// Answers of such a group.
+const N_SHOWN: usize = 4;
 
 /// Runs a recipe of `psi refine` to its end, or until `stop` is set, which is looked at between steps.
 ///
@@ -68,59 +65,49 @@ pub fn refine(
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Finished> {
     let mut refiner = Refiner::open(settings, environment.cpu, resume)?;
-    let steps = refiner.config.steps;
-    on_event(Event::Started { step: refiner.state.step, steps });
-    if refiner.state.step == 0 && refiner.resumed_at.is_none() {
+    let Core { config, state, resumed_at, .. } = &refiner.core;
+    on_event(Event::Started { step: state.step, steps: config.steps });
+    if resumed_at.is_none() {
         let mut record = RefineRecord::default();
         refiner.evaluate(&mut record)?;
         refiner.log(&record)?;
         on_event(Event::Refined(Box::new(record)));
     }
-    let mut saved = refiner.resumed_at;
-    while refiner.state.step < steps && !stop.load(Ordering::SeqCst) {
-        let mut record = refiner.step()?;
-        if refiner.is_due(refiner.config.eval.every) {
-            refiner.evaluate(&mut record)?;
-        }
-        if record.step.is_multiple_of(refiner.config.log_every) || record.val_accuracy.is_some() {
-            refiner.log(&record)?;
-        }
-        on_event(Event::Refined(Box::new(record)));
-        if refiner.is_due(refiner.config.save.every) {
-            on_event(Event::Saving { step: refiner.state.step });
-            refiner.save()?;
-            saved = Some(refiner.state.step);
-        }
-    }
-    if saved != Some(refiner.state.step) && refiner.state.step > 0 {
-        on_event(Event::Saving { step: refiner.state.step });
-        refiner.save()?;
-    }
-    refiner.writer.wait()?;
-    refiner.finish()
+    drive(&mut refiner, stop, on_event)?;
+    refiner.core.finish(None, None)
 }
 
-/// A run in memory.
+/// A run that learns from its own answers.
 #[derive(Debug)]
 struct Refiner {
-    cpu: Arc<Cpu>,
-    config: RunConfig,
+    core: Core,
     rl: RlConfig,
     seed: u64,
-    run: RunDir,
-    text: Text,
-    decoder: Decoder,
     /// The weights at the start of the run, for a KL term.
     reference: Option<Decoder>,
-    workspace: Workspace,
-    gradients: Gradients,
-    optimiser: Optimiser,
-    state: State,
     rl_state: RlState,
-    resumed_at: Option<u64>,
-    metrics: Lines,
-    samples: Lines,
-    writer: Writer,
+}
+
+impl Practice for Refiner {
+    fn core(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    fn step(&mut self, _: &mut dyn FnMut(Event)) -> Result<Event> {
+        let mut record = self.practise()?;
+        if self.core.is_due(self.core.config.eval.every) {
+            self.evaluate(&mut record)?;
+        }
+        if self.core.is_logged() || record.val_accuracy.is_some() {
+            self.log(&record)?;
+        }
+        Ok(Event::Refined(Box::new(record)))
+    }
+
+    fn keep(&mut self) -> Vec<(String, Vec<f32>)> {
+        self.core.state.rl = Some(self.rl_state.clone());
+        Vec::new()
+    }
 }
 
 impl Refiner {
@@ -137,69 +124,39 @@ impl Refiner {
         run.keep_settings(&settings, begun)?;
         let mut loaded = newest(&run.checkpoints())?.map(|path| load(&path)).transpose()?;
         let parts = (&config.method, config.format, config.init);
-        let mut decoder = start(cpu, &model, Some(&from), parts, &mut loaded)?;
+        let decoder = start(cpu, &model, Some(&from), parts, &mut loaded)?;
         let reference = match rl.loss.kl > 0.0 {
             true => Some(start(cpu, &model, Some(&from), parts, &mut None)?),
             false => None,
         };
-        let mut gradients = Gradients::new();
-        for_each_trained(&mut decoder, &mut |_, _, parameter| {
-            let (n, k) = parameter.shape();
-            if let Some(id) = parameter.id() {
-                gradients.reserve(id, n * k);
-            }
-        });
-        let mut optimiser = Optimiser::new(config.optim);
-        let resumed_at = loaded.as_ref().map(|l| l.state.step);
-        let state = first_state(&mut optimiser, &mut decoder, loaded);
-        let rl_state = match &state.rl {
+        let core = Core::new(cpu, (run, config, text), decoder, &mut loaded)?;
+        let rl_state = match &core.state.rl {
             Some(kept) if kept.solved.len() == rl.tasks.len() => kept.clone(),
             _ => RlState::new(&rl.tasks),
         };
-        Ok(Self {
-            cpu: Arc::clone(cpu),
-            workspace: Workspace::new(cpu, &decoder, config.recompute),
-            metrics: Lines::open(&run.file("metrics.jsonl"), resumed_at)?,
-            samples: Lines::open(&run.file("samples.jsonl"), resumed_at)?,
-            writer: Writer::new(run.checkpoints(), Arc::new(text.files.clone()), config.save.keep),
-            seed: settings.count("run.seed") as u64,
-            config,
-            rl,
-            run,
-            text,
-            decoder,
-            reference,
-            gradients,
-            optimiser,
-            state,
-            rl_state,
-            resumed_at,
-        })
-    }
-
-    fn is_due(&self, every: u64) -> bool {
-        let step = self.state.step;
-        every > 0 && (step.is_multiple_of(every) || step == self.config.steps)
+        Ok(Self { seed: settings.count("run.seed") as u64, core, rl, reference, rl_state })
     }
 
     /// Answers, rewards, and the updates that follow from them.
-    fn step(&mut self) -> Result<RefineRecord> {
+    fn practise(&mut self) -> Result<RefineRecord> {
         let started = Instant::now();
-        let step = self.state.step + 1;
+        let step = self.core.state.step + 1;
         let (written, measures) = self.write()?;
         let writing_s = started.elapsed().as_secs_f64();
         let mut record = measures.record(step, writing_s);
-        self.show_sample(step, &written)?;
+        if step % SHOWN_EVERY == 1 {
+            self.show_sample(step, &written)?;
+        }
         let groups = learning_groups(&written, self.rl.prompts, self.rl.loss.advantage);
-        let factor = self.config.schedule.factor(step);
-        record.lr = factor * self.config.optim.lr;
+        let factor = self.core.config.schedule.factor(step);
+        record.lr = factor * self.core.config.optim.lr;
         if !groups.is_empty() {
             self.update(&groups, factor, &mut record)?;
         }
-        self.state.step = step;
-        self.state.updates = self.optimiser.steps();
-        self.state.tokens += measures.n_tokens as u64;
-        record.tokens = self.state.tokens;
+        let state = &mut self.core.state;
+        state.step = step;
+        state.tokens += measures.n_tokens as u64;
+        record.tokens = state.tokens;
         record.tokens_per_s = measures.n_tokens as f64 / started.elapsed().as_secs_f64();
         Ok(record)
     }
@@ -212,7 +169,7 @@ impl Refiner {
             batch: self.rl.batch,
             temperature: 1.0,
         };
-        let dialogue = Dialogue::new(&self.text)?;
+        let dialogue = Dialogue::new(&self.core.text)?;
         let mut all: Vec<Group> = Vec::new();
         for _ in 0..=self.rl.refill {
             let useful = all.iter().filter(|g| g.teaches()).count();
@@ -234,9 +191,15 @@ impl Refiner {
                 chosen.iter().flat_map(|(_, _, p)| std::iter::repeat_n(p, n)).collect();
             let seed = self.seed;
             let seed_of = move |i: usize| rng::mix(rng::mix(seed ^ first) ^ i as u64);
-            let mut answers =
-                write_answers(&self.cpu, &self.decoder, &dialogue, &prompts, config, &seed_of)?
-                    .into_iter();
+            let mut answers = write_answers(
+                &self.core.cpu,
+                &self.core.decoder,
+                &dialogue,
+                &prompts,
+                config,
+                &seed_of,
+            )?
+            .into_iter();
             for (task, level, _) in chosen {
                 let answers = answers.by_ref().take(n).collect();
                 let group = Group::new((task, level), answers, self.rl.reward, self.rl.max_tokens);
@@ -281,15 +244,16 @@ impl Refiner {
         record: &mut RefineRecord,
     ) -> Result<Deviation> {
         let batches = micro_batches(answers);
+        let core = &mut self.core;
         // On-policy the answers' own log-probabilities are the policy's.
         let policy: Vec<Vec<f32>> = match is_first {
             true => answers.rollouts.iter().map(|r| r.log_probs.clone()).collect(),
-            false => workspace::score(&mut self.workspace, &self.decoder, answers, &batches),
+            false => workspace::score(&mut core.workspace, &core.decoder, answers, &batches),
         };
         let reference = self
             .reference
             .as_ref()
-            .map(|model| workspace::score(&mut self.workspace, model, answers, &batches));
+            .map(|model| workspace::score(&mut core.workspace, model, answers, &batches));
         let sampled: Vec<Sampled<'_>> = (0..answers.rollouts.len())
             .map(|i| Sampled {
                 advantage: answers.advantages[i],
@@ -299,9 +263,9 @@ impl Refiner {
             })
             .collect();
         let (weights, mut seen) = weights(&self.rl.loss, &sampled, self.rl.max_tokens);
-        self.gradients.zero();
-        let parts = (&mut self.workspace, &mut self.gradients);
-        let computed = workspace::learn(parts, &self.decoder, answers, (&batches, &weights));
+        core.gradients.zero();
+        let parts = (&mut core.workspace, &mut core.gradients);
+        let computed = workspace::learn(parts, &core.decoder, answers, (&batches, &weights));
         if is_first {
             seen.ratio_max_dev = largest_ratio_deviation(&computed, &policy);
             if seen.ratio_max_dev != 0.0 {
@@ -310,20 +274,17 @@ impl Refiner {
                      answers (ratio off by {:e})",
                     seen.ratio_max_dev
                 );
-                return Err(TrainError::run(self.run.path(), why)
+                return Err(TrainError::run(core.run.path(), why)
                     .with_hint("this is a defect of psi: please report the recipe and the model"));
             }
             record.loss = sampled.iter().map(|s| -s.advantage).sum::<f64>() / sampled.len() as f64;
         }
-        let norm = global_norm(&self.cpu, &self.gradients);
+        let norm = core.norm();
         if !norm.is_finite() {
-            let what = format!("gradient norm {norm}");
-            let (step, last_good) = (self.state.step + 1, self.writer.last_good());
-            return Err(TrainError::Diverged { step, what, last_good });
+            return Err(core.diverged(core.state.step + 1, format!("gradient norm {norm}")));
         }
         record.grad_norm = norm;
-        self.optimiser.step(&self.cpu, &mut self.decoder, &self.gradients, norm, factor);
-        refresh(&self.cpu, &mut self.decoder, &self.config.method);
+        core.update(norm, factor);
         Ok(seen)
     }
 
@@ -348,8 +309,9 @@ impl Refiner {
             return Ok(());
         }
         let asked: Vec<&Prompt> = prompts.iter().map(|(_, p)| p).collect();
-        let dialogue = Dialogue::new(&self.text)?;
-        let answers = write_answers(&self.cpu, &self.decoder, &dialogue, &asked, config, &|_| 0)?;
+        let dialogue = Dialogue::new(&self.core.text)?;
+        let answers =
+            write_answers(&self.core.cpu, &self.core.decoder, &dialogue, &asked, config, &|_| 0)?;
         let mut by_task: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for ((task, _), answer) in prompts.iter().zip(&answers) {
             let counts = by_task.entry(self.rl.tasks[*task].name().to_owned()).or_default();
@@ -363,58 +325,28 @@ impl Refiner {
         Ok(())
     }
 
-    /// Keeps the first group's answers of every tenth step, to read.
+    /// Keeps the first group's answers, to read.
     fn show_sample(&mut self, step: u64, groups: &[Group]) -> Result<()> {
-        let Some(group) = groups.first().filter(|_| step % 10 == 1) else { return Ok(()) };
-        for (answer, reward) in group.answers.iter().zip(&group.rewards).take(4) {
+        let Some(group) = groups.first() else { return Ok(()) };
+        let Core { text, samples, .. } = &mut self.core;
+        for (answer, reward) in group.answers.iter().zip(&group.rewards).take(N_SHOWN) {
             let first = answer.written.first().copied().unwrap_or(answer.tokens.len());
-            let (prompt, text) = answer.tokens.split_at(first);
+            let (prompt, written) = answer.tokens.split_at(first);
             let line: Value = json!({
                 "step": step,
                 "task": self.rl.tasks[group.task.0].name(),
-                "prompt": self.text.tokenizer.decode(prompt, false),
-                "text": self.text.tokenizer.decode(text, false),
+                "prompt": text.tokenizer.decode(prompt, false),
+                "text": text.tokenizer.decode(written, false),
                 "reward": reward,
                 "correct": answer.verdict.is_correct,
             });
-            self.samples.write(&line)?;
+            samples.write(&line)?;
         }
         Ok(())
     }
 
     fn log(&mut self, record: &RefineRecord) -> Result<()> {
-        self.metrics.write(&serde_json::to_value(record).unwrap_or_default())
-    }
-
-    fn save(&mut self) -> Result<()> {
-        self.metrics.sync()?;
-        self.samples.sync()?;
-        self.state.rl = Some(self.rl_state.clone());
-        let mut tensors = beside_model(&self.cpu, &mut self.decoder);
-        tensors.extend(self.optimiser.tensors(&mut self.decoder));
-        self.writer.start(Snapshot {
-            state: self.state.clone(),
-            decoder: self.decoder.clone(),
-            whole_model: self.config.method.is_full(),
-            tensors,
-        })
-    }
-
-    fn finish(self) -> Result<Finished> {
-        let mut model = None;
-        if self.state.step >= self.config.steps {
-            let parts = (&self.config.method, self.config.save.dtype);
-            let decoder = self.decoder.clone();
-            model = Some(write_result(&self.cpu, &self.run, decoder, parts, &self.text.files)?);
-        }
-        Ok(Finished {
-            dir: self.run.path().to_owned(),
-            step: self.state.step,
-            steps: self.config.steps,
-            tokens: self.state.tokens,
-            val_bpb: None,
-            model,
-        })
+        self.core.metrics.write(&serde_json::to_value(record).unwrap_or_default())
     }
 }
 
@@ -426,26 +358,6 @@ fn derive(settings: &mut Settings, cpu: &Cpu, model: &Config) -> Result<RunConfi
     settings.derive("optim.lr", Toml::Float(2e-5), "psi refine, all weights");
     settings.derive("optim.muon_lr", Toml::Float(5e-4), "psi refine, all weights");
     RunConfig::derive(settings, cpu, model, &mut || Ok(0))
-}
-
-/// The state to go on from: the checkpoint's, or that of a new run.
-fn first_state(optimiser: &mut Optimiser, decoder: &mut Decoder, loaded: Option<Loaded>) -> State {
-    if let Some(mut loaded) = loaded {
-        optimiser.restore(decoder, loaded.state.updates, &mut loaded.tensors);
-        return loaded.state;
-    }
-    State {
-        version: VERSION,
-        step: 0,
-        updates: 0,
-        tokens: 0,
-        position: None,
-        losses: Outliers::default(),
-        norms: Outliers::default(),
-        skipped: 0,
-        best: None,
-        rl: None,
-    }
 }
 
 /// Largest |exp(new - old) - 1|; 0 only if all bits are the same.

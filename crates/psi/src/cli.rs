@@ -2,11 +2,13 @@
 
 mod assistant;
 mod eval;
+pub(crate) mod mcp;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use psi_eval::split::Split;
 
 pub(crate) use assistant::*;
 pub(crate) use eval::*;
@@ -47,10 +49,18 @@ pub(crate) enum Command {
     Refine(RunArgs),
     /// Learn from ratings and corrections: train, hold the result against the model in use, promote it or not.
     Learn(Learn),
+    /// Where the models that were learned come from: parent, data, recipe and gate of each, by hash.
+    Lineage {
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
     /// Training runs: list them, look at one, compare several.
     Runs(Runs),
     /// Serve models over HTTP, for OpenAI's and Anthropic's clients.
     Serve(Serve),
+    /// psi's tools for other programs (MCP), and the servers of other programs.
+    Mcp(mcp::Mcp),
     /// Download a model from the Hugging Face Hub.
     Pull(Pull),
     /// The models in PSI_HOME.
@@ -74,7 +84,7 @@ pub(crate) enum Command {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Up {
     /// The model that answers: a folder, a GGUF file or a pulled model (default: the one chosen on the
-    /// page, else the one that comes with psi).
+    /// page, else what was promoted, else the one that comes with psi).
     #[arg(long, value_name = "PATH")]
     pub(crate) model: Option<PathBuf>,
     /// Where to listen. Anything but this machine's own address needs a password (PSI_PASSWORD, or set on the page).
@@ -317,7 +327,7 @@ pub(crate) struct Learn {
     /// Judgements as `psi feedback export` prints them (default: those in the assistant's database).
     #[arg(long, value_name = "FILE")]
     pub(crate) feedback: Option<PathBuf>,
-    /// The model in use, as long as nothing was promoted.
+    /// The model in use, as long as nothing was promoted (default: the one that comes with psi).
     #[arg(long, value_name = "PATH")]
     pub(crate) model: Option<PathBuf>,
     /// The gate's suites beside the kept-out feedback (default: those that come with psi).
@@ -332,6 +342,18 @@ pub(crate) struct Learn {
     /// Learn from texts with addresses and telephone or card numbers too.
     #[arg(long)]
     pub(crate) private: bool,
+    /// Learn now (the default).
+    #[arg(long, conflicts_with = "when_idle")]
+    pub(crate) now: bool,
+    /// Compute only while nobody needs the machine: pause within a second when its owner is back.
+    #[arg(long)]
+    pub(crate) when_idle: bool,
+    /// How many cores other programs may use while the machine still counts as idle.
+    #[arg(long, value_name = "CORES", default_value_t = 0.5, requires = "when_idle")]
+    pub(crate) idle_load: f64,
+    /// How long nobody must have needed the machine.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "when_idle")]
+    pub(crate) idle_after: u64,
     /// Only say what would be learned.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -421,7 +443,8 @@ pub(crate) enum RunsCommand {
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
     /// A checkpoint folder, a GGUF file or the name of a pulled model; NAME=PATH gives it a name (may be
-    /// given several times; the first answers requests that name none).
+    /// given several times; the first answers requests that name none). `assistant` is what the assistant
+    /// serves, also after a promotion or rollback while psi serve runs.
     #[arg(long, value_name = "PATH", required = true)]
     pub(crate) model: Vec<String>,
     /// Address to listen on; one that others can reach needs --keys.
@@ -430,7 +453,7 @@ pub(crate) struct Serve {
     /// Port to listen on; 0: a free one.
     #[arg(long, value_name = "N", default_value_t = 8080)]
     pub(crate) port: u16,
-    /// Who may ask: a TOML file of [[key]] entries (see the guide on serving).
+    /// Who may ask: a TOML file of `[[key]]` entries (see the guide on serving).
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
     /// Most answers that are written at once, per model.
@@ -478,7 +501,7 @@ pub(crate) struct Serve {
     /// A name by which the server may be called, beside localhost (may be given several times).
     #[arg(long, value_name = "NAME")]
     pub(crate) allow_host: Vec<String>,
-    /// A site whose pages may ask, e.g. https://app.example (may be given several times).
+    /// A site whose pages may ask, e.g. `https://app.example` (may be given several times).
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) allow_origin: Vec<String>,
     /// Longest request, in MiB.
@@ -545,6 +568,8 @@ pub(crate) enum Data {
     Inspect(DataInspect),
     /// Generate conversations that teach a small model to use tools, remember, read and reason.
     Synth(DataSynth),
+    /// Answers of a model to prompts: a teacher's conversations, for another model to learn from.
+    Answer(DataAnswer),
 }
 
 #[derive(Args, Debug)]
@@ -576,6 +601,32 @@ pub(crate) struct DataInspect {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct DataAnswer {
+    /// Lines of JSON: messages that end with a question, perhaps tools, perhaps a hint that only the
+    /// answering model sees.
+    #[arg(value_name = "PROMPTS")]
+    pub(crate) prompts: PathBuf,
+    /// The model that answers.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) model: PathBuf,
+    /// The file to write: one conversation per line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Longest answer that is kept, in tokens.
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    pub(crate) max_tokens: usize,
+    /// 0 takes the likeliest answer.
+    #[arg(long, value_name = "T", default_value_t = 0.0)]
+    pub(crate) temperature: f32,
+    /// Seed of the draws.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Number of threads (default: PSI_THREADS, else the number of cores).
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct DataSynth {
     /// The file to write: one conversation per line.
     #[arg(long, value_name = "FILE")]
@@ -586,7 +637,7 @@ pub(crate) struct DataSynth {
     /// Seed: the same seed gives the same conversations.
     #[arg(long, value_name = "S", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Which names, numbers and wordings to use; the two splits share none.
+    /// Which names, numbers and wordings to use; training and evaluation share none.
     #[arg(long, value_name = "SPLIT", default_value = "train")]
     pub(crate) split: SplitName,
     /// Weight of a kind of exchange, e.g. reading=30 (may be given several times).
@@ -597,11 +648,23 @@ pub(crate) struct DataSynth {
     pub(crate) force: bool,
 }
 
-/// The halves of generated data.
+/// The parts of generated data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SplitName {
     Train,
+    /// The names and numbers of training in wordings of its own.
+    Validation,
     Eval,
+}
+
+impl SplitName {
+    pub(crate) fn split(self) -> Split {
+        match self {
+            Self::Train => Split::Train,
+            Self::Validation => Split::Validation,
+            Self::Eval => Split::Eval,
+        }
+    }
 }
 
 #[derive(Args, Debug)]

@@ -1,8 +1,8 @@
 //! The CPU a command runs on: tier from `PSI_ISA`, threads from the command line or `PSI_THREADS`.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use psi_kernels::{Cpu, Isa};
+use psi_kernels::{Cpu, Hold, Isa};
 
 use crate::{
     env,
@@ -43,5 +43,11 @@ pub(crate) fn n_threads(asked: Option<usize>) -> Outcome<usize> {
 
 /// The CPU with `asked` threads.
 pub(crate) fn cpu(asked: Option<usize>) -> Outcome<Arc<Cpu>> {
-    Ok(Arc::new(Cpu::new(isa()?, n_threads(asked)?)))
+    Ok(Arc::new(Cpu::held_by(isa()?, n_threads(asked)?, hold())))
+}
+
+/// The switch that holds back everything this process computes.
+pub(crate) fn hold() -> Arc<Hold> {
+    static HOLD: LazyLock<Arc<Hold>> = LazyLock::new(Arc::default);
+    Arc::clone(&HOLD)
 }

@@ -1,6 +1,6 @@
 //! The environment: every variable psi reads, with its help, read here and nowhere else.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// A variable and what it does.
 pub(crate) struct EnvVar {
@@ -53,7 +53,9 @@ pub(crate) const ENV_VARS: &[EnvVar] = &[
 #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
 fn read(name: &'static str) -> Option<String> {
     debug_assert!(
-        ENV_VARS.iter().any(|v| v.name == name) || PLATFORM.contains(&name),
+        ENV_VARS.iter().any(|v| v.name == name)
+            || PLATFORM.contains(&name)
+            || PLAIN.contains(&name),
         "{name} is not in ENV_VARS"
     );
     std::env::var(name).ok().filter(|v| !v.is_empty())
@@ -61,6 +63,27 @@ fn read(name: &'static str) -> Option<String> {
 
 /// The platform's own variables that say where a user's data lives.
 const PLATFORM: [&str; 3] = ["HOME", "XDG_DATA_HOME", "LOCALAPPDATA"];
+
+/// The variables that every program needs and no secret is in: what servers of other programs find.
+const PLAIN: [&str; 12] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "SystemRoot",
+    "PATHEXT",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "TEMP",
+];
+
+/// Those of [`PLAIN`] that are set.
+pub(crate) fn plain() -> BTreeMap<String, String> {
+    PLAIN.iter().filter_map(|&name| Some((name.to_owned(), read(name)?))).collect()
+}
 
 /// `PSI_HOME`, or the platform's data folder: `$XDG_DATA_HOME/psi` or `~/.local/share/psi` on Linux,
 /// `~/Library/Application Support/psi` on macOS, `%LOCALAPPDATA%\psi` on Windows.

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use psi_agent::AgentError;
+use psi_agent::{AgentError, mcp::McpError};
 use psi_eval::{gate::GateError, run::RunError, task::TaskError};
 use psi_infer::text::TextError;
 use psi_model::ModelError;
@@ -95,6 +95,7 @@ fn hint_of(error: &(dyn Error + 'static)) -> Option<String> {
     let own = own.or_else(|| error.downcast_ref().and_then(RunError::hint));
     let own = own.or_else(|| error.downcast_ref().and_then(GateError::hint));
     let own = own.or_else(|| error.downcast_ref().and_then(AgentError::hint));
+    let own = own.or_else(|| error.downcast_ref().and_then(McpError::hint));
     own.or_else(|| error.source().and_then(hint_of))
 }
 

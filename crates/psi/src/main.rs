@@ -1,6 +1,7 @@
 //! The psi program: parses the command line, runs one command, prints failures, sets the exit code.
 #![allow(clippy::print_stderr, reason = "remarks for people go to standard error")]
 
+mod bundled;
 mod cli;
 mod clock;
 mod commands;
@@ -12,6 +13,7 @@ mod model;
 mod out;
 mod progress;
 mod table;
+mod toolbox;
 
 use std::{io::Write, process::ExitCode};
 
@@ -56,9 +58,11 @@ fn run(cli: Cli) -> Outcome {
         Command::Convert(args) => commands::convert::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Learn(args) => commands::learn::run(&args),
+        Command::Lineage { json } => commands::lineage::run(json),
         Command::Refine(args) => commands::refine::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
+        Command::Mcp(args) => commands::mcp::run(&args),
         Command::Pull(args) => commands::pull::run(&args),
         Command::Models(args) => commands::models::run(&args),
         Command::Data(args) => commands::data::run(&args),

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Conversation, ConversationId, Conversations, Details, Message, MessageId, MessageState, Role,
-    ToolCall,
-    message::{details_column, enum_name, to_json},
+    Conversation, ConversationId, Conversations, Details, Draft, Message, MessageId, MessageState,
+    Role, ToolCall, message::enum_name, store::insert_message,
 };
 use crate::{
     error::{AgentError, Result},
@@ -160,24 +159,21 @@ fn insert(t: &Connection, conversation: &Exported) -> Result<ConversationId> {
             })
         };
         let parent = message.parent.map(place).transpose()?;
-        numbers.insert(message.id, insert_message(t, id, parent, message)?);
+        let written = insert_message(t, id, parent, &draft(message), message.created_at)?;
+        numbers.insert(message.id, written);
     }
     let leaf = conversation.leaf.and_then(|l| numbers.get(&l)).or_else(|| numbers.values().last());
     t.execute("UPDATE conversation SET leaf = ?2 WHERE id = ?1", (id.0, leaf.map(|l| l.0)))?;
     Ok(id)
 }
 
-fn insert_message(
-    t: &Connection,
-    conversation: ConversationId,
-    parent: Option<MessageId>,
-    message: &ExportedMessage,
-) -> Result<MessageId> {
+/// A message of a document as it is kept here.
+fn draft(message: &ExportedMessage) -> Draft {
     let mut details = message.details.clone();
-    // Numbers of this file mean other things here.
+    // Numbers of the other database mean other things here.
     details.memories.clear();
     (details.edited_from, details.summarised_upto) = (None, None);
-    details.attachments.clear();
+    details.attachments.iter_mut().for_each(|file| file.document = 0);
     if let Some(run) = &mut details.run {
         run.untrusted = true;
     }
@@ -185,23 +181,15 @@ fn insert_message(
         MessageState::Streaming => MessageState::Interrupted,
         other => other,
     };
-    t.prepare_cached(
-        "INSERT INTO message (conversation, parent, role, content, reasoning, tool_calls,
-           tool_call_id, state, details, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    )?
-    .execute(params![
-        conversation.0,
-        parent.map(|p| p.0),
-        enum_name(message.role),
-        message.content,
-        message.reasoning,
-        to_json(&message.tool_calls),
-        message.tool_call_id,
-        enum_name(state),
-        details_column(&details),
-        message.created_at.0
-    ])?;
-    Ok(MessageId(t.last_insert_rowid()))
+    Draft {
+        role: message.role,
+        content: message.content.clone(),
+        reasoning: message.reasoning.clone(),
+        tool_calls: message.tool_calls.clone(),
+        tool_call_id: message.tool_call_id.clone(),
+        state,
+        details,
+    }
 }
 
 /// A text as a code block whose fence is longer than any in it.

@@ -243,8 +243,34 @@ pub struct ToolRun {
 pub struct Attachment {
     /// What it is called.
     pub name: String,
-    /// Its number in the knowledge index.
+    /// Its number among the files that were given; 0 when the file itself is not here.
     pub document: i64,
+    /// Whether the excerpts are all of it.
+    #[serde(default)]
+    pub whole: bool,
+    /// What the model is shown of it.
+    #[serde(default)]
+    pub excerpts: Vec<Excerpt>,
+}
+
+/// A part of a file that was given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Excerpt {
+    /// First and last line, from 1.
+    pub lines: (usize, usize),
+    /// First byte and the byte after the last.
+    pub bytes: (usize, usize),
+    /// The text.
+    pub text: String,
+}
+
+impl Attachment {
+    /// How the model reads it, below the message.
+    fn shown(&self) -> String {
+        let of = if self.whole { "The attached file" } else { "From the attached file" };
+        let texts: Vec<&str> = self.excerpts.iter().map(|e| e.text.trim()).collect();
+        format!("{of} {}:\n\"\"\"\n{}\n\"\"\"", self.name, texts.join("\n...\n"))
+    }
 }
 
 impl Message {
@@ -258,7 +284,9 @@ impl Message {
         let mut message = Map::new();
         let mut put = |key: &str, value: Value| message.insert(key.to_owned(), value);
         put("role", enum_value(self.role));
-        put("content", json!(self.content));
+        let files = self.details.attachments.iter().map(Attachment::shown);
+        let content: Vec<String> = std::iter::once(self.content.clone()).chain(files).collect();
+        put("content", json!(content.join("\n\n")));
         if !self.reasoning.is_empty() {
             put("reasoning_content", json!(self.reasoning));
         }

@@ -309,23 +309,7 @@ fn append(
         let why = format!("message {parent} is in another conversation than {conversation}");
         return Err(AgentError::invalid("parent", why));
     }
-    t.prepare_cached(
-        "INSERT INTO message (conversation, parent, role, content, reasoning, tool_calls,
-           tool_call_id, state, details, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    )?
-    .execute(params![
-        conversation.0,
-        parent.map(|p| p.0),
-        enum_name(draft.role),
-        draft.content,
-        draft.reasoning,
-        to_json(&draft.tool_calls),
-        draft.tool_call_id,
-        enum_name(draft.state),
-        details_column(&draft.details),
-        now.0
-    ])?;
-    let id = MessageId(t.last_insert_rowid());
+    let id = insert_message(t, conversation, parent, draft, now)?;
     let titled = owner.title_origin == TitleOrigin::None && draft.role == Role::User;
     let title = if titled { title::from_message(&draft.content) } else { String::new() };
     if title.is_empty() {
@@ -411,6 +395,33 @@ fn set_leaf(t: &Connection, id: ConversationId, leaf: Option<MessageId>) -> Resu
     let sql = "UPDATE conversation SET leaf = ?2 WHERE id = ?1";
     t.prepare_cached(sql)?.execute((id.0, leaf.map(|l| l.0)))?;
     Ok(())
+}
+
+/// Writes a message's row and nothing else.
+pub(super) fn insert_message(
+    t: &Connection,
+    conversation: ConversationId,
+    parent: Option<MessageId>,
+    draft: &Draft,
+    at: Timestamp,
+) -> Result<MessageId> {
+    t.prepare_cached(
+        "INSERT INTO message (conversation, parent, role, content, reasoning, tool_calls,
+           tool_call_id, state, details, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?
+    .execute(params![
+        conversation.0,
+        parent.map(|p| p.0),
+        enum_name(draft.role),
+        draft.content,
+        draft.reasoning,
+        to_json(&draft.tool_calls),
+        draft.tool_call_id,
+        enum_name(draft.state),
+        details_column(&draft.details),
+        at.0
+    ])?;
+    Ok(MessageId(t.last_insert_rowid()))
 }
 
 fn delete(t: &Connection, id: ConversationId) -> Result<()> {

@@ -17,6 +17,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0003 memory", include_str!("schema/0003_memory.sql")),
     ("0004 feedback", include_str!("schema/0004_feedback.sql")),
     ("0020 knowledge", include_str!("schema/0020_knowledge.sql")),
+    ("0021 attachments", include_str!("schema/0021_attachments.sql")),
 ];
 
 /// Applies what is missing, all of it or nothing.

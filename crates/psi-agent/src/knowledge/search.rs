@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rusqlite::Connection;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Knowledge;
 use crate::{Result, error::AgentError};
@@ -18,7 +18,7 @@ const RANK_OFFSET: f64 = 60.0;
 const LEAST_COSINE: f32 = 0.1;
 
 /// A passage that a search found, and where it stands.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Passage {
     /// Its number.
     pub id: i64,
@@ -63,7 +63,10 @@ impl Knowledge {
         let vector = match &self.embedder {
             Some(embedder) if !query.trim().is_empty() => {
                 let fail = |why| AgentError::invalid("embedder", why);
-                Some((embedder.name().to_owned(), embedder.embed(query).map_err(fail)?))
+                Some((
+                    embedder.name().to_owned(),
+                    embedder.embed_query(query, &|_| 1.0).map_err(fail)?,
+                ))
             }
             _ => None,
         };

@@ -71,7 +71,8 @@ impl Library {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("docs")).unwrap();
-        let db = Db::open(&dir.path().join("psi.db"), Clock::fixed(Timestamp(0))).unwrap();
+        fs::create_dir(dir.path().join("home")).unwrap();
+        let db = Db::open(&dir.path().join("home/psi.db"), Clock::fixed(Timestamp(0))).unwrap();
         let knowledge = Knowledge::new(db, Some(Arc::new(Topics)));
         let source = knowledge.add(&dir.path().join("docs")).unwrap();
         Self { dir, knowledge, source }
@@ -175,7 +176,7 @@ fn a_source_that_is_removed_leaves_no_byte_in_the_database() {
     library.put("secret.md", "The passphrase is xylophonebadger.");
     library.index();
     let files = || {
-        let all = fs::read_dir(library.dir.path()).unwrap().map(|e| e.unwrap().path());
+        let all = fs::read_dir(library.dir.path().join("home")).unwrap().map(|e| e.unwrap().path());
         let bytes: Vec<u8> =
             all.filter(|p| p.is_file()).flat_map(|p| fs::read(p).unwrap()).collect();
         memchr::memmem::find(&bytes, b"xylophonebadger").is_some()
@@ -243,6 +244,10 @@ fn a_single_file_can_be_a_source() {
     library.index();
     assert!(library.find("ibis").is_empty());
     assert!(library.knowledge.add(&library.dir.path().join("none")).is_err());
+    for own in ["home", "home/psi.db", ""] {
+        let refused = library.knowledge.add(&library.dir.path().join(own));
+        assert!(refused.is_err_and(|e| e.to_string().contains("home") || own.is_empty()), "{own}");
+    }
 }
 
 #[test]

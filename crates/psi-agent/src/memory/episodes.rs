@@ -10,8 +10,9 @@ use serde::Serialize;
 
 use super::{
     Memory,
+    question::Of,
     rank::{self, Scores},
-    when, words,
+    when,
 };
 use crate::{
     conversation::{ConversationId, MessageId},
@@ -97,7 +98,7 @@ impl Memory {
     pub fn episodes(&self, query: &str, arm: Arm, limit: usize) -> Result<Vec<EpisodeHit>> {
         let full_text = match arm {
             Arm::Vector => Scores::new(),
-            _ => self.said_words(query)?,
+            _ => self.by_words(Of::Messages, query, MAX_CANDIDATES)?,
         };
         let near = match arm {
             Arm::FullText => Scores::new(),
@@ -132,29 +133,11 @@ impl Memory {
         })
     }
 
-    fn said_words(&self, query: &str) -> Result<Scores> {
-        let Some(terms) = words::any_of(&words::content_words(query)) else {
-            return Ok(Scores::new());
-        };
-        self.db.read(|c| {
-            let mut statement = c.prepare_cached(
-                "SELECT rowid, -bm25(message_text) FROM message_text WHERE message_text MATCH ?1
-                 ORDER BY bm25(message_text) LIMIT ?2",
-            )?;
-            let rows = statement
-                .query_map((terms, MAX_CANDIDATES as i64), |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
-        })
-    }
-
     fn said_nearby(&self, query: &str) -> Result<Scores> {
         if !self.embedder.is_cheap() {
             return Ok(Scores::new());
         }
-        let rarity = self.rarity("message", &words::words(query))?;
-        let rarity = |word: &str| rarity.get(word).copied().unwrap_or(1.0);
-        let question = self.embedder.embed_query(query, &rarity);
-        let question = question.map_err(|why| AgentError::invalid("query", why))?;
+        let question = self.question(Of::Messages, query)?;
         let mut cache = self.lock_episodes();
         self.db.read(|c| {
             let sql = "SELECT m.id, m.content FROM message m WHERE m.id > ?1

@@ -8,8 +8,9 @@ use super::{
     Fact, Memory,
     embed::{dot, from_bytes, to_bytes},
     facts::{COLUMNS, from_row, get},
+    question::Of,
     rank::{self, Scores},
-    when, words,
+    when,
 };
 use crate::{
     conversation::{MemoryUse, Message},
@@ -50,7 +51,7 @@ impl Memory {
     pub fn search(&self, query: &str, with_closed: bool, limit: usize) -> Result<Vec<FactHit>> {
         let now = self.db.now();
         let period = when::period(query, now);
-        let full_text = self.full_text(query)?;
+        let full_text = self.by_words(Of::Facts, query, MAX_CANDIDATES)?;
         let cosines = self.cosines(query)?;
         let full_text = rank::ranked(&full_text);
         let near: Scores =
@@ -124,29 +125,10 @@ impl Memory {
         })
     }
 
-    /// Scores by the words of a question (BM25).
-    fn full_text(&self, query: &str) -> Result<Scores> {
-        let Some(terms) = words::any_of(&words::content_words(query)) else {
-            return Ok(Scores::new());
-        };
-        self.db.read(|c| {
-            let mut statement = c.prepare_cached(
-                "SELECT rowid, -bm25(fact_text) FROM fact_text WHERE fact_text MATCH ?1
-                 ORDER BY bm25(fact_text) LIMIT ?2",
-            )?;
-            let rows = statement
-                .query_map((terms, MAX_CANDIDATES as i64), |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
-        })
-    }
-
     /// How near each fact's vector is to a question's.
     fn cosines(&self, query: &str) -> Result<Scores> {
         self.fill_vectors()?;
-        let rarity = self.rarity("fact", &words::words(query))?;
-        let rarity = |word: &str| rarity.get(word).copied().unwrap_or(1.0);
-        let question = self.embedder.embed_query(query, &rarity);
-        let question = question.map_err(|why| AgentError::invalid("query", why))?;
+        let question = self.question(Of::Facts, query)?;
         self.db.read(|c| {
             let sql = "SELECT fact, vector FROM fact_vector WHERE embedder = ?1";
             let mut statement = c.prepare_cached(sql)?;
@@ -180,30 +162,6 @@ impl Memory {
             })?;
         }
         Ok(())
-    }
-
-    /// How much each word says: `ln(1 + (n - df + 1/2) / (df + 1/2))`, as in BM25, over the facts or the
-    /// messages.
-    pub(super) fn rarity(&self, of: &str, words: &[String]) -> Result<BTreeMap<String, f32>> {
-        self.db.read(|c| {
-            let n: i64 = c.query_row(&format!("SELECT count(*) FROM {of}"), [], |r| r.get(0))?;
-            // The index holds stems; a stem is a beginning of its word for most words.
-            let sql = format!("SELECT doc FROM {of}_words WHERE term = ?1");
-            let mut statement = c.prepare_cached(&sql)?;
-            let mut rarity = BTreeMap::new();
-            for word in words {
-                let mut df = 0;
-                for term in [word.as_str(), words::stem(word)] {
-                    let mut rows = statement.query([term])?;
-                    if let Some(row) = rows.next()? {
-                        df = df.max(row.get::<_, i64>(0)?);
-                    }
-                }
-                let (n, df) = (n as f32, df as f32);
-                rarity.insert(word.clone(), (1.0 + (n - df + 0.5).max(0.0) / (df + 0.5)).ln());
-            }
-            Ok(rarity)
-        })
     }
 }
 

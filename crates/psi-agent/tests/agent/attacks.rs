@@ -63,6 +63,7 @@ impl Tool for Stranger {
 /// An assistant with a folder, an index of it, a memory and a stranger's server; everything is granted for ever.
 struct House {
     dir: tempfile::TempDir,
+    _home: tempfile::TempDir,
     tools: Vec<Arc<dyn Tool>>,
     diary: Arc<Diary>,
     context: CallContext,
@@ -91,7 +92,8 @@ impl House {
         };
         let groups: Vec<Group> = Group::ALL.iter().map(|(g, ..)| *g).collect();
         let mut tools = built_in(&kit, &groups);
-        let db = Db::open(&dir.path().join("psi.db"), Clock::fixed(Timestamp(0))).unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let db = Db::open(&home.path().join("psi.db"), Clock::fixed(Timestamp(0))).unwrap();
         let knowledge = Knowledge::new(db, None);
         knowledge.add(&docs).unwrap();
         let background = Background::start(knowledge.clone()).unwrap();
@@ -108,7 +110,7 @@ impl House {
             source: None,
             now: Timestamp(0),
         };
-        Self { dir, tools, diary, context }
+        Self { dir, _home: home, tools, diary, context }
     }
 
     fn run(&self, name: &str, arguments: &Value) -> Result<ToolOutput, ToolError> {

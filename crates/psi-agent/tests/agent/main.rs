@@ -7,6 +7,7 @@ mod conversations;
 mod feedback;
 mod memory;
 mod scripts;
+mod toolbox;
 
 use std::path::Path;
 

@@ -43,6 +43,9 @@ pub struct GateOptions {
     pub dir: PathBuf,
     /// Where gates are counted; `None`: this is the first candidate.
     pub ledger: Option<Ledger>,
+    /// Whether a gate of these two models that was begun and never decided is gone on with, at no further cost:
+    /// right only where the same items get the same answers again, so that nothing is drawn twice.
+    pub goes_on: bool,
     /// Answers kept from other runs.
     pub cache: Option<PathBuf>,
     /// How answers are made.
@@ -87,7 +90,7 @@ pub fn decide(
     }
     let (new, old) = (candidate.served.hash(), incumbent.served.hash());
     let number = match &options.ledger {
-        Some(ledger) => ledger.begin(new, old, options.now)?,
+        Some(ledger) => ledger.begin((new, old), options.now, options.goes_on)?,
         None => 1,
     };
     let alpha = alpha_of(profile.alpha, number);

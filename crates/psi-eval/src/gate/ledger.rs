@@ -65,12 +65,13 @@ impl Ledger {
         Ok(all)
     }
 
-    /// Begins a gate, durably, and says which candidate against this incumbent it is.
+    /// Begins a gate of (candidate, incumbent), durably, and says which candidate against this incumbent it is:
+    /// with `goes_on`, a gate of the two that was begun and never decided keeps its number.
     pub(super) fn begin(
         &self,
-        candidate: ContentHash,
-        incumbent: ContentHash,
+        (candidate, incumbent): (ContentHash, ContentHash),
         at: u64,
+        goes_on: bool,
     ) -> Result<u64, GateError> {
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder)
@@ -79,7 +80,27 @@ impl Ledger {
         // Others wait until this gate is counted.
         let mut log = Log::open(&self.path)?;
         let against = |line: &LedgerLine| matches!(line, LedgerLine::Begun { incumbent: i, .. } if *i == incumbent);
-        let number = 1 + self.lines()?.iter().filter(|l| against(l)).count() as u64;
+        let lines = self.lines()?;
+        let number = 1 + lines.iter().filter(|l| against(l)).count() as u64;
+        let mut open = None;
+        for line in &lines {
+            match line {
+                LedgerLine::Begun { candidate: c, incumbent: i, number, .. }
+                    if (*c, *i) == (candidate, incumbent) =>
+                {
+                    open = Some(*number);
+                }
+                LedgerLine::Decided { candidate: c, incumbent: i, .. }
+                    if (*c, *i) == (candidate, incumbent) =>
+                {
+                    open = None;
+                }
+                _ => {}
+            }
+        }
+        if let Some(number) = open.filter(|_| goes_on) {
+            return Ok(number);
+        }
         add(&mut log, &LedgerLine::Begun { at, candidate, incumbent, number })?;
         Ok(number)
     }
@@ -104,9 +125,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ledger = Ledger::at(&dir.path().join("home/gates.jsonl"));
         let hash = |text: &str| ContentHash::of_bytes(text.as_bytes());
-        let begin = |c: &str, i: &str| ledger.begin(hash(c), hash(i), 1).unwrap();
+        let begin = |c: &str, i: &str| ledger.begin((hash(c), hash(i)), 1, false).unwrap();
         assert_eq!([begin("a", "x"), begin("b", "x"), begin("b", "x")], [1, 2, 3]);
         assert_eq!(begin("a", "y"), 1);
         assert_eq!(ledger.lines().unwrap().len(), 4);
+        let go_on = |c: &str, i: &str| ledger.begin((hash(c), hash(i)), 1, true).unwrap();
+        assert_eq!([go_on("b", "x"), go_on("a", "x"), go_on("c", "x")], [3, 1, 4]);
+        assert_eq!(ledger.lines().unwrap().len(), 5);
+        let record = Artefact { path: "r".into(), hash: hash("r") };
+        let (candidate, incumbent, decision) = (hash("c"), hash("x"), Decision::Hold);
+        ledger.end(&LedgerLine::Decided { at: 2, candidate, incumbent, decision, record }).unwrap();
+        assert_eq!(go_on("c", "x"), 5, "what was decided begins anew");
     }
 }

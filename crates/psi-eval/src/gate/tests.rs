@@ -109,6 +109,7 @@ impl Place {
         let options = GateOptions {
             dir: self.dir.path().join(format!("gate-{}", self.n.get())),
             ledger: Some(Ledger::at(&self.home().gates())),
+            goes_on: false,
             cache: None,
             settings: Settings::default(),
             now: 5,

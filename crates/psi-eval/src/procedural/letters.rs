@@ -1,12 +1,18 @@
 //! Problems about letters: the model has to spell a word before it can answer.
 
 use super::Draft;
-use crate::{draws::Draws, skills::pools, wording::Wordings};
+use crate::{
+    draws::Draws,
+    skills::{pools, words},
+    wording::Wordings,
+};
 
 /// A word of a level's length.
-fn word(draws: &mut Draws, level: usize) -> &'static str {
+fn word(draws: &mut Draws, level: usize) -> String {
     let (low, high) = [(3, 5), (5, 6), (6, 9)][level];
-    draws.until(|draws| Some(draws.word(pools::WORDS)).filter(|w| (low..=high).contains(&w.len())))
+    draws.until(|draws| {
+        Some(words::of(draws, pools::WORDS)).filter(|w| (low..=high).contains(&w.len()))
+    })
 }
 
 fn spelled(word: &str) -> String {
@@ -20,10 +26,20 @@ pub(super) fn word_length(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
+                "=:the number of letters [of|that make up|used in] {w}",
+                "=:the length of {w}[ in letters|]",
+                "?:how many letters {w} has",
+                "?:how many letters [are in|there are in|make up] {w}",
+                "?:how long the word {w} is",
+                "!:count the letters [of|in] [the word |]{w}",
+                "!:count how many letters {w} has",
                 "how many letters [are in|has|does] the word {w}[ have|]?",
-                "how long is the word {w}?",
-                "count the letters of {w}.",
-                "how many letters are in {w}?",
+                "how many letters [are in|has] {w}?",
+                "how many letters does {w} have?",
+                "how long is [the word |]{w}?",
+                "{w}: how many letters?",
+                "how many letters do i need to [write|spell] {w}?",
+                "[i write|i type|take] {w}. how many letters is that?",
             ],
             eval: &[
                 "what is the number of letters in {w}?",
@@ -52,10 +68,19 @@ pub(super) fn letter_count(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
-                "how [often|many times] does the letter {c} occur in {w}?",
-                "how many {c} are in {w}?",
-                "count the letter {c} in {w}.",
-                "how many times is there {c} in the word {w}?",
+                "=:the number of {c} in {w}",
+                "=:the number of times {c} [occurs|appears|is] in {w}",
+                "?:how [often|many times] {c} [occurs|appears|is] in {w}",
+                "?:how many {c} {w} has",
+                "?:how many {c} [there are|are] in {w}",
+                "!:count the [letter |letters |]{c} in [the word |]{w}",
+                "!:count how often {c} [occurs|appears] in {w}",
+                "how [often|many times] does [the letter |]{c} [occur|appear|come] in [the word |]{w}?",
+                "how many {c} are [there |]in [the word |]{w}?",
+                "how many {c} does {w} have?",
+                "how many times is [there |]{c} in [the word |]{w}?",
+                "{w}: how many {c}?",
+                "how many letters of {w} are {c}?",
             ],
             eval: &["in {w}, how many {c} do you see?", "the word {w} has how many {c}?"],
         },
@@ -75,14 +100,23 @@ pub(super) fn letter_place(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
-                "what is the {n} letter of {w}?",
-                "which letter comes {n} in {w}?",
-                "tell me the {n} letter of the word {w}.",
+                "=:the {n} letter of {w}",
+                "=:the {n} letter in [the word |]{w}",
+                "=:the letter that is {n} in {w}",
+                "?:[what|which] the {n} letter of {w} is",
+                "?:[what|which] letter [comes|is] {n} in {w}",
+                "!:find the {n} letter of {w}",
+                "!:pick the {n} letter of {w}",
+                "what is the {n} letter [of|in] {w}?",
+                "[which|what] letter [comes|is] {n} in [the word |]{w}?",
+                "{w}: what is the {n} letter?",
+                "[which|what] letter has {w} in {n} place?",
+                "spell {w}. which letter is {n}?",
             ],
             eval: &["in {w}, what letter stands {n}?", "name the letter of {w} that is {n}."],
         },
         slots: vec![("w", format!("\"{word}\"")), ("n", PLACES[place].to_owned())],
-        reasoning: format!("{}: {}.", spelled(word), steps.join(", ")),
+        reasoning: format!("{}: {}.", spelled(&word), steps.join(", ")),
         answer: letters[place].to_string(),
     }
 }
@@ -94,15 +128,24 @@ pub(super) fn reverse_word(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
-                "[spell|write] {w} backwards.",
-                "reverse the word {w}.",
-                "what is {w} backwards?",
-                "what is {w} spelled backwards?",
+                "=:{w} [backwards|spelled backwards|in reverse|reversed]",
+                "=:the reverse of {w}",
+                "?:what {w} is backwards",
+                "?:how {w} is [spelled|written] backwards",
+                "!:[spell|write|say|read|type|print] {w} backwards",
+                "!:reverse [the word |the letters of |]{w}",
+                "!:flip [the word |the letters of |]{w}",
+                "!:mirror [the word |]{w}",
+                "!:write {w} from [back to front|right to left|the last letter to the first]",
+                "what is {w} [backwards|in reverse|spelled backwards]?",
+                "how do i [write|spell] {w} backwards?",
+                "{w} backwards[?| please|]",
+                "{w}: last letter first[.|]",
             ],
             eval: &["how does {w} read from the end?", "turn the letters of {w} around."],
         },
         slots: vec![("w", format!("\"{word}\""))],
-        reasoning: format!("{}. {}.", spelled(word), spelled(&reversed)),
+        reasoning: format!("{}. {}.", spelled(&word), spelled(&reversed)),
         answer: reversed,
     }
 }
@@ -128,9 +171,16 @@ pub(super) fn alphabet(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
-                "which letter is {n} {side} {c} in the alphabet?",
-                "what letter comes {n} {side} {c}?",
-                "in the alphabet, what is {n} {side} {c}?",
+                "=:the letter {n} {side} {c}[ in the alphabet|]",
+                "=:the letter that [is|comes] {n} {side} {c}",
+                "?:[which|what] letter [is|comes|stands] {n} {side} {c}",
+                "!:go to the letter {n} {side} {c}",
+                "!:find the letter {n} {side} {c}",
+                "which letter is {n} {side} {c}[ in the alphabet|]?",
+                "what letter [comes|is] {n} {side} {c}?",
+                "in the alphabet, [what|which letter] is {n} {side} {c}?",
+                "{n} {side} {c}, [which|what] letter is that?",
+                "i am at {c} in the alphabet. what is {n} {side} it?",
             ],
             eval: &[
                 "name the letter {n} {side} {c}.",

@@ -3,13 +3,13 @@
 use super::{Draft, listed};
 use crate::{
     draws::Draws,
-    skills::pools,
+    skills::{pools, words},
     wording::{Wordings, with_articles},
 };
 
 /// Who is tallest (or shortest) in a chain of comparisons.
 pub(super) fn taller(draws: &mut Draws, level: usize) -> Draft {
-    let names = draws.words(pools::NAMES, level + 3);
+    let names = words::several(draws, pools::NAMES, level + 3);
     let (word, least, most) = draws.pick(&[
         ("taller", "shortest", "tallest"),
         ("older", "youngest", "oldest"),
@@ -22,15 +22,27 @@ pub(super) fn taller(draws: &mut Draws, level: usize) -> Draft {
         draws.shuffle(&mut facts);
     }
     let first = draws.chance(0.5);
-    let (asked, answer) = if first { (most, names[0]) } else { (least, names[names.len() - 1]) };
+    let (asked, answer) = if first { (most, &names[0]) } else { (least, &names[names.len() - 1]) };
     Draft {
         asked: Wordings {
-            train: &["{facts} who is the {w}?", "{facts} who is {w}?", "who is the {w}? {facts}"],
+            train: &[
+                "{facts} ?:who [is|would be] the {w}",
+                "{facts} =:the [name of the |]{w}[ of them| one| person|]",
+                "{facts} !:find the {w}[ of them|]",
+                "{facts} who is [the |]{w}[ of all| of them all|]?",
+                "{facts} who of them is the {w}?",
+                "{facts} so who is the {w}?",
+                "{facts} who must be the {w}?",
+                "who is the {w}[ of them|]? {facts}",
+                "who is the {w} if {facts}",
+                "[tell me|say] who is the {w}. {facts}",
+                "{facts} the {w} is who?",
+            ],
             eval: &["{facts} which of them is the {w}?", "{facts} name the {w}."],
         },
         slots: vec![("facts", facts.join(" ")), ("w", asked.to_owned())],
         reasoning: format!("{}. {asked}: {answer}.", names.join(" > ")),
-        answer: answer.to_owned(),
+        answer: answer.clone(),
     }
 }
 
@@ -63,8 +75,8 @@ pub(super) fn kinship(draws: &mut Draws, level: usize) -> Draft {
         ("brother", "sister", "brother"),
         ("sister", "brother", "sister"),
     ];
-    let names = draws.words(pools::NAMES, 3);
-    let (a, b, c) = (names[0], names[1], names[2]);
+    let names = words::several(draws, pools::NAMES, 3);
+    let (a, b, c) = (&names[0], &names[1], &names[2]);
     let (first, second, result) = draws.pick([EASY, MORE, MOST][level]);
     let mut facts = [format!("{a} is the {first} of {b}."), format!("{b} is the {second} of {c}.")];
     if draws.chance(0.3) {
@@ -73,13 +85,21 @@ pub(super) fn kinship(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
+                "{facts} ?:[what|who] {a} is to {c}",
+                "{facts} ?:how {a} is related to {c}",
+                "{facts} ?:what {a} and {c} are: {a} is the ... of {c}",
                 "{facts} what is {a} to {c}?",
+                "{facts} who is {a} to {c}?",
                 "{facts} how is {a} related to {c}?",
                 "{facts} {a} is the ... of {c}?",
+                "{facts} {a} is [what|who] [of|to] {c}?",
+                "{facts} what [relation|family] is {a} [to|of] {c}?",
+                "{facts} {c} and {a}: what is {a} to {c}?",
+                "[what|who] is {a} to {c} if {facts}",
             ],
             eval: &["{facts} which relative of {c} is {a}?", "{facts} what does {c} call {a}?"],
         },
-        slots: vec![("facts", facts.join(" ")), ("a", a.to_owned()), ("c", c.to_owned())],
+        slots: vec![("facts", facts.join(" ")), ("a", a.clone()), ("c", c.clone())],
         reasoning: format!(
             "{a} {first} of {b}, {b} {second} of {c}. {first} of {second}: {result}."
         ),
@@ -90,12 +110,12 @@ pub(super) fn kinship(draws: &mut Draws, level: usize) -> Draft {
 /// Whether something is in a list.
 pub(super) fn member(draws: &mut Draws, level: usize) -> Draft {
     let n = [3, 5, 7][level];
-    let words = draws.words(pools::WORDS, n + 1);
-    let (list, stranger) = (&words[..n], words[n]);
-    let wanted = if draws.chance(0.5) { draws.pick(list) } else { stranger };
+    let words = words::several(draws, pools::WORDS, n + 1);
+    let list = &words[..n];
+    let wanted = if draws.chance(0.5) { &list[draws.below(n)] } else { &words[n] };
     let mut steps = Vec::new();
     let mut answer = "no";
-    for &word in list {
+    for word in list {
         if word == wanted {
             steps.push(format!("{word} yes"));
             answer = "yes";
@@ -106,13 +126,22 @@ pub(super) fn member(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
-                "is {w} in this list: {list}?",
-                "{list}: is {w} one of them?",
-                "does {w} occur in {list}?",
+                "?:whether {w} is in [this list: |]{list}",
+                "?:if {w} is [one of|in|part of|among] {list}",
+                "!:check if {w} is [in|one of|among] {list}",
+                "!:look for {w} in {list}",
+                "is {w} in [this list|the list|these words]: {list}?",
+                "is {w} [one of|part of|in] {list}?",
+                "{list}: is {w} [one of them|there|in it|included]?",
+                "does {w} [occur|appear] in {list}?",
+                "does [the list|this list] {list} [have|contain|include] {w}?",
+                "[i have|we have|there are] {list}. do [i|we] have {w}?",
+                "can you see {w} in {list}?",
+                "{list}. {w} too?",
             ],
             eval: &["among {list}, is there {w}?", "do you find {w} in {list}?"],
         },
-        slots: vec![("w", wanted.to_owned()), ("list", listed(list))],
+        slots: vec![("w", wanted.clone()), ("list", listed(list))],
         reasoning: format!("{wanted}: {}.", steps.join(", ")),
         answer: answer.to_owned(),
     }
@@ -121,14 +150,15 @@ pub(super) fn member(draws: &mut Draws, level: usize) -> Draft {
 /// What two lists share.
 pub(super) fn both_lists(draws: &mut Draws, level: usize) -> Draft {
     let n = level + 2;
-    let words = draws.words(pools::NAMES, 2 * n - 1);
-    let shared = words[0];
+    let words = words::several(draws, pools::NAMES, 2 * n - 1);
+    let shared = &words[0];
     let mut first = words[..n].to_vec();
-    let mut second = [&[shared], &words[n..]].concat();
+    let mut second = words[n..].to_vec();
+    second.insert(0, shared.clone());
     draws.shuffle(&mut first);
     draws.shuffle(&mut second);
     let mut steps = Vec::new();
-    for &name in &first {
+    for name in &first {
         steps.push(format!("{name} {}", if name == shared { "yes" } else { "no" }));
         if name == shared {
             break;
@@ -137,9 +167,18 @@ pub(super) fn both_lists(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
-                "which name is in both lists: {one} and {two}?",
-                "list one: {one}. list two: {two}. who is in both?",
-                "{one}. {two}. which name occurs twice?",
+                "=:the name in both lists: {one} and {two}",
+                "?:which name is in both {one} and {two}",
+                "?:who is in [both lists|the two lists]: {one} and {two}",
+                "!:find the name in both lists: {one} and {two}",
+                "which name is in both [lists: |]{one} and {two}?",
+                "list one: {one}. list two: {two}. who is [in both|on both|in the two lists]?",
+                "{one}. {two}. which name [occurs|appears|comes] twice?",
+                "[the first|one] [team|group|class] is {one}. the [second|other] is {two}. who is in both?",
+                "a: {one}. b: {two}. [which name is in both|who is in a and b]?",
+                "{one} and {two}: what do they have in common?",
+                "{one} / {two} - the common name[?|]",
+                "who is in {one} and also in {two}?",
             ],
             eval: &[
                 "on monday came {one}; on tuesday came {two}. who came on both days?",
@@ -148,7 +187,7 @@ pub(super) fn both_lists(draws: &mut Draws, level: usize) -> Draft {
         },
         slots: vec![("one", listed(&first)), ("two", listed(&second))],
         reasoning: format!("{}.", steps.join(", ")),
-        answer: shared.to_owned(),
+        answer: shared.clone(),
     }
 }
 
@@ -174,9 +213,18 @@ pub(super) fn odd_one_out(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
-                "which one does not belong: {list}?",
+                "=:the odd one [out |][in|of] {list}",
+                "=:the one that does not belong[ here|]: {list}",
+                "?:which [one |]does not belong[ here|]: {list}",
+                "?:which is the odd one out: {list}",
+                "!:find the odd one out: {list}",
+                "!:pick [what|the one that] does not belong: {list}",
+                "which one [does not belong|is different|is wrong here|should go]: {list}?",
                 "which is the odd one out: {list}?",
-                "{list}: which one is different?",
+                "{list}: which one is [different|not of the same kind|the odd one out]?",
+                "{list}: which one does not belong?",
+                "{list} - which of these is [another kind|something else]?",
+                "all but one of {list} are [the same kind|of a kind]. [which one is not|which is the other]?",
             ],
             eval: &[
                 "one of {list} is not like the others. which?",
@@ -193,7 +241,7 @@ pub(super) fn odd_one_out(draws: &mut Draws, level: usize) -> Draft {
 pub(super) fn syllogism(draws: &mut Draws, level: usize) -> Draft {
     let mut kind = || pools::made_up_name(draws).to_lowercase();
     let (a, b, c) = (kind(), kind(), kind());
-    let name = draws.word(pools::NAMES);
+    let name = words::of(draws, pools::NAMES);
     let mut facts = vec![format!("{name} is a {a}.")];
     let (asked, reasoning, answer) = match draws.below(3) {
         0 if level > 0 => {
@@ -221,6 +269,15 @@ pub(super) fn syllogism(draws: &mut Draws, level: usize) -> Draft {
             train: &[
                 "{facts} is {name} {k}? (yes, no or not known)",
                 "{facts} so is {name} {k}? answer yes, no or not known.",
+                "{facts} is {name} {k}: yes, no or not known?",
+                "{facts} is {name} {k}? yes, no, not known?",
+                "{facts} is it true that {name} is {k}? [answer|reply|choose] yes, no or not known.",
+                "{facts} does it follow that {name} is {k}? (yes, no, not known)",
+                "{facts} ?:whether {name} is {k}: yes, no or not known",
+                "{facts} must {name} be {k}? [answer|reply] yes, no or not known.",
+                "{facts} {name} is {k}: yes, no or not known?",
+                "yes, no or not known: is {name} {k}? {facts}",
+                "{facts} then {name} is {k} - yes, no or not known?",
             ],
             eval: &[
                 "{facts} can we say that {name} is {k}: yes, no or not known?",
@@ -229,7 +286,7 @@ pub(super) fn syllogism(draws: &mut Draws, level: usize) -> Draft {
         },
         slots: vec![
             ("facts", with_articles(&facts.join(" "))),
-            ("name", name.to_owned()),
+            ("name", name.clone()),
             ("k", with_articles(&format!(" a {asked}")).trim().to_owned()),
         ],
         reasoning,
@@ -259,7 +316,21 @@ pub(super) fn truth(draws: &mut Draws, level: usize) -> Draft {
     let said = said.replacen("(true)", "true", 1).replacen("(false)", "false", 1);
     Draft {
         asked: Wordings {
-            train: &["is this true or false: {s}?", "what is {s}? true or false?", "evaluate {s}."],
+            train: &[
+                "is this true or false: {s}?",
+                "what is {s}? true or false?",
+                "!:[evaluate|compute|work out|solve|decide|calculate|find the value of] {s}",
+                "=:the value of {s}",
+                "=:the truth of {s}",
+                "?:whether {s} is true or false",
+                "?:what {s} is, true or false",
+                "?:what {s} gives",
+                "{s} - true, or is it false?",
+                "{s} is true or false?",
+                "{s}: is it true or false?",
+                "{s}: is that true?",
+                "true or false: {s}[?|]",
+            ],
             eval: &["say whether {s} comes out true or false.", "{s}: true, or false?"],
         },
         slots: vec![("s", said)],

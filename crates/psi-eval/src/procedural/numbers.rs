@@ -1,7 +1,11 @@
 //! Problems about numbers: comparing, adding, sharing, continuing.
 
 use super::{Draft, listed};
-use crate::{draws::Draws, skills::pools, wording::Wordings};
+use crate::{
+    draws::Draws,
+    skills::{pools, words},
+    wording::Wordings,
+};
 
 /// The largest or smallest of some numbers.
 pub(super) fn compare(draws: &mut Draws, level: usize) -> Draft {
@@ -22,10 +26,21 @@ pub(super) fn compare(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
-                "which [number |]is the {w}: {list}?",
-                "[find|give me|tell me] the {w} of {list}.",
-                "what is the {w} number in {list}?",
-                "{list}: which is {w}?",
+                "=:the {w} [number |one |value |]of {list}",
+                "=:the {w} number in {list}",
+                "=:the {w} of these: {list}",
+                "?:which [number |one |]is the {w}[ one|]: {list}",
+                "?:what the {w} number in {list} is",
+                "!:find the {w} [number |]of {list}",
+                "!:pick [out |]the {w} of {list}",
+                "!:choose the {w} [number |]from {list}",
+                "which [number |one |]is [the |]{w}[ here|]: {list}?",
+                "what is the {w} number [in|of] {list}?",
+                "{list}: which is [the |]{w}?",
+                "{list}. which one is the {w}?",
+                "which of {list} is the {w}?",
+                "[i have|there are|we see] the numbers {list}. which is the {w}?",
+                "the {w}: {list}?",
             ],
             eval: &["among {list}, which is the {w}?", "here are numbers: {list}. name the {w}."],
         },
@@ -42,10 +57,20 @@ pub(super) fn parity(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
+                "?:[whether|if] {n} is even or odd",
+                "!:[decide|check|find out] [whether|if] {n} is even or odd",
                 "is {n} even or odd?",
+                "is {n} odd or even?",
                 "is {n} an even or an odd number?",
+                "is the number {n} even[ or odd| or is it odd|]?",
                 "{n}: even or odd?",
-                "[tell me|say] whether {n} is even or odd.",
+                "{n} - odd or even?",
+                "{n} is even or odd?",
+                "even or odd: {n}?",
+                "is {n} odd?",
+                "what is {n}: even or odd?",
+                "does {n} count as even or as odd?",
+                "the number {n}, even or odd?",
             ],
             eval: &["would you call {n} even, or odd?", "odd or even, what is {n}?"],
         },
@@ -74,10 +99,18 @@ pub(super) fn even_numbers(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
+                "=:the number of {w} [numbers|ones] in {list}",
+                "?:how many of {list} are {w}",
+                "?:how many {w} numbers [are in|there are in] {list}",
+                "!:count the {w} [numbers|ones][ in|:| of] {list}",
                 "how many of {list} are {w}?",
-                "how many {w} numbers are in {list}?",
-                "count the {w} numbers: {list}.",
+                "how many of these are {w}: {list}?",
+                "how many {w} numbers are [there |]in {list}?",
                 "{list}: how many are {w}?",
+                "{list}. how many of them are {w}?",
+                "how many {w} ones do you see in {list}?",
+                "[i have|there are] {list}. how many are {w}?",
+                "{w} numbers in {list}: how many?",
             ],
             eval: &[
                 "what is the count of {w} numbers among {list}?",
@@ -103,10 +136,20 @@ pub(super) fn sequence(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
+                "=:the next number[ in| of| after|:] {list}",
+                "=:the number that comes next[ in|:| after] {list}",
+                "?:what comes next[ in|:| after] {list}",
+                "?:which number [comes next|follows|is next][ in|:| after] {list}",
+                "!:continue[ the row| the series| the sequence|]: {list}, ...",
+                "!:find the next number[ in|:| after] {list}",
+                "!:extend {list} by one number",
                 "what comes next: {list}?",
-                "which number comes next[ in|:] {list}?",
-                "continue: {list}, ...",
+                "which number comes next[ in|:| after] {list}?",
                 "{list}, what is the next number?",
+                "{list}, ...?",
+                "{list} - and then?",
+                "{list}, and what next?",
+                "what number [follows|is missing at the end]: {list}, ...?",
             ],
             eval: &["how does it go on: {list}?", "after {list} follows which number?"],
         },
@@ -130,10 +173,18 @@ pub(super) fn digit_sum(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
-                "what is the digit sum of {n}?",
-                "add the digits of {n}.",
-                "what is the sum of the digits of {n}?",
-                "digit sum of {n}?",
+                "=:the digit sum of {n}",
+                "=:the sum of [the |all |]digits of {n}",
+                "=:[the cross sum|the sum of the figures] of {n}",
+                "?:what the digit sum of {n} is",
+                "?:what the digits of {n} [give|make|are] together",
+                "!:add [up |][all |]the digits of {n}",
+                "!:sum [up |][all |]the digits of {n}",
+                "!:add the figures of {n}",
+                "what is the [digit sum|sum of the digits] of {n}?",
+                "digit sum of {n}[?|]",
+                "{n}: what is the sum of its digits?",
+                "how much are the digits of {n} together?",
             ],
             eval: &["what do the digits of {n} add up to?", "take {n} and add its digits."],
         },
@@ -153,9 +204,17 @@ pub(super) fn left_over(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
-                "{n} {things} are shared among {p} children. how many are left over?",
-                "share {n} {things} equally among {p} people. how many remain?",
-                "{p} friends share {n} {things}. how many are left over?",
+                "{n} {things} are shared among {p} [children|people|friends|girls|boys|players]. how many are left over?",
+                "{n} {things} are [split|divided] [among|between] {p} [children|people|friends|players]. how many [are left|remain|are left over|stay behind]?",
+                "share {n} {things} equally among {p} [people|children|friends]. how many remain?",
+                "{p} [friends|children|people|players|sisters] share {n} {things}[ equally|]. how many are left[ over|]?",
+                "{n} {things} for {p} [children|people|friends], each gets the same. what [is left|is left over|remains]?",
+                "i [put|pack] {n} {things} into [bags|groups|rows|boxes] of {p}. how many are left over?",
+                "{n} {things} in [groups|rows|bags] of {p}: how many [are left|remain|do not fit]?",
+                "?:how many {things} are left if {p} people share {n}",
+                "=:the [rest|remainder] when {n} {things} are shared by {p}",
+                "!:share {n} {things} among {p} children and [tell me|say] how many are left",
+                "[we have|i have|there are] {n} {things} and {p} [children|people]. everybody gets the same. how many are left over?",
             ],
             eval: &[
                 "{p} kids divide {n} {things} fairly. what is the rest?",
@@ -170,7 +229,7 @@ pub(super) fn left_over(draws: &mut Draws, level: usize) -> Draft {
 
 /// Who has the most or the fewest.
 pub(super) fn most(draws: &mut Draws, level: usize) -> Draft {
-    let names = draws.words(pools::NAMES, level + 2);
+    let names = words::several(draws, pools::NAMES, level + 2);
     let numbers = draws.numbers(1, [20, 50, 99][level], level + 2);
     let word = if draws.chance(0.5) { "most" } else { "fewest" };
     let thing = draws.pick(&["apples", "books", "coins", "stamps", "marbles", "cards", "pens"]);
@@ -184,9 +243,17 @@ pub(super) fn most(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
+                "{facts} ?:who has the {w}[ {things}| of all|]",
+                "{facts} =:the [name of the |]person with the {w}[ {things}|]",
+                "{facts} !:find who has the {w}[ {things}|]",
                 "{facts} who has the {w}?",
                 "{facts} who has the {w} {things}?",
+                "{facts} who [of them|of these people|among them] has the {w}[ {things}|]?",
+                "{facts} so who has the {w}?",
                 "who has the {w} {things}? {facts}",
+                "who has the {w}? {facts}",
+                "{facts} the {w} {things}: who has them?",
+                "{facts} whose number is the {w}?",
             ],
             eval: &["{facts} which of them owns the {w}?", "{facts} name the one with the {w}."],
         },
@@ -196,13 +263,13 @@ pub(super) fn most(draws: &mut Draws, level: usize) -> Draft {
             ("things", thing.to_owned()),
         ],
         reasoning: format!("{}. {word}: {best}, {}.", steps.join(", "), names[at]),
-        answer: names[at].to_owned(),
+        answer: names[at].clone(),
     }
 }
 
 /// How many in all.
 pub(super) fn total(draws: &mut Draws, level: usize) -> Draft {
-    let names = draws.words(pools::NAMES, if level == 2 { 3 } else { 2 });
+    let names = words::several(draws, pools::NAMES, if level == 2 { 3 } else { 2 });
     let high = [9, 19, 30][level];
     let numbers: Vec<i64> = names.iter().map(|_| draws.number(1, high)).collect();
     let thing = draws.pick(&["apples", "books", "coins", "stamps", "marbles", "cards", "pens"]);
@@ -217,8 +284,17 @@ pub(super) fn total(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
-                "{facts} how many [{things} |]do they have [together|in all|in total]?",
-                "{facts} how many {things} is that in all?",
+                "{facts} ?:how many [{things} |]they have [together|in all|in total]",
+                "{facts} ?:how many {things} there are [together|in all|in total]",
+                "{facts} =:the [sum|total number of {things}|number of all {things}]",
+                "{facts} !:add [them|the {things}|these] [up|together]",
+                "{facts} how many [{things} |]do they have [together|in all|in total|all together]?",
+                "{facts} how many {things} [is that|are there|are those] [in all|together|in total]?",
+                "{facts} [all {things} together|in sum|together], how many?",
+                "how many {things} do they have [together|in all|in total]? {facts}",
+                "{facts} if they put them together, how many {things} are there?",
+                "{facts} what is the sum of their {things}?",
+                "{facts} together that makes how many?",
             ],
             eval: &["{facts} what is their total?", "{facts} count all their {things}."],
         },
@@ -245,10 +321,20 @@ pub(super) fn clock(draws: &mut Draws, level: usize) -> Draft {
     Draft {
         asked: Wordings {
             train: &[
-                "it is {t}. what time is it in {n} minutes?",
+                "it is {t}. ?:what time it is in {n} minutes",
+                "it is {t}. what time [is it|will it be] in {n} minutes?",
                 "it is {t}. what time is it {n} minutes later?",
-                "what time is it {n} minutes after {t}?",
-                "the film starts at {t} and lasts {n} minutes. when does it end?",
+                "it is {t} now. in {n} minutes it [is|will be] what time?",
+                "now it is {t}. how late is it [in|after] {n} minutes?",
+                "=:the time {n} minutes after {t}",
+                "?:what time it is {n} minutes after {t}",
+                "!:add {n} minutes to {t}",
+                "what time is it {n} minutes [after|past|later than] {t}?",
+                "the [film|class|meeting|ride|bus trip|game] [starts|begins] at {t} and [lasts|takes] {n} minutes. when [does it end|is it over]?",
+                "[the cake|the bread|the pizza] goes in at {t} and [needs|takes] {n} minutes. when is it [done|ready]?",
+                "{t} plus {n} minutes[?| is what time?]",
+                "{n} minutes after {t}[?| is when?]",
+                "[i wait|we wait|she waits] from {t} on for {n} minutes. until when?",
             ],
             eval: &[
                 "the clock shows {t}. what will it show {n} minutes from then?",

@@ -22,8 +22,17 @@ pub(super) fn turns(draws: &mut Draws, level: usize) -> Draft {
         asked: Wordings {
             train: &[
                 "you look {d}. you {turns}. where do you look[ now|]?",
+                "you face {d}. you {turns}. [which|what] way do you [face|look][ now|]?",
                 "I face {d} and {turns}. which way do I face[ now|]?",
-                "start facing {d}, then {turns}. which direction is that?",
+                "I look {d}. I {turns}. where do I look[ now|]?",
+                "start facing {d}, then {turns}. [which|what] direction is that?",
+                "[she|he|the dog|a man|the robot] [looks|faces|stands facing] {d}: {turns}. where [now|to in the end]?",
+                "facing {d}, {turns}. =:the [new direction|direction now]",
+                "facing {d}, {turns}. ?:which way I look then",
+                "first {d}, then {turns}: [which|what] direction[ is it|]?",
+                "{d}. {turns}. [which|what] direction now?",
+                "from {d}, {turns}. where do i look[ then| now|]?",
+                "[we go|i drive|the ship sails|the car goes] {d}. {turns}. [which|what] direction is it now?",
             ],
             eval: &[
                 "with the face to the {d} i {turns}. what direction is in front of me?",
@@ -58,8 +67,17 @@ pub(super) fn walk(draws: &mut Draws, level: usize) -> Draft {
         asked: Wordings {
             train: &[
                 "start at (0, 0) and go {path}. where are you?",
-                "I start at (0, 0) and walk {path}. where am I[ now|]?",
-                "from (0, 0), go {path}. what is the position?",
+                "I start at (0, 0) and [walk|go|run] {path}. where am I[ now| then|]?",
+                "from (0, 0), [go|walk] {path}. what is the position?",
+                "from (0, 0) {path}. =:the [position|point|place][ now|]",
+                "from (0, 0) go {path}. ?:where I am",
+                "[we are|i am|she is|the ant is|the ship is] at (0, 0) and [goes|go|walks] {path}. where [is that|now|then]?",
+                "start (0, 0): {path}. where [do i end|does it end]?",
+                "(0, 0), then {path}. where [now|is that]?",
+                "!:walk {path} from (0, 0) and say where you are",
+                "!:go {path} from (0, 0) and give the position",
+                "after {path} from (0, 0), where am i?",
+                "on a grid i [leave|start from] (0, 0) and go {path}. what is my position?",
             ],
             eval: &[
                 "a robot at (0, 0) moves {path}. at which point does it stop?",
@@ -95,8 +113,16 @@ pub(super) fn cups(draws: &mut Draws, level: usize) -> Draft {
         asked: Wordings {
             train: &[
                 "a coin is under cup {c}. the cups {swaps} are swapped. where is the coin?",
-                "there is a coin under cup {c}. swap {swaps}. which cup has the coin?",
-                "the coin is under {c}. we swap {swaps}. where is it now?",
+                "a [coin|ball|ring|nut] is under [cup |]{c}. [we|i|they] swap {swaps}. where is it[ now|]?",
+                "there is a [coin|ball|ring] under cup {c}. swap {swaps}. which cup has [it|the coin]?",
+                "the [coin|ball|ring] is under {c}. we swap {swaps}. where is it now?",
+                "[coin|ball] under {c}. swaps: {swaps}. =:the cup with the coin",
+                "[coin|ball] under {c}. swaps: {swaps}. ?:where it is now",
+                "i put a [coin|ball] under cup {c} and swap {swaps}. [where is it|which cup has it]?",
+                "cups A, B, C. the coin is under {c}. swap {swaps}. where is the coin[ now|]?",
+                "{c} has the coin. now {swaps} are swapped. [who has it|which one has it]?",
+                "the coin lies under {c}. after swapping {swaps}, where is it?",
+                "start: coin under {c}. swap {swaps}. under which cup now?",
             ],
             eval: &[
                 "cup {c} hides a coin. these cups change places: {swaps}. under which cup does it end up?",

@@ -15,99 +15,204 @@ use crate::{
 
 const TIME: Wordings = Wordings {
     train: &[
-        "what time is it[ now|]?",
-        "[what's|whats|tell me|do you know] the time[ please|]?",
-        "[can|could] you tell me [the time|what time it is]?",
-        "how late is it?",
-        "time[ please|]?",
-        "the current time[ please|]",
-        "check the clock[ for me|].",
+        "=:the [current |exact |right |]time",
+        "=:the time [now|of day|right now|at the moment|on your clock]",
+        "=:the [hour|hour and minute]",
+        "?:what time it is[ now| right now|]",
+        "?:what the time is",
+        "?:how late it is",
+        "!:check the [clock|time]",
+        "!:look at [the clock|your clock|your watch]",
+        "!:read [the clock|your clock]",
+        "what time is it[ now| at the moment| currently| here|]?",
+        "[what's|whats] the time[ please| now|]?",
+        "how late is it[ now| already|]?",
+        "time[ please| now|]?",
+        "the [current |]time[ please|]",
+        "what time do [we|you] have?",
+        "is it late[ already|]?",
+        "what is the clock at?",
+        "what time of day is it?",
+        "is it [noon|midnight|evening|lunch time] yet?",
+        "which hour is it?",
+        "clock[?| please]",
     ],
     eval: &["what does the clock say?", "have you got the time?", "what hour is it right now?"],
 };
 
 const DATE: Wordings = Wordings {
     train: &[
-        "what [is|'s] the date[ today|]?",
-        "what date is it[ today|]?",
-        "[tell me|give me] today's date[ please|].",
-        "[can|could] you tell me the date?",
-        "which date do we have?",
+        "=:the [current |exact |]date",
+        "=:the date [today|of today|now]",
+        "=:today's full date",
+        "?:what [the date|today's date] is",
+        "?:what date it is[ today|]",
+        "?:which date we have[ today|]",
+        "?:what today's date is",
+        "!:look up today's date",
+        "!:check the [date|calendar]",
+        "!:look at the calendar",
+        "what date is it[ today| now|]?",
+        "what [is|'s] the date[ today| now|]?",
+        "which date [do we have|is it|is today][ today|]?",
+        "what do I write as the date[ of today|]?",
+        "date[ please| today|]?",
+        "what year, month and day is it?",
+        "the [current |]date[ please|]",
         "what is today's date?",
-        "the current date[ please|]",
+        "[what|which] day of the month is it?",
+        "what does the calendar say?",
     ],
     eval: &["what's today's date again?", "on what date are we?", "today is which date?"],
 };
 
 const WEEKDAY: Wordings = Wordings {
     train: &[
-        "what day is it[ today|]?",
+        "=:the [day of the week|weekday][ today| of today|]",
+        "=:today's weekday",
+        "?:what day it is[ today|]",
+        "?:what day [of the week |]we have[ today|]",
+        "?:[which|what] weekday [it|today] is",
+        "?:which day [of the week |]today is",
+        "what day is it[ today| now|]?",
+        "what day do we have[ today|]?",
         "which day [of the week |]is it[ today|]?",
         "what [weekday|day of the week] is [it|today]?",
-        "[tell me|do you know] what day it is[ today|]?",
-        "[is today a weekday, and |]which weekday is today?",
+        "is it [monday|tuesday|friday|saturday|sunday] today?",
+        "is today a [monday|weekday|sunday|friday|working day]?",
+        "[which|what] weekday is [it|today]?",
+        "weekday[ please| today|]?",
+        "is it the weekend[ yet| already|]?",
+        "what do we call this day of the week?",
     ],
     eval: &["today is which day of the week?", "what weekday do we have?"],
 };
 
 const WEEKDAY_OF: Wordings = Wordings {
     train: &[
+        "=:the [weekday|day of the week] [of|for|on] {d}",
+        "?:[what|which] [day of the week|weekday|day] {d} [is|was|will be|falls on]",
+        "?:on [what|which] [day|weekday] {d} [is|was|falls|fell]",
+        "!:find the weekday of {d}",
         "[what|which] [day of the week|weekday|day] [is|was|will be] {d}?",
-        "[what|which] day does {d} fall on?",
-        "[tell me |]the weekday of {d}[ please|].",
-        "{d} [is|was] [what|which] [weekday|day]?",
-        "was {d} a [Monday|Friday|Sunday]?",
+        "[what|which] [day|weekday] [does|did|will] {d} [fall on|fall]?",
+        "{d} [is|was|will be] [what|which] [weekday|day|day of the week]?",
+        "[was|is|will] {d} [be |]a [Monday|Friday|Sunday|Wednesday|weekend day]?",
+        "weekday of {d}[?| please|]",
+        "i was born on {d}, [which|what] [day|weekday] was that?",
+        "we [meet|met|leave|marry] on {d}, [which|what] day of the week is that?",
+        "{d} - what [day|weekday]?",
     ],
     eval: &["on what day of the week falls {d}?", "{d}: which weekday?"],
 };
 
 const LATER: Wordings = Wordings {
     train: &[
+        "=:{d} plus {n} days",
+        "=:{d} + {n} days",
+        "=:the [date|day] {n} days after {d}",
+        "=:the [date|day] {n} days [later than|past|following] {d}",
+        "?:what [date|day] [is|comes|it is|we have] {n} days after {d}",
+        "?:[which|what] date {d} plus {n} days is",
+        "!:add {n} days to {d}",
+        "!:count {n} days from {d}",
+        "!:move {d} [forward |]by {n} days",
+        "!:go {n} days after {d}",
         "[what|which] [date|day] is {n} days after {d}?",
         "[what is the date|what date is it] {n} days after {d}?",
-        "[add|please add] {n} days to {d}[.|]",
-        "{d} plus {n} days[?|]",
-        "{n} days [after|from] {d}, [what|which] date is that?",
+        "{n} days [after|from|past] {d}, [what|which] [date|day] is that?",
+        "{d}, and {n} days later?",
+        "it starts on {d} and [lasts|takes] {n} days, when does it end?",
+        "i [order|ordered|leave|pay] on {d} and [it comes|return|must pay again] {n} days later, when is that?",
+        "if it is {d}, what date is it in {n} days?",
+        "{n} days later than {d}[?|]",
     ],
     eval: &["when is it if i count {n} days on from {d}?", "start at {d} and go {n} days forward."],
 };
 
 const EARLIER: Wordings = Wordings {
     train: &[
-        "[what|which] [date|day] is {n} days before {d}?",
-        "[take|subtract] {n} days [from|off] {d}[.|]",
-        "{d} minus {n} days[?|]",
-        "{n} days before {d}, [what|which] date is that?",
+        "=:{d} minus {n} days",
+        "=:{d} - {n} days",
+        "=:the [date|day] {n} days before {d}",
+        "=:the [date|day] {n} days [earlier than|ahead of|prior to] {d}",
+        "?:what [date|day] [is|was|it is|comes] {n} days before {d}",
+        "?:[which|what] date {d} minus {n} days is",
+        "!:subtract {n} days from {d}",
+        "!:take {n} days [from|off] {d}",
+        "!:move {d} back by {n} days",
+        "!:go {n} days before {d}",
+        "[what|which] [date|day] [is|was] {n} days before {d}?",
+        "{n} days before {d}, [what|which] [date|day] is that?",
+        "{d}, and {n} days earlier?",
+        "it ended on {d} after {n} days, when did it start?",
+        "the exam is on {d}. i want to start {n} days before. when is that?",
+        "if it is {d}, what date was it {n} days ago?",
+        "{n} days earlier than {d}[?|]",
     ],
     eval: &["when is it if i count {n} days back from {d}?", "start at {d} and go {n} days back."],
 };
 
 const BETWEEN: Wordings = Wordings {
     train: &[
+        "=:the number of days [between|from] {d} [and|to] {e}",
+        "=:the days [between|from] {d} [and|to|until] {e}",
+        "=:the [time|distance|difference] in days [between|from] {d} [and|to] {e}",
+        "?:how many days there are [between|from] {d} [and|to] {e}",
+        "?:how many days [pass|go by|it takes] from {d} to {e}",
+        "?:how long it is from {d} to {e}",
+        "!:count the days between {d} and {e}",
+        "!:calculate the days from {d} to {e}",
         "how many days [are there |]between {d} and {e}?",
-        "how many days [is it |]from {d} to {e}?",
-        "[what is|tell me] the number of days between {d} and {e}[?|]",
+        "how many days [is it |are there |]from {d} [to|until|till] {e}?",
+        "how long is it from {d} [to|until|till] {e}?",
+        "how long [is|was] the time [from|between] {d} [to|and] {e}?",
         "days from {d} [to|until] {e}[?|]",
-        "how long is it from {d} to {e}?",
+        "days between {d} and {e}[?|]",
+        "i [am|was] away from {d} to {e}, how many days is that?",
+        "it [starts|started] on {d} and [ends|ended] on {e}, how many days [is that|in between]?",
+        "{d} to {e}, how many days?",
+        "from {d} to {e} - how many days?",
     ],
     eval: &["how many days lie between {d} and {e}?", "count the days from {d} until {e}."],
 };
 
 const IN_DAYS: Wordings = Wordings {
     train: &[
-        "[what|which] [date|day] [is it|will it be] in {n} days?",
-        "[what|which] [date|day] is {n} days from [now|today]?",
-        "in {n} days, [what|which] date is that?",
-        "[what is|tell me] the date in {n} days[?|]",
+        "=:the date in {n} days",
+        "=:the [date|day] {n} days [ahead|from now on|later than today]",
+        "?:[what|which] [date|day] it [is|will be] in {n} days",
+        "?:what the date is in {n} days",
+        "!:add {n} days to today",
+        "!:add {n} days to today's date",
+        "[what|which] [date|day] [is it|will it be|do we have|will we have] in {n} days?",
+        "in {n} days, [what|which] [date|day] is that?",
+        "[what|which] [date|day] is {n} days from now?",
+        "{n} days from [now|today][?|]",
+        "today plus {n} days[?|]",
+        "when is in {n} days?",
+        "i have {n} days left, [what|which] date is that?",
+        "it comes in {n} days, [what|which] date is that?",
+        "when are {n} days over?",
     ],
     eval: &["{n} days from today, when is that?", "what will the date be {n} days from now?"],
 };
 
 const DAYS_AGO: Wordings = Wordings {
     train: &[
+        "=:the date {n} days ago",
+        "=:the [date|day] {n} days before today",
+        "?:[what|which] [date|day] it was {n} days ago",
+        "?:what the date was {n} days ago",
+        "!:subtract {n} days from today",
+        "!:take {n} days from today's date",
         "[what|which] [date|day] was it {n} days ago?",
-        "{n} days ago, [what|which] date was that?",
-        "[what was|tell me] the date {n} days ago[?|]",
+        "[what|which] [date|day] [was|is] {n} days ago?",
+        "{n} days ago, [what|which] [date|day] was that?",
+        "{n} days ago[?| please]",
+        "today minus {n} days[?|]",
+        "it happened {n} days ago, [when|what date] was that?",
+        "i bought it {n} days ago, which date was that?",
     ],
     eval: &[
         "if i go {n} days back from today, what date is it?",
@@ -117,27 +222,59 @@ const DAYS_AGO: Wordings = Wordings {
 
 const TOMORROW: Wordings = Wordings {
     train: &[
+        "=:the date tomorrow",
+        "=:tomorrow's date",
+        "?:[what|which] date [it is|we have|is] tomorrow",
+        "?:what tomorrow's date is",
         "[what|which] [date|day] is [it |]tomorrow?",
-        "[what is|tell me] tomorrow's date[?|]",
-        "what will the date be tomorrow?",
+        "what is tomorrow's date?",
+        "what [will the date be|date will it be|day will it be] tomorrow?",
+        "tomorrow is [what|which] date?",
+        "what comes after today?",
+        "which day comes next after today?",
+        "tomorrow[?| is when?]",
+        "today plus one day?",
     ],
     eval: &["what day do we have tomorrow?", "the date of tomorrow?"],
 };
 
 const YESTERDAY: Wordings = Wordings {
     train: &[
+        "=:the date yesterday",
+        "=:yesterday's date",
+        "?:[what|which] date [it was|we had|was] yesterday",
+        "?:what yesterday's date was",
         "[what|which] [date|day] was [it |]yesterday?",
-        "[what was|tell me] yesterday's date[?|]",
+        "what was yesterday's date?",
+        "what was the date yesterday?",
+        "yesterday was [what|which] date?",
+        "what came before today?",
+        "which day was before today?",
+        "yesterday[?| was when?]",
+        "today minus one day?",
     ],
     eval: &["what day did we have yesterday?", "the date of yesterday?"],
 };
 
 const UNTIL: Wordings = Wordings {
     train: &[
-        "how many days [is it |are left |]until {d}?",
+        "=:the number of days until {d}",
+        "=:the days [left |]until {d}",
+        "?:how many days [are left|there are|it is|remain] [until|till|to] {d}",
+        "?:how long it is [until|till] {d}",
+        "?:how far away {d} is",
+        "!:count the days until {d}",
+        "how many days [is it |are left |are there |remain |]until {d}?",
+        "how many days [are left |]to {d}?",
+        "how many more days [until|till|to] {d}?",
         "how long [is it |]until {d}?",
+        "how long till {d}?",
         "days until {d}[?|]",
         "how far away is {d}?",
+        "when is {d}, in how many days?",
+        "the [party|exam|wedding|trip] is on {d}, how many days [are left|is that from now|from today]?",
+        "from today to {d}, how many days?",
+        "in how many days is {d}?",
     ],
     eval: &["how many days do i have to wait for {d}?", "how many sleeps until {d}?"],
 };
@@ -159,7 +296,7 @@ fn written(scene: &mut Scene, date: Date) -> String {
 pub(crate) fn clock(scene: &mut Scene) -> Outcome {
     let kind = scene.draws.below(3);
     let pattern = [TIME, DATE, WEEKDAY][kind].draw(&mut scene.draws);
-    scene.user(pattern, &[]);
+    scene.user(&pattern, &[]);
     let answer = scene.call("now", &[]);
     let mut parts = answer.split(' ');
     let (weekday, date) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
@@ -196,7 +333,7 @@ pub(crate) fn calendar(scene: &mut Scene) -> Outcome {
         _ => (UNTIL, 0),
     };
     let pattern = wordings.draw(&mut scene.draws);
-    scene.user(pattern, &[("d", &d), ("e", &e), ("n", &n)]);
+    scene.user(&pattern, &[("d", &d), ("e", &e), ("n", &n)]);
     let answer = match kind {
         0 => scene.call("weekday", &[("date", json!(date.to_string()))]),
         1 | 2 => add(scene, date, days),

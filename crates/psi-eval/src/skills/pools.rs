@@ -256,11 +256,11 @@ pub(crate) fn made_up_name(draws: &mut Draws) -> String {
     })
 }
 
-/// A name: three in four from the list, the rest made up.
+/// A name: three in four from the list (or unheard, in training), the rest made up.
 pub(crate) fn name(draws: &mut Draws) -> String {
     match draws.chance(0.25) {
         true => made_up_name(draws),
-        false => draws.word(NAMES).to_owned(),
+        false => super::words::of(draws, NAMES),
     }
 }
 

@@ -116,11 +116,12 @@ pub struct Table {
 /// [`ScoreError`].
 pub fn score(
     player: &mut Player<'_>,
+    split: Split,
     n: usize,
     seed: u64,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Table, ScoreError> {
-    let items = held_out(n, seed);
+    let items = scored(split, n, seed);
     let answers = player.play(&items, progress)?;
     Ok(Table::new(&items, &answers))
 }
@@ -130,12 +131,12 @@ pub fn score(
 const COUNTS: &[(&str, usize)] = &[("reading", 2), ("reasoning", 4)];
 
 /// The scored conversations: for every kind of exchange those that end in one.
-fn held_out(n: usize, seed: u64) -> Vec<Conversation> {
+fn scored(split: Split, n: usize, seed: u64) -> Vec<Conversation> {
     let mut items = Vec::new();
     for kind in super::Mix::names() {
         let n = n * COUNTS.iter().find(|c| c.0 == kind).map_or(1, |c| c.1);
         for index in 0..n as u64 {
-            items.extend(generate_ending_in(kind, Split::Eval, seed, index));
+            items.extend(generate_ending_in(kind, split, seed, index));
         }
     }
     items
@@ -380,7 +381,7 @@ mod tests {
 
     #[test]
     fn right_answers_score_full_marks() {
-        for item in held_out(25, 4) {
+        for item in scored(Split::Eval, 25, 4) {
             let answer = play(&item, |text| text);
             assert!(answer.calls_right && answer.reply_right, "{item:?} {answer:?}");
         }
@@ -388,7 +389,7 @@ mod tests {
 
     #[test]
     fn altered_answers_score_nothing() {
-        for item in held_out(25, 4) {
+        for item in scored(Split::Eval, 25, 4) {
             let changes: [fn(String) -> String; 4] = [
                 |text| format!("{text} and more"),
                 |text| text.replacen("\": \"", "\": \"x", 2),
@@ -406,7 +407,7 @@ mod tests {
 
     #[test]
     fn the_table_counts_what_is_right() {
-        let items = held_out(4, 1);
+        let items = scored(Split::Eval, 4, 1);
         let answers: Vec<Answer> = items.iter().map(|item| play(item, |text| text)).collect();
         let table = Table::new(&items, &answers);
         assert!(table.mistakes.is_empty());

@@ -293,7 +293,7 @@ const INTENTS: &[Intent] = &[
         &["All right. What can I do for you?"],
         &[
             "[ok|okay][.|]",
-            "[fine|all right|alright|i see|understood|got it|sure|yes|yep|hm|hmm|aha][.|]",
+            "[fine|all right|alright|now i see|understood|got it|sure|yes|yep|hm|hmm|aha][.|]",
             "[good|cool|nice|interesting|perfect][.|]",
             "[test|testing|this is a test][.|]",
             "never mind[.|]",
@@ -522,7 +522,7 @@ const INTENTS: &[Intent] = &[
 pub(crate) fn chat(scene: &mut Scene) -> Outcome {
     let intent = &INTENTS[scene.draws.below(INTENTS.len())];
     let pattern = intent.said.draw(&mut scene.draws);
-    scene.user(pattern, &[]);
+    scene.user(&pattern, &[]);
     let mut replies: Vec<String> = intent.replies.iter().map(|&r| r.to_owned()).collect();
     scene.draws.shuffle(&mut replies);
     scene.reply(intent.skill, replies)

@@ -135,7 +135,9 @@ pub(super) fn open(
     let lines = match split {
         Split::Eval => rows(&folder.join(&declared.data), declared.sha256.as_deref())?,
         Split::Train if declared.train.is_some() => train.into_iter().skip(n_shots).collect(),
-        Split::Train => return Err(TaskError::EvaluationOnly { task: declared.name }),
+        Split::Train | Split::Validation => {
+            return Err(TaskError::EvaluationOnly { task: declared.name });
+        }
     };
     let items: Vec<Item> =
         lines.iter().map(|line| maker.item(line, &shots)).collect::<Result<_>>()?;

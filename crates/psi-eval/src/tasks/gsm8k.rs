@@ -57,7 +57,7 @@ fn open(library: &Library, wanted: &Wanted<'_>) -> Result<Task> {
         .collect();
     // The examples are no items of the training split: their answer would stand in the prompt.
     let (side, lines) = match wanted.split {
-        Split::Train => ("train", train.into_iter().skip(n_shots).collect()),
+        Split::Train | Split::Validation => ("train", train.into_iter().skip(n_shots).collect()),
         Split::Eval => ("test", library.rows(TEST, &ENTRY)?),
     };
     let items = lines.iter().map(|line| {

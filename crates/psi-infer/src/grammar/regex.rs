@@ -1,8 +1,8 @@
 //! Regular expressions for whole answers.
 
 use regex_syntax::{
-    ParserBuilder,
-    hir::{Hir, HirKind},
+    ast::{self, Ast},
+    hir::{Hir, HirKind, translate::Translator},
 };
 
 use super::GrammarError;
@@ -31,14 +31,41 @@ pub(super) fn whole(pattern: &str, max_bytes: usize) -> Result<String, GrammarEr
 
 /// Checks a pattern that stands at `at`.
 pub(super) fn check(pattern: &str, at: &str) -> Result<(), GrammarError> {
-    let parsed = ParserBuilder::new().nest_limit(MAX_NESTING).build().parse(pattern);
-    let hir = parsed.map_err(|e| GrammarError::invalid(at, reason(&e)))?;
+    let bad = |e: &regex_syntax::Error| GrammarError::invalid(at, reason(e));
+    let mut parser = ast::parse::ParserBuilder::new().nest_limit(MAX_NESTING).build();
+    let parsed = parser.parse(pattern).map_err(|e| bad(&e.into()))?;
+    if let Err(offset) = ast::visit(&parsed, Doubled) {
+        let why = format!("a repetition of a repetition needs a group (at byte {offset})");
+        return Err(GrammarError::invalid(at, why));
+    }
+    let hir = Translator::new().translate(pattern, &parsed).map_err(|e| bad(&e.into()))?;
     match copies(&hir) {
         n if n <= MAX_COPIES => Ok(()),
         n => {
             let what = format!("copies that the repetitions in {at} make");
             let n = usize::try_from(n).unwrap_or(usize::MAX);
             Err(GrammarError::TooLarge { what, n, limit: MAX_COPIES as usize })
+        }
+    }
+}
+
+/// Finds `a**` and `a{2}+`: other dialects refuse them, or read the second sign as possessive.
+struct Doubled;
+
+impl ast::Visitor for Doubled {
+    type Output = ();
+    type Err = usize;
+
+    fn finish(self) -> Result<(), usize> {
+        Ok(())
+    }
+
+    fn visit_pre(&mut self, ast: &Ast) -> Result<(), usize> {
+        match ast {
+            Ast::Repetition(outer) if matches!(*outer.ast, Ast::Repetition(_)) => {
+                Err(outer.op.span.start.offset)
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -58,14 +58,15 @@ impl Embedding {
         self.sequence.len() == self.tokens.len()
     }
 
-    /// Answers, and gives its place in the cache back.
-    pub(super) fn close(self, engine: &mut Engine) {
-        // Whoever asked may be gone.
-        drop(self.reply.send(match self.is_done() {
+    /// Its place in the cache, to be given back, and what answers whoever asked.
+    pub(super) fn close(self) -> (Sequence, impl FnOnce()) {
+        let answer = match self.is_done() {
             true => Ok(normalised(&self.sum)),
             false => Err(SubmitError::Stopped),
-        }));
-        engine.release(self.sequence);
+        };
+        let reply = self.reply;
+        // Whoever asked may be gone.
+        (self.sequence, move || drop(reply.send(answer)))
     }
 }
 

@@ -103,12 +103,13 @@ impl Scheduler {
     pub(super) fn restart(&mut self, setup: &Setup, why: &str) {
         for mut stream in std::mem::take(&mut self.running) {
             stream.fail(why.to_owned());
-            drop(stream.close());
+            stream.close();
             self.door.leave();
         }
         let begun = self.embeddings.drain(..std::mem::take(&mut self.n_embedding));
         for embedding in begun {
-            embedding.close(&mut self.engine);
+            let (_, answer) = embedding.close();
+            answer();
             self.door.leave();
         }
         self.engine = engine(setup, &setup.model);
@@ -183,8 +184,10 @@ impl Scheduler {
     }
 
     fn end_embedding(&mut self, embedding: Embedding) {
-        embedding.close(&mut self.engine);
+        let (sequence, answer) = embedding.close();
+        self.engine.release(sequence);
         self.report(|status| status.n_ended += 1);
+        answer();
         self.door.leave();
     }
 
@@ -392,13 +395,15 @@ impl Scheduler {
         ended.into_iter().chain(ended_paused).for_each(|stream| self.end(stream));
     }
 
-    fn end(&mut self, stream: Stream) {
-        let (sequence, draft_sequence) = stream.close();
+    /// Who hears the end finds the status that holds after it; who waits for the door finds all ends heard.
+    fn end(&mut self, mut stream: Stream) {
+        let (sequence, draft_sequence) = stream.take_places();
         self.engine.release(sequence);
         if let Some(drafter) = &mut self.drafter {
             drafter.release(draft_sequence);
         }
         self.report(|status| status.n_ended += 1);
+        stream.close();
         self.door.leave();
     }
 

@@ -282,8 +282,14 @@ impl Stream {
         self.end.get_or_insert(End::Failed(why));
     }
 
-    /// Says how it ended; its places in the cache and in the draft model's are to be given back.
-    pub(super) fn close(mut self) -> (Sequence, Sequence) {
+    /// Its places in the caches, to be given back; afterwards it can only be closed.
+    pub(super) fn take_places(&mut self) -> (Sequence, Sequence) {
+        let take = |sequence| std::mem::replace(sequence, Sequence::new(0));
+        (take(&mut self.sequence), take(&mut self.draft_sequence))
+    }
+
+    /// Says how it ended.
+    pub(super) fn close(mut self) {
         let usage = Usage {
             n_prompt: self.n_prompt,
             n_cached: self.n_cached,
@@ -295,7 +301,6 @@ impl Stream {
             None => Event::Finished { reason: Finish::Cancelled, usage },
         };
         self.emit(event);
-        (self.sequence, self.draft_sequence)
     }
 
     /// Calls the sink; one that panics gets nothing more and its request is cancelled.

@@ -53,13 +53,14 @@ fn join(path: &str, name: &str) -> String {
     }
 }
 
-/// Reads the query of a GET.
+/// Reads what follows `?`: `a=1`, lists as `a[]=1`, maps as `a[b]=1`. Unknown and repeated parameters are errors.
 pub(crate) fn query<T: DeserializeOwned>(uri: &axum::http::Uri) -> Result<T, ApiError> {
-    let axum::extract::Query(value) = axum::extract::Query::try_from_uri(uri).map_err(|e| {
-        let source = std::error::Error::source(&e).map(ToString::to_string);
-        ApiError::Invalid { param: None, why: source.unwrap_or_else(|| e.to_string()) }
-    })?;
-    Ok(value)
+    let config = serde_qs::Config::new()
+        .max_depth(1)
+        .use_form_encoding(true)
+        .duplicate_key_behavior(serde_qs::DuplicateKeyBehavior::Error);
+    let parsed = config.deserialize_str(uri.query().unwrap_or(""));
+    parsed.map_err(|e| ApiError::Invalid { param: None, why: e.to_string() })
 }
 
 #[cfg(test)]

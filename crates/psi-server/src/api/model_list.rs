@@ -20,6 +20,21 @@ pub(crate) struct ModelQuery {
     /// Most of them.
     #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
+    /// Of these stages of life (default: all).
+    #[serde(default, rename = "lifecycle")]
+    lifecycles: Option<Vec<Lifecycle>>,
+    /// Anthropic's client says so of its beta routes; psi has one set of models.
+    #[serde(rename = "beta")]
+    _beta: Option<bool>,
+}
+
+/// A stage of a model's life.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Lifecycle {
+    Active,
+    Deprecated,
+    Retired,
 }
 
 /// Models.
@@ -44,7 +59,7 @@ pub(crate) struct Model {
     /// The same as a date.
     created_at: String,
     display_name: String,
-    lifecycle: &'static str,
+    lifecycle: Lifecycle,
     owned_by: &'static str,
     /// Whether it is in memory.
     loaded: bool,
@@ -60,8 +75,8 @@ pub(crate) struct Model {
 fn all(call: &Call) -> Vec<Model> {
     let created = call.api.unix_s().saturating_sub(call.api.uptime().as_secs());
     let mut models = Vec::new();
-    for name in call.api.models.names().filter(|name| call.key.may_use(name)) {
-        let loaded = call.api.models.peek(name);
+    for name in call.api.models.names().into_iter().filter(|name| call.key.may_use(name)) {
+        let loaded = call.api.models.peek(&name);
         let context = loaded.as_ref().map(|m| m.service.max_context());
         let model = |id: String| Model {
             display_name: id.clone(),
@@ -70,7 +85,7 @@ fn all(call: &Call) -> Vec<Model> {
             kind: "model",
             created,
             created_at: date(created),
-            lifecycle: "active",
+            lifecycle: Lifecycle::Active,
             owned_by: "psi",
             loaded: loaded.is_some(),
             context_length: context,
@@ -78,7 +93,7 @@ fn all(call: &Call) -> Vec<Model> {
             max_tokens: context,
             capabilities: None,
         };
-        models.push(model(name.to_owned()));
+        models.push(model(name.clone()));
         let adapters = loaded.iter().flat_map(|m| m.service.adapters());
         models.extend(adapters.map(|adapter| model(format!("{name}:{adapter}"))));
     }
@@ -100,6 +115,7 @@ pub(crate) async fn list(call: Call) -> Reply {
     let end = query.before_id.as_deref().map(|id| place(id, "before_id")).transpose()?;
     data.truncate(end.unwrap_or(data.len()));
     data.drain(..start.map_or(0, |at| at + 1).min(data.len()));
+    data.retain(|m| query.lifecycles.as_ref().is_none_or(|l| l.contains(&m.lifecycle)));
     let has_more = data.len() > limit;
     data.truncate(limit);
     let id = |model: Option<&Model>| model.map(|m| m.id.clone());
@@ -112,6 +128,28 @@ pub(crate) async fn get(call: Call) -> Reply {
     let model = all(&call).into_iter().find(|m| m.id == name);
     let model = model.ok_or_else(|| ApiError::NoModel(name.to_owned()))?;
     Ok(Json(model).into_response())
+}
+
+/// What became of a model that was to be deleted.
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct Deleted {
+    id: String,
+    object: &'static str,
+    deleted: bool,
+}
+
+/// Drops an adapter, which clients see as the model `MODEL:ADAPTER`. Models themselves belong to who started the server.
+pub(crate) async fn delete(call: Call) -> Reply {
+    let id = call.param("model").to_owned();
+    let served = call.model(Some(&id)).await?;
+    let Some(adapter) = served.adapter else {
+        let why = "a served model is not a client's to delete; an adapter (MODEL:ADAPTER) is";
+        return Err(ApiError::Forbidden(why.to_owned()));
+    };
+    if !served.model.service.unload_adapter(&adapter) {
+        return Err(ApiError::NoModel(id));
+    }
+    Ok(Json(Deleted { id, object: "model", deleted: true }).into_response())
 }
 
 /// Seconds since 1970 as `YYYY-MM-DDTHH:MM:SSZ`.

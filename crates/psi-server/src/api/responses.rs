@@ -173,7 +173,8 @@ pub(crate) async fn input_items(call: Call) -> Reply {
     let query: ItemQuery = call.query()?;
     let kept = find(&call, call.param("id"))?;
     let order = query.order.unwrap_or(stored_chat::Order::Desc);
-    let page = stored_chat::page(kept.input, query.after.as_deref(), query.limit, order)?;
+    let after = query.after.as_deref();
+    let page = stored_chat::page(kept.input, after, query.limit, order, &|_| true)?;
     Ok(Json(page).into_response())
 }
 

@@ -121,7 +121,7 @@ pub(crate) static ROUTES: &[Route] = &[
     route(DELETE, "/v1/chat/completions/{id}", Key, "Forget a stored chat completion.",
         Json(schema::<stored_chat::Deleted>), run!(stored_chat::delete)),
     route(GET, "/v1/chat/completions/{id}/messages", Key, "The messages that a stored chat completion answered.",
-        Json(schema::<stored_chat::MessagePage>), run!(stored_chat::messages)).query(schema::<stored_chat::PageQuery>),
+        Json(schema::<stored_chat::MessagePage>), run!(stored_chat::messages)).query(schema::<stored_chat::MessageQuery>),
     route(POST, "/v1/completions", Key, "The continuation of a text or of token ids.",
         JsonOrEvents(schema::<completions::answer::Completion>), run!(completions::create))
         .body(schema::<completions::request::CompletionBody>),
@@ -151,6 +151,8 @@ pub(crate) static ROUTES: &[Route] = &[
         Json(schema::<model_list::ModelPage>), run!(model_list::list)).query(schema::<model_list::ModelQuery>),
     route(GET, "/v1/models/{*model}", Key, "One model.",
         Json(schema::<model_list::Model>), run!(model_list::get)),
+    route(DELETE, "/v1/models/{*model}", Admin, "Drop an adapter, by its name as a model.",
+        Json(schema::<model_list::Deleted>), run!(model_list::delete)),
     route(POST, "/tokenize", Key, "A text's token ids.",
         Json(schema::<text::Tokens>), run!(text::tokenize)).body(schema::<text::TokenizeBody>),
     route(POST, "/detokenize", Key, "The text of token ids.",

@@ -65,13 +65,28 @@ pub(crate) fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<(), 
 pub(crate) struct PageQuery {
     /// Start after this one.
     pub(crate) after: Option<String>,
-    /// Most of them (default 20).
-    #[schemars(range(min = 1, max = 100))]
+    /// Most of them (default 20); 0 asks only whether there are any.
+    #[schemars(range(min = 0, max = 100))]
     pub(crate) limit: Option<usize>,
     /// Oldest (`asc`) or newest first.
     pub(crate) order: Option<Order>,
     /// Of this model.
-    pub(crate) model: Option<String>,
+    model: Option<String>,
+    /// With these notes.
+    metadata: Option<BTreeMap<String, String>>,
+}
+
+/// Which messages are wanted.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MessageQuery {
+    /// Start after this one.
+    after: Option<String>,
+    /// Most of them (default 20); 0 asks only whether there are any.
+    #[schemars(range(min = 0, max = 100))]
+    limit: Option<usize>,
+    /// Oldest (`asc`) or newest first.
+    order: Option<Order>,
 }
 
 /// In which order.
@@ -112,16 +127,17 @@ pub(crate) struct Update {
     metadata: Option<BTreeMap<String, String>>,
 }
 
-/// Cuts a page out of everything.
+/// Cuts a page out of everything that is wanted.
 pub(crate) fn page(
     mut all: Vec<Value>,
     after: Option<&str>,
     limit: Option<usize>,
     order: Order,
+    is_wanted: &dyn Fn(&Value) -> bool,
 ) -> Result<Page, ApiError> {
     let limit = limit.unwrap_or(20);
-    if !(1..=100).contains(&limit) {
-        return Err(ApiError::invalid("limit", "must be between 1 and 100"));
+    if limit > 100 {
+        return Err(ApiError::invalid("limit", "must be at most 100"));
     }
     if order == Order::Desc {
         all.reverse();
@@ -133,6 +149,7 @@ pub(crate) fn page(
         };
         all.drain(..=at);
     }
+    all.retain(is_wanted);
     let has_more = all.len() > limit;
     all.truncate(limit);
     let (first_id, last_id) = (all.first().map(id), all.last().map(id));
@@ -148,9 +165,13 @@ fn find(call: &Call) -> Result<Kept, ApiError> {
 pub(crate) async fn list(call: Call) -> Reply {
     let query: PageQuery = call.query()?;
     let all = call.api.store.all(&call.key.name, OBJECT).into_iter().map(|k| k.object);
-    let of_model = |object: &Value| query.model.as_ref().is_none_or(|m| object["model"] == **m);
+    let notes = query.metadata.unwrap_or_default();
+    let is_wanted = |object: &Value| {
+        query.model.as_ref().is_none_or(|m| object["model"] == **m)
+            && notes.iter().all(|(name, text)| object["metadata"][name] == **text)
+    };
     let order = query.order.unwrap_or(Order::Asc);
-    let page = page(all.filter(of_model).collect(), query.after.as_deref(), query.limit, order)?;
+    let page = page(all.collect(), query.after.as_deref(), query.limit, order, &is_wanted)?;
     Ok(Json(page).into_response())
 }
 
@@ -180,7 +201,7 @@ pub(crate) async fn delete(call: Call) -> Reply {
 }
 
 pub(crate) async fn messages(call: Call) -> Reply {
-    let query: PageQuery = call.query()?;
+    let query: MessageQuery = call.query()?;
     let kept = find(&call)?;
     let message = |(i, mut message): (usize, Value)| {
         message["id"] = json!(format!("{}-{i}", kept.id));
@@ -188,5 +209,6 @@ pub(crate) async fn messages(call: Call) -> Reply {
     };
     let all = kept.messages.iter().cloned().enumerate().map(message).collect();
     let order = query.order.unwrap_or(Order::Asc);
-    Ok(Json(page(all, query.after.as_deref(), query.limit, order)?).into_response())
+    let page = page(all, query.after.as_deref(), query.limit, order, &|_| true)?;
+    Ok(Json(page).into_response())
 }

@@ -229,7 +229,8 @@ async function say(text) {
   sessionStorage.removeItem(draftKey);
   toEnd();
   const answer = await send(composer.dataset.post, body);
-  if (!answer && !input.value) input.value = text;
+  if (answer) byId("given").replaceChildren();
+  else if (!input.value) input.value = text;
 }
 
 if (input) {
@@ -404,19 +405,35 @@ document.addEventListener("keydown", (event) => {
 
 // --- files ---
 
+async function upload(url, files) {
+  for (const file of files) {
+    const headers = { "x-psi-csrf": csrf(), "content-type": "application/octet-stream" };
+    const response = await fetch(`${url}?name=${encodeURIComponent(file.name)}`, { method: "POST", headers, body: file });
+    const answer = await response.json().catch(() => ({}));
+    if (response.ok) apply(answer.page ?? {});
+    else toast(answer.error?.message ?? `${file.name} cannot be read.`);
+  }
+}
+
 document.addEventListener("change", async (event) => {
   const picker = event.target.closest("input[data-upload]");
   if (!picker) return;
-  for (const file of picker.files) {
-    const headers = { "x-psi-csrf": csrf(), "content-type": "application/octet-stream" };
-    const url = `${picker.dataset.upload}?name=${encodeURIComponent(file.name)}`;
-    const response = await fetch(url, { method: "POST", headers, body: file });
-    const answer = await response.json().catch(() => ({}));
-    if (response.ok) apply(answer.page ?? {});
-    else toast(answer.error?.message ?? `${file.name} cannot be attached.`);
-  }
+  await upload(picker.dataset.upload, picker.files);
   picker.value = "";
+  if (composer?.contains(picker)) input.focus();
 });
+
+// Files that are dropped anywhere on a conversation, or pasted, are attached.
+if (composer) {
+  const give = (event, files) => {
+    if (!files?.length) return;
+    event.preventDefault();
+    upload(byId("attach").dataset.upload, files);
+  };
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => give(event, event.dataTransfer.files));
+  input.addEventListener("paste", (event) => give(event, event.clipboardData.files));
+}
 
 // --- parts of a page that keep themselves current: data-poll is where they come from ---
 

@@ -27,7 +27,7 @@ pub(crate) fn link(name: &str) -> String {
     path
 }
 
-fn page(title: &str, live: &str, fragment: &Markup) -> Markup {
+fn page(title: &str, live: &str, heading: &Markup, fragment: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -44,7 +44,7 @@ fn page(title: &str, live: &str, fragment: &Markup) -> Markup {
                     a href="/" aria-label="psi" { img src="/assets/psi.svg" alt=""; }
                     a href="/runs" { "Training runs" }
                 }
-                main data-live=(live) { (fragment) }
+                main { (heading) div data-live=(live) { (fragment) } }
             }
         }
     }
@@ -52,14 +52,13 @@ fn page(title: &str, live: &str, fragment: &Markup) -> Markup {
 
 /// All runs.
 pub(crate) fn list(runs: &[Run]) -> Markup {
-    page("runs", "/runs/live", &list_fragment(runs))
+    page("runs", "/runs/live", &html! { h1 { "Training runs" } }, &list_fragment(runs))
 }
 
 pub(crate) fn list_fragment(runs: &[Run]) -> Markup {
     html! {
-        h1 { "Training runs" }
         @if runs.is_empty() {
-            p.soft { "There are none yet: " code { "psi train RECIPE" } " makes one." }
+            p.soft { "There are no runs yet: " code { "psi train RECIPE" } " makes one." }
         } @else {
             table {
                 thead { tr { th { "run" } th { "status" } th { "step" } th { "loss" } th { "bits per byte" } th { "tokens" } } }
@@ -84,7 +83,7 @@ pub(crate) fn list_fragment(runs: &[Run]) -> Markup {
 
 /// One run.
 pub(crate) fn run(run: &Run) -> Markup {
-    page(&run.name, &format!("{}/live", link(&run.name)), &run_fragment(run))
+    page(&run.name, &format!("{}/live", link(&run.name)), &html! {}, &run_fragment(run))
 }
 
 pub(crate) fn run_fragment(run: &Run) -> Markup {

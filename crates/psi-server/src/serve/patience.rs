@@ -1,4 +1,4 @@
-//! A connection that is given up when its client reads nothing for too long.
+//! Clients that are given up: those that read nothing for too long, and those that stop in the middle of a body.
 
 use std::{
     future::Future,
@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use axum::body::Body;
+use futures_util::{StreamExt, stream};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::time::{Instant, Sleep};
 
@@ -86,6 +88,18 @@ impl<T: Write + Unpin> Write for Patience<T> {
     }
 }
 
+/// The same body; it fails when nothing of it arrives for `limit`.
+pub(crate) fn body(body: Body, limit: Duration) -> Body {
+    let late = || io::Error::new(io::ErrorKind::TimedOut, "the body does not go on");
+    Body::from_stream(stream::unfold(body.into_data_stream(), move |mut pieces| async move {
+        let piece = match tokio::time::timeout(limit, pieces.next()).await {
+            Ok(piece) => piece?.map_err(io::Error::other),
+            Err(_) => Err(late()),
+        };
+        Some((piece, pieces))
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,5 +133,16 @@ mod tests {
             std::future::poll_fn(|context| Pin::new(&mut io).poll_write(context, b"x")).await
         });
         assert_eq!(error.map_err(|e| e.kind()), Err(io::ErrorKind::TimedOut));
+    }
+
+    #[test]
+    fn a_body_that_stops_in_the_middle_is_given_up() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let read = runtime.expect("a runtime").block_on(async {
+            let begun = stream::iter([Ok::<_, io::Error>("half")]).chain(stream::pending());
+            let body = body(Body::from_stream(begun), Duration::from_millis(5));
+            axum::body::to_bytes(body, 100).await
+        });
+        assert!(read.is_err_and(|e| e.to_string().contains("does not go on")));
     }
 }

@@ -18,7 +18,7 @@ use psi_agent::{
     assistant::Ask,
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     Ui, blocking,
@@ -48,12 +48,16 @@ struct Begin {
     content: String,
     #[serde(default)]
     temporary: bool,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
 /// What is said.
 #[derive(Deserialize)]
 struct Say {
     content: String,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
 /// `POST /api/conversations`.
@@ -63,7 +67,7 @@ pub(crate) async fn begin(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
         let new = NewConversation { temporary: begin.temporary, ..NewConversation::default() };
         let conversation = ui.assistant.conversations().create(&new)?;
         if !begin.content.trim().is_empty() {
-            say_in(ui, conversation.id, &begin.content)?;
+            say_in(ui, conversation.id, &begin.content, &begin.rest)?;
         }
         let address = format!("/c/{}", conversation.id);
         Ok(Reply::done().with("conversation", conversation).go(address))
@@ -75,15 +79,25 @@ pub(crate) async fn begin(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
 pub(crate) async fn say(State(ui): State<Arc<Ui>>, Path(id): Path<i64>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let say: Say = body(&bytes)?;
-        say_in(ui, ConversationId(id), &say.content)?;
+        say_in(ui, ConversationId(id), &say.content, &say.rest)?;
         Ok(Reply::done())
     })
     .await
 }
 
-/// Says something at the end of the branch that is shown, and begins to answer it.
-fn say_in(ui: &Ui, id: ConversationId, text: &str) -> Result<(), Failure> {
-    let ask = Ask { text: text.trim().to_owned(), ..Ask::default() };
+/// Says something at the end of the branch that is shown, with the files that the form names, and begins to
+/// answer it.
+fn say_in(
+    ui: &Ui,
+    id: ConversationId,
+    text: &str,
+    form: &Map<String, Value>,
+) -> Result<(), Failure> {
+    let room = ui.assistant.settings().number("context.attached")?;
+    let files = form.keys().filter_map(|name| name.strip_prefix("given-")?.parse::<i64>().ok());
+    let give = |file| ui.toolbox.knowledge().give(file, id, text, room);
+    let attachments = files.map(give).collect::<Result<_, _>>()?;
+    let ask = Ask { text: text.trim().to_owned(), attachments, ..Ask::default() };
     let run = ui.assistant.send(id, ask)?;
     ui.rooms.of(id).follow(&run);
     Ok(())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Path, Query, State},
-    http::HeaderMap,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response},
 };
 use jiff::Zoned;
@@ -18,6 +18,7 @@ use super::{
     gate::cookie,
     hello,
     host::ModelState,
+    icon::icon,
     reply::{Failure, html},
     review,
     shell::{self, Frame, Place},
@@ -209,6 +210,30 @@ pub(crate) async fn message(
         Ok(Redirect::to(&address).into_response())
     })
     .await
+}
+
+/// The page in place of one that cannot be shown.
+pub(crate) async fn failed(ui: &Arc<Ui>, headers: HeaderMap, failure: Failure) -> Response {
+    let (status, bare) = (failure.status, failure.clone());
+    let page = blocking(ui, move |ui| {
+        let title = match failure.status {
+            StatusCode::NOT_FOUND => "This is not here",
+            _ => "That did not work",
+        };
+        let content = html! {
+            div.empty {
+                p { (failure.message) }
+                a.btn href="/" { (icon("plus")) "New conversation" }
+            }
+        };
+        let main = shell::place(title, "", &html! {}, &content);
+        ui.page(&headers, (Place::Chat, title), None, &main)
+    });
+    match page.await {
+        Ok(page) => (status, page).into_response(),
+        // The database is what does not work: then there is no frame either.
+        Err(_) => (status, bare.message).into_response(),
+    }
 }
 
 /// What is searched for, and the conversation that is open.

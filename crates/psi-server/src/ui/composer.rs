@@ -26,8 +26,11 @@ impl Composer<'_> {
             div.composer {
                 form id="composer" data-post=(post) {
                     label.sr for="say" { "Message" }
+                    div.given id="given" {}
                     textarea id="say" name="content" rows="1" placeholder="Ask, or tell psi something to remember" autocomplete="off" data-key=(self.keys.of("compose")) {}
                     div.under {
+                        button.bare type="button" data-pick="attach" aria-label="Attach a file" title="Attach a file: text, Markdown, HTML, PDF, source code" { (icon("clip")) }
+                        input id="attach" type="file" multiple data-upload="/api/attachments" hidden aria-label="Attach a file";
                         @if self.conversation.is_none() {
                             label class="row small soft" title="Not listed, not searched, not remembered" { input type="checkbox" name="temporary"; "Temporary" }
                         } @else if self.temporary {

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::{
     Ui,
     actions::{Outcome, body},
-    blocking,
+    blocking, citation,
     icon::icon,
     live::Part,
     reply::{Failure, Reply, html as page_of},
@@ -75,7 +75,8 @@ pub(crate) async fn search(
 }
 
 fn found(ui: &Ui, query: &str) -> Result<Markup, Failure> {
-    let passages = if query.is_empty() { Vec::new() } else { ui.knowledge.search(query, FOUND)? };
+    let passages =
+        if query.is_empty() { Vec::new() } else { ui.toolbox.knowledge().search(query, FOUND)? };
     Ok(html! {
         section id="found" aria-live="polite" aria-label="Passages found" {
             @if !query.is_empty() && passages.is_empty() { p.soft { "No file says that." } }
@@ -85,11 +86,11 @@ fn found(ui: &Ui, query: &str) -> Result<Markup, Failure> {
 }
 
 fn hit(passage: &Passage) -> Markup {
-    let (from, to) = passage.bytes;
+    let address = citation::address(passage.document, passage.bytes);
     html! {
         li.thing {
             div.said { (excerpt(&passage.text)) }
-            div.about { a href={ "/files/" (passage.document) "?from=" (from) "&to=" (to) "#here" } { (passage.citation()) } }
+            div.about { a href=(address) { (passage.citation()) } }
         }
     }
 }
@@ -103,8 +104,8 @@ fn excerpt(text: &str) -> String {
 }
 
 fn sources(ui: &Ui) -> Result<Markup, Failure> {
-    let sources = ui.knowledge.sources()?;
-    let progress = ui.index.progress();
+    let sources = ui.toolbox.knowledge().sources()?;
+    let progress = ui.toolbox.index().progress();
     Ok(html! {
         section id="sources" aria-labelledby="sources-title" data-poll=[progress.running.then_some("/files/list")] {
             div.row {
@@ -141,7 +142,7 @@ fn sources(ui: &Ui) -> Result<Markup, Failure> {
 }
 
 fn documents(ui: &Ui, source: i64) -> Result<Markup, Failure> {
-    let documents = ui.knowledge.documents(source)?;
+    let documents = ui.toolbox.knowledge().documents(source)?;
     Ok(html! {
         @if !documents.is_empty() {
             details.fold id={ "source-" (source) } {
@@ -168,6 +169,15 @@ pub(crate) struct Range {
     to: Option<usize>,
 }
 
+/// A file's text with the passage marked.
+pub(crate) fn text_of_file(text: &str, range: &Range) -> Markup {
+    let from = text.floor_char_boundary(range.from.unwrap_or(0));
+    let to = text.floor_char_boundary(range.to.unwrap_or(0)).max(from);
+    html! {
+        div.panel { pre.whole tabindex="0" { (text[..from]) @if to > from { mark id="here" { (text[from..to]) } } (text[to..]) } }
+    }
+}
+
 /// `GET /files/{id}`: a file as it was read, with the passage marked.
 pub(crate) async fn open(
     State(ui): State<Arc<Ui>>,
@@ -176,16 +186,20 @@ pub(crate) async fn open(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     blocking(&ui, move |ui| {
-        let (document, text) = ui.knowledge.open(id)?;
-        let boundary = |at: usize| (0..=at.min(text.len())).rev().find(|n| text.is_char_boundary(*n)).unwrap_or(0);
-        let from = boundary(range.from.unwrap_or(0));
-        let to = boundary(range.to.unwrap_or(0)).max(from);
-        let content = html! {
-            div.panel { pre.whole tabindex="0" { (text[..from]) @if to > from { mark id="here" { (text[from..to]) } } (text[to..]) } }
-        };
+        let (document, text) = ui.toolbox.knowledge().open(id)?;
+        let content = text_of_file(&text, &range);
         let title = document.path.rsplit('/').next().unwrap_or_default().to_owned();
-        let lead = format!("{}, as it was read {}.", document.path, super::memory::when(document.indexed_at));
-        let main = shell::place(&title, &lead, &html! { a.btn href="/files" { "All files" } }, &content);
+        let lead = format!(
+            "{}, as it was read {}.",
+            document.path,
+            super::memory::when(document.indexed_at)
+        );
+        let main = shell::place(
+            &title,
+            &lead,
+            &html! { a class="btn small" href="/files" { "All files" } },
+            &content,
+        );
         ui.page(&headers, (Place::Files, &title), None, &main)
     })
     .await
@@ -202,9 +216,8 @@ pub(crate) async fn add(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let Add { path } = body(&bytes)?;
         let path = PathBuf::from(path.trim());
-        ui.check_readable(&path)?;
-        ui.knowledge.add(&path)?;
-        ui.index.refresh();
+        ui.toolbox.knowledge().add(&path)?;
+        ui.toolbox.index().refresh();
         shown(ui)
     })
     .await
@@ -213,7 +226,7 @@ pub(crate) async fn add(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
 /// `POST /api/files/refresh`.
 pub(crate) async fn refresh(State(ui): State<Arc<Ui>>) -> Outcome {
     blocking(&ui, move |ui| {
-        ui.index.refresh();
+        ui.toolbox.index().refresh();
         shown(ui)
     })
     .await
@@ -222,7 +235,7 @@ pub(crate) async fn refresh(State(ui): State<Arc<Ui>>) -> Outcome {
 /// `POST /api/files/{id}/remove`.
 pub(crate) async fn remove(State(ui): State<Arc<Ui>>, Path(id): Path<i64>) -> Outcome {
     blocking(&ui, move |ui| {
-        ui.knowledge.remove(id)?;
+        ui.toolbox.knowledge().remove(id)?;
         shown(ui)
     })
     .await

@@ -18,14 +18,19 @@ use maud::{DOCTYPE, Markup, html};
 use psi_agent::Access;
 
 use super::{
-    Ui,
+    Ui, chat,
     reply::{self, Failure},
     shell,
 };
-use crate::guard::{check_names, is_loopback, name_of, protect};
+use crate::{
+    guard::{check_names, is_loopback, name_of, protect},
+    serve::patience,
+};
 
 /// Seconds between two attempts at the password, whoever makes them.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Longest time in which nothing of a request's body arrives.
+const BODY_TIME: Duration = Duration::from_secs(30);
 /// Seconds for which a browser stays signed in.
 const SESSION: u64 = 30 * 24 * 3600;
 /// The cookie of a browser that is signed in.
@@ -81,13 +86,14 @@ impl Gate {
             || (self.is_open && name.parse::<IpAddr>().is_ok())
     }
 
-    /// Whether the browser has a token, or none is needed. What the database cannot tell is a no.
+    /// Whether the browser has a token, or none is needed.
     fn is_signed_in(&self, headers: &HeaderMap) -> bool {
-        if !self.is_open {
-            return true;
-        }
-        let known = |token: &str| matches!(self.access.check_token(token), Ok(Some(_)));
-        cookie(headers, COOKIE).is_some_and(known)
+        !self.is_open || cookie(headers, COOKIE).is_some_and(|token| self.knows(token))
+    }
+
+    /// Whether this is a token of somebody who knew the password. What the database cannot tell is a no.
+    fn knows(&self, token: &str) -> bool {
+        matches!(self.access.check_token(token), Ok(Some(_)))
     }
 
     /// A token for whoever knows the password; not more than one attempt a second.
@@ -112,6 +118,21 @@ impl Gate {
             self.access.revoke_token(token.id)?;
         }
         Ok(())
+    }
+
+    /// The answer to a request for the API that may not pass. Programs show a session's token as their key; a form
+    /// of another site is refused by the API itself, which takes JSON only.
+    fn api_refusal(&self, headers: &HeaderMap) -> Option<Response> {
+        if let Err(refusal) = check_names(headers, &|host| self.is_own(host)) {
+            return Some(refusal.into_response());
+        }
+        let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+        let bearer = bearer.and_then(|v| v.strip_prefix("Bearer "));
+        if self.is_signed_in(headers) || bearer.is_some_and(|token| self.knows(token)) {
+            return None;
+        }
+        let message = "this psi asks for its password: sign in first".to_owned();
+        Some(Failure { status: StatusCode::UNAUTHORIZED, message }.into_response())
     }
 
     /// The answer to a request that may not pass.
@@ -144,12 +165,29 @@ impl Gate {
 
 /// Stands before every route.
 pub(crate) async fn gate(State(ui): State<Arc<Ui>>, request: Request, next: Next) -> Response {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok());
+    let reader =
+        accepts.is_some_and(|kinds| kinds.contains("text/html")).then(|| request.headers().clone());
     let mut response = match ui.gate.refusal(&request) {
-        None => next.run(request).await,
+        None => next.run(request.map(|body| patience::body(body, BODY_TIME))).await,
         Some(refusal) => refusal,
     };
+    let failure = response.extensions().get::<Failure>().cloned();
+    if let (Some(headers), Some(failure)) = (reader, failure)
+        && ui.gate.is_signed_in(&headers)
+    {
+        response = chat::failed(&ui, headers, failure).await;
+    }
     protect(&mut response);
     response
+}
+
+/// Stands before the API's routes, which have a gate of their own behind this one.
+pub(crate) async fn api_gate(State(ui): State<Arc<Ui>>, request: Request, next: Next) -> Response {
+    match ui.gate.api_refusal(request.headers()) {
+        None => next.run(request).await,
+        Some(refusal) => refusal,
+    }
 }
 
 /// `GET /login`.

@@ -34,7 +34,6 @@ pub(crate) fn hello(model: &ModelState, is_bundled: bool) -> Markup {
                 ModelState::Failed { name, why } => div class="notice bad" role="alert" {
                     (icon("alert")) span { (name) " cannot be loaded: " (why) " " a href="/models" { "Choose another model" } }
                 },
-                _ if is_bundled => (bundled(model.name())),
                 _ => {},
             }
             h3.sr { "Things to try" }
@@ -43,6 +42,7 @@ pub(crate) fn hello(model: &ModelState, is_bundled: bool) -> Markup {
                     li { button type="button" data-say=(say) { (icon(sign)) span { (say) small { (what) } } } }
                 }
             }
+            @if is_bundled { (bundled(model.name())) }
         }
     }
 }

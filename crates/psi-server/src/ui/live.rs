@@ -40,7 +40,8 @@ impl Part {
         Self { id: id.into(), html: html.into_string(), parent: None }
     }
 
-    fn of(parent: impl Into<String>, id: impl Into<String>, html: Markup) -> Self {
+    /// An element that is added to another if it is not there yet.
+    pub(crate) fn of(parent: impl Into<String>, id: impl Into<String>, html: Markup) -> Self {
         Self { parent: Some(parent.into()), ..Self::new(id, html) }
     }
 }

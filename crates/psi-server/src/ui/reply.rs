@@ -108,7 +108,7 @@ pub(crate) fn html(markup: Markup) -> Response {
 }
 
 /// Why a request failed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) status: StatusCode,
     pub(crate) message: String,
@@ -151,6 +151,10 @@ impl From<AgentError> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        json_response(self.status, &json!({ "error": { "message": self.message } }))
+        let body = json!({ "error": { "message": self.message } });
+        let mut response = json_response(self.status, &body);
+        // The gate makes a page of it for whoever asked for one.
+        response.extensions_mut().insert(self);
+        response
     }
 }

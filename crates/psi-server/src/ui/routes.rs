@@ -11,27 +11,35 @@ use axum::{
 };
 
 use super::{
-    Ui, actions, chat, compare, exchange, files, gate, memory, models, reply::Failure, review,
-    settings,
+    Ui, actions, attached, chat, compare, exchange, files, gate, memory, models, reply::Failure,
+    review, settings, training,
 };
-use crate::{assets, runs};
+use crate::{api::Api, assets, runs};
 
+/// Bytes of a file that is given in a conversation.
+const MAX_ATTACHED: usize = 32 << 20;
 /// Bytes of a file to import.
 const MAX_IMPORT: usize = 256 << 20;
 
-/// The page's routes, behind its gate.
-pub(crate) fn router(ui: &Arc<Ui>) -> Router {
+/// The page's routes behind its gate, and the API's behind its own.
+pub(crate) fn router(ui: &Arc<Ui>, api: Option<&Api>) -> Router {
     let host = Arc::clone(&ui.host);
-    let runs = runs::router(Arc::new(move || host.runs()));
-    Router::new()
+    let runs = runs::parts(Arc::new(move || host.runs()));
+    let page = Router::new()
         .merge(pages())
-        .merge(api())
+        .merge(actions())
         .fallback(|| async {
             Failure { status: StatusCode::NOT_FOUND, message: "there is no such page".to_owned() }
         })
         .with_state(Arc::clone(ui))
         .merge(runs)
-        .layer(middleware::from_fn_with_state(Arc::clone(ui), gate::gate))
+        .layer(middleware::from_fn_with_state(Arc::clone(ui), gate::gate));
+    match api {
+        None => page,
+        Some(api) => page.merge(
+            api.router().layer(middleware::from_fn_with_state(Arc::clone(ui), gate::api_gate)),
+        ),
+    }
 }
 
 fn pages() -> Router<Arc<Ui>> {
@@ -42,6 +50,7 @@ fn pages() -> Router<Arc<Ui>> {
         .route("/m/{id}", get(chat::message))
         .route("/chats", get(chat::chats))
         .route("/model-line", get(chat::model_state))
+        .route("/attached/{id}", get(attached::open))
         .route("/compare/{a}/{b}", get(compare::page))
         .route("/compare/{a}/{b}/part", get(compare::part))
         .route("/files", get(files::page))
@@ -53,12 +62,14 @@ fn pages() -> Router<Arc<Ui>> {
         .route("/models", get(models::page))
         .route("/models/list", get(models::live))
         .route("/review", get(review::page))
+        .route("/runs", get(training::page))
+        .route("/runs/{name}", get(training::run))
         .route("/settings", get(settings::page))
         .route("/login", get(gate::login_page).post(gate::sign_in))
         .route("/assets/{name}", get(assets::asset))
 }
 
-fn api() -> Router<Arc<Ui>> {
+fn actions() -> Router<Arc<Ui>> {
     Router::new()
         .route("/api/conversations", get(actions::list).post(actions::begin))
         .route("/api/conversations/{id}", get(actions::one))
@@ -76,6 +87,8 @@ fn api() -> Router<Arc<Ui>> {
         .route("/api/conversations/{id}/export.md", get(exchange::as_markdown))
         .route("/api/export", get(exchange::all))
         .route("/api/import", post(exchange::import).layer(DefaultBodyLimit::max(MAX_IMPORT)))
+        .route("/api/attachments", post(attached::add).layer(DefaultBodyLimit::max(MAX_ATTACHED)))
+        .route("/api/attachments/{id}/remove", post(attached::remove))
         .route("/api/files", post(files::add))
         .route("/api/files/refresh", post(files::refresh))
         .route("/api/files/{id}/remove", post(files::remove))

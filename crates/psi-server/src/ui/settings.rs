@@ -12,6 +12,7 @@ use maud::{Markup, html};
 use psi_agent::{
     Grant, GrantedFolder,
     settings::{Kind, SETTINGS, Setting},
+    toolbox::ServerState,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -21,7 +22,7 @@ use super::{
     actions::{Outcome, body},
     blocking,
     chat::theme,
-    icon::icon,
+    icon::{icon, turning},
     keys::{KEYS, Keys},
     reply::{Failure, Reply},
     shell::{self, Place},
@@ -62,6 +63,7 @@ pub(crate) async fn page(
             }
             (folders(&ui.assistant.settings().folders()?))
             (grants(&ui.assistant.grants().list()?))
+            (servers(&ui.toolbox.servers()?))
             (keyboard(&ui.keys()))
             (data())
             (access(ui.gate.has_password()?))
@@ -92,14 +94,10 @@ fn appearance(theme: Option<&str>) -> Markup {
     }
 }
 
-/// A setting's field. Its name is a group and words: `answer.max_steps` is shown as `Max steps`.
+/// A setting's field.
 fn field(setting: &Setting, value: &Value) -> Markup {
     let id = format!("set-{}", setting.name.replace('.', "-"));
-    let word = setting.name.split('.').next_back().unwrap_or_default().replace('_', " ");
-    let mut title = word.clone();
-    if let Some(first) = title.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
+    let title = setting.title;
     html! {
         @match setting.kind {
             Kind::Flag { .. } => label.check {
@@ -186,6 +184,8 @@ fn keyboard(keys: &Keys) -> Markup {
             h2 id="keyboard" { "Keyboard" }
             form.panel data-send="/api/keys" {
                 p.soft { "Write a key as " code { "k" } ", " code { "ctrl+k" } " or " code { "alt+shift+k" } ". An empty field goes back to the usual key." }
+                details.fold id="all-keys" {
+                    summary { (turning()) "All keys" }
                 table.keys {
                     thead { tr { th scope="col" { "What it does" } th scope="col" { "Where" } th scope="col" { "Key" } } }
                     tbody {
@@ -199,6 +199,36 @@ fn keyboard(keys: &Keys) -> Markup {
                     }
                 }
                 div class="row end" { button class="btn primary" { "Keep" } }
+                }
+            }
+        }
+    }
+}
+
+/// Servers of other programs, each with its whole command, as `psi mcp` keeps them.
+fn servers(servers: &[ServerState]) -> Markup {
+    html! {
+        section aria-labelledby="servers-title" {
+            h2 id="servers-title" { "Tools of other programs (MCP)" }
+            div.panel {
+                @if servers.is_empty() { p.soft { "None. " code { "psi mcp add NAME -- PROGRAM" } " adds a server; " code { "psi mcp" } " offers psi's own tools and memory to other programs." } }
+                ul.things {
+                    @for server in servers {
+                        li {
+                            div.row {
+                                (icon("wrench"))
+                                b.grow { (server.name) }
+                                @match (&server.error, server.enabled) {
+                                    (Some(_), _) => span class="chip bad" { "not connected" },
+                                    (None, false) => span.chip { "off" },
+                                    (None, true) => span.chip { (server.tools.len()) " tools" },
+                                }
+                            }
+                            p { code { (server.runs) } }
+                            @if let Some(error) = &server.error { p class="bad small" { (error) } }
+                        }
+                    }
+                }
             }
         }
     }
@@ -294,7 +324,6 @@ pub(crate) async fn add_folder(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outco
     blocking(&ui, move |ui| {
         let folder: Folder = body(&bytes)?;
         let path = PathBuf::from(folder.path.trim());
-        ui.check_readable(&path)?;
         let settings = ui.assistant.settings();
         let mut folders = settings.folders()?;
         folders.retain(|f| f.path != path);

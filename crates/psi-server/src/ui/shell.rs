@@ -78,7 +78,7 @@ impl Frame<'_> {
                 div.find {
                     (icon("search"))
                     input id="find" type="search" placeholder="Search" aria-label="Search the conversations" autocomplete="off" data-key=(self.keys.of("search"));
-                    (keys::shown(self.keys.of("search")))
+                    span.at aria-hidden="true" { (keys::shown(self.keys.of("search"))) }
                 }
                 (self.chats)
                 div.places {
@@ -105,10 +105,10 @@ impl Frame<'_> {
                 }
             }
             dialog id="keys" aria-labelledby="keys-title" {
-                h2 id="keys-title" { "Keyboard" }
+                h2 id="keys-title" tabindex="-1" autofocus { "Keyboard" }
                 (keys::table(self.keys))
                 p class="soft small" { "Keys can be changed in the " a href="/settings#keyboard" { "settings" } "." }
-                div class="row end" { button.btn type="button" data-close autofocus { "Close" } }
+                div class="row end" { button.btn type="button" data-close { "Close" } }
             }
         }
     }
@@ -141,7 +141,7 @@ pub(crate) fn place(title: &str, lead: &str, more: &Markup, content: &Markup) ->
     html! {
         (bar(&html! { h1 { (title) } }, more))
         div.page {
-            p.lead { (lead) }
+            @if !lead.is_empty() { p.lead { (lead) } }
             (content)
         }
     }

@@ -9,7 +9,9 @@ use psi_agent::{
 };
 
 use super::{
+    attached,
     card::{Stand, card, duration},
+    citation::{self, Citation},
     icon::{icon, turning},
     keys::Keys,
 };
@@ -58,6 +60,8 @@ pub(crate) struct Turn {
     pub(crate) rating: i8,
     /// Whether nothing follows it.
     pub(crate) is_last: bool,
+    /// What its tools read in files.
+    pub(crate) read: Vec<Citation>,
 }
 
 impl Thread<'_> {
@@ -95,7 +99,9 @@ impl Thread<'_> {
             let versions = self.versions(first);
             let shown = versions.iter().position(|v| *v == first.id).unwrap_or(0);
             let rating = self.ratings.get(&message.id).copied().unwrap_or(0);
-            Turn { versions, shown, rating, is_last: next.is_none() }
+            let turn = &branch[user.map_or(0, |u| u + 1)..next.unwrap_or(branch.len())];
+            let read = turn.iter().flat_map(|m| citation::of(m)).collect();
+            Turn { versions, shown, rating, is_last: next.is_none(), read }
         });
         let running = self.running && next.is_none();
         Answer { message, results, approvals: self.approvals, running, turn, keys: self.keys }
@@ -128,13 +134,7 @@ pub(crate) fn user(message: &Message, versions: &[MessageId]) -> Markup {
     html! {
         article class="msg user" id=(id) data-id=(message.id) aria-label="You" {
             div.said id={ (id) "-said" } { (message.content) }
-            @if !message.details.attachments.is_empty() {
-                div class="row end" {
-                    @for file in &message.details.attachments {
-                        a.chip href={ "/files/" (file.document) } { (icon("file")) (file.name) }
-                    }
-                }
-            }
+            @for file in &message.details.attachments { (attached::shown(file)) }
             div.tools {
                 (switch(versions, shown))
                 button.bare type="button" data-edit=(id) aria-label="Edit and ask again" title="Edit" { (icon("pen")) }
@@ -246,6 +246,7 @@ impl Answer<'_> {
             div id={ (self.id()) "-after" } {
                 (ending(self.message))
                 (memories(&self.id(), &self.message.details.memories))
+                @if let Some(turn) = &self.turn { (citation::list(&self.id(), &turn.read, &self.message.content)) }
                 @if let (Some(turn), false) = (&self.turn, self.is_growing() || self.running) {
                     (self.tools(turn))
                 }

@@ -156,3 +156,40 @@ fn the_log_says_who_and_how_much_and_never_what() {
         }
     }
 }
+
+#[test]
+fn t5_a_keys_pace_holds_whichever_header_carries_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let lab = lab(dir.path());
+    let body = json!({ "prompt": "hello", "max_tokens": 2 }).to_string();
+    let ask = |header: &str| {
+        let headers = format!("{header}hasty-0123456789abcdef\r\n{JSON}");
+        lab.ask("POST", "/v1/completions", &headers, body.as_bytes()).status
+    };
+    assert_eq!(ask("Authorization: Bearer "), 200);
+    assert_eq!(ask("x-api-key: "), 200);
+    assert_eq!([ask("Authorization: bearer "), ask("x-api-key: ")], [429, 429]);
+}
+
+#[test]
+fn t6_t7_what_one_key_has_stored_is_not_there_for_another() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let lab = lab(dir.path());
+    let ask = |key: &str, method: &str, path: &str, body: &str| {
+        lab.ask(method, path, &bearer(key), body.as_bytes())
+    };
+    let body = json!({ "messages": [{ "role": "user", "content": "hi" }], "max_tokens": 2, "store": true });
+    let made = ask("root", "POST", "/v1/chat/completions", &body.to_string());
+    let path = format!("/v1/chat/completions/{}", made.json()["id"].as_str().expect("an id"));
+    for (method, path, body) in [
+        ("GET", path.clone(), ""),
+        ("GET", format!("{path}/messages"), ""),
+        ("POST", path.clone(), "{\"metadata\": {}}"),
+        ("DELETE", path.clone(), ""),
+    ] {
+        assert_eq!(ask("alice", method, &path, body).status, 404, "{method} {path}");
+    }
+    let listed = ask("alice", "GET", "/v1/chat/completions", "").json();
+    assert_eq!(listed["data"], json!([]));
+    assert_eq!(ask("root", "GET", &path, "").status, 200);
+}

@@ -16,7 +16,9 @@ use psi_infer::{
 };
 use psi_kernels::{Cpu, Format, Isa, kv::KvDtype};
 use psi_model::{Config, Decoder};
-use psi_server::{AccessLog, Api, ApiOptions, Limits, ModelSpec, Server, ServerOptions};
+use psi_server::{
+    AccessLog, Api, ApiOptions, Limits, ModelSpec, ServedModels, Server, ServerOptions,
+};
 use psi_testkit::Rng;
 use psi_tokenizer::{ChatTemplate, Tokenizer, TokenizerConfig, TrainOptions, train_bpe};
 use serde_json::{Value, json};
@@ -127,12 +129,14 @@ impl Lab {
         let spec = |name: &str| ModelSpec { name: name.to_owned(), path: "tiny".into() };
         let broken = ModelSpec { name: "broken".to_owned(), path: "secret/place".into() };
         let options = ApiOptions {
-            models: vec![spec("tiny"), spec("alias"), broken],
-            load: Arc::new(move |spec| match spec.path.to_str() {
-                Some("tiny") => Ok(model(max_queue)),
-                _ => Err("secret/place: no weights".into()),
-            }),
-            idle_unload: None,
+            models: ServedModels::Named {
+                models: vec![spec("tiny"), spec("alias"), broken],
+                load: Arc::new(move |spec| match spec.path.to_str() {
+                    Some("tiny") => Ok(model(max_queue)),
+                    _ => Err("secret/place: no weights".into()),
+                }),
+                idle_unload: None,
+            },
             keys: setup.keys,
             adapters: setup.adapters,
             store: setup.store,

@@ -62,9 +62,10 @@ impl Chrome {
         self.tab_in(context["browserContextId"].as_str().expect("an id"))
     }
 
+    /// A tab in a window of its own: a page that is not seen does not listen.
     fn tab_in(&self, context: &str) -> Tab {
         let mut wire = self.wire.borrow_mut();
-        let new = json!({ "url": "about:blank", "browserContextId": context });
+        let new = json!({ "url": "about:blank", "browserContextId": context, "newWindow": true });
         let target = wire.call(None, "Target.createTarget", &new)["targetId"].clone();
         let attach = json!({ "targetId": target, "flatten": true });
         let session = wire.call(None, "Target.attachToTarget", &attach)["sessionId"].clone();
@@ -201,11 +202,6 @@ impl Tab {
         self.wait(&format!("document.body.innerText.includes({})", json!(text)));
     }
 
-    /// Whether the page shows a text now.
-    pub(crate) fn shows(&self, text: &str) -> bool {
-        self.eval(&format!("document.body.innerText.includes({})", json!(text))) == json!(true)
-    }
-
     /// Clicks the middle of an element, as a mouse does.
     #[track_caller]
     pub(crate) fn click(&self, selector: &str) {
@@ -247,6 +243,15 @@ impl Tab {
             }
             self.call("Input.dispatchKeyEvent", &event);
         }
+    }
+
+    /// Chooses files in a field for them.
+    pub(crate) fn give(&self, selector: &str, files: &[std::path::PathBuf]) {
+        self.wait(&format!("document.querySelector({})", json!(selector)));
+        let document = self.call("DOM.getDocument", &json!({}));
+        let find = json!({ "nodeId": document["root"]["nodeId"], "selector": selector });
+        let node = self.call("DOM.querySelector", &find);
+        self.call("DOM.setFileInputFiles", &json!({ "files": files, "nodeId": node["nodeId"] }));
     }
 
     /// The size of the window; a phone has fingers.

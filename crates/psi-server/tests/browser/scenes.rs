@@ -2,6 +2,7 @@
 
 mod answers;
 mod looks;
+mod reading;
 mod remembering;
 
 use crate::{chrome::Chrome, chrome::Tab, server::Server};
@@ -30,6 +31,10 @@ pub(crate) const SCENES: &[Scene] = &[
     ),
     ("answers are rated, improved, compared and reviewed", remembering::judge),
     ("what is forgotten is gone", remembering::forget),
+    ("files are read, searched, cited at their passage and followed", reading::read),
+    ("a file is attached, used where it fits, and opened there", reading::attach),
+    ("text of others takes permissions back", reading::untrusted),
+    ("settings last, and folders of the system are refused", reading::settings),
     ("everything works from the keyboard", answers::keyboard),
     ("what others wrote stays text", answers::hostile),
     ("no page has a serious fault for a screen reader", looks::accessible),
@@ -63,8 +68,10 @@ fn finished(tab: &Tab) {
 /// Says something on the first page and waits for the whole answer.
 #[track_caller]
 fn ask(tab: &Tab, text: &str) {
+    let asked = "document.querySelectorAll('.msg.user').length";
+    let before = tab.eval(asked);
     say(tab, text);
-    tab.wait("location.pathname.startsWith('/c/')");
+    tab.wait(&format!("location.pathname.startsWith('/c/') && {asked} > {before}"));
     finished(tab);
 }
 

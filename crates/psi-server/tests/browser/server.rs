@@ -1,6 +1,7 @@
 //! The server of a scene: this very program in another process, so that it can be killed.
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead, BufReader},
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -9,13 +10,11 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use jiff::tz::TimeZone;
 use psi_agent::{
-    Assistant, Clock, Db, Memory, Timestamp, Tool,
+    Assistant, Clock, Db, Memory, Timestamp,
     assistant::OneModel,
-    knowledge::Knowledge,
     memory::HashedNgrams,
-    tools::{Group, Toolkit, Web, built_in},
+    toolbox::{Toolbox, ToolboxOptions},
 };
 use psi_server::{
     Host, ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Run, Suggestion,
@@ -34,15 +33,18 @@ pub(crate) fn serve(home: &str, port: &str) {
     let memory = Memory::new(&db, Arc::new(HashedNgrams));
     let models = Box::new(OneModel(Arc::new(Script::default())));
     let assistant = Assistant::new(&db, memory, models).expect("an assistant");
-    assistant.set_tools(tools(home, &assistant));
+    let toolbox = toolbox(home, &db, &assistant);
+    let offered = toolbox.clone();
+    assistant.set_tool_source(Arc::new(move || offered.tools().expect("the tools")));
     // Notes may be written without asking, unless the user takes that back: here they are asked for.
     assistant.grants().revoke_default("write_note").expect("taken back");
     let options = PageOptions {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().expect("a port"))),
         names: Vec::new(),
         assistant,
-        knowledge: Knowledge::new(db, None),
-        host: Arc::new(Bench),
+        toolbox,
+        api: None,
+        host: Arc::new(Bench { run: Path::new(home).join("runs/first-steps") }),
     };
     let server = PageServer::start(options).expect("a server");
     println!("{}", server.address().port());
@@ -50,15 +52,14 @@ pub(crate) fn serve(home: &str, port: &str) {
 }
 
 /// psi's own tools: notes write, which needs leave.
-fn tools(home: &str, assistant: &Assistant) -> Vec<Arc<dyn Tool>> {
-    let kit = Toolkit {
-        zone: TimeZone::UTC,
-        facts: Arc::new(assistant.memory().clone()),
+fn toolbox(home: &str, db: &Db, assistant: &Assistant) -> Toolbox {
+    let options = ToolboxOptions {
         notes: Path::new(home).join("notes"),
-        web: Web::default(),
-        programs: None,
+        environment: BTreeMap::new(),
+        launcher: None,
     };
-    built_in(&kit, &[Group::Basics, Group::Memory, Group::Notes])
+    let embedder = Arc::new(HashedNgrams);
+    Toolbox::open(db, assistant.memory(), embedder, options).expect("a toolbox")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clock of a test's server")]
@@ -67,8 +68,10 @@ fn now() -> Timestamp {
     Timestamp(since.as_millis() as i64)
 }
 
-/// A machine with two models, of which one fits.
-struct Bench;
+/// A machine with two models, of which one fits, and a training run once a scene has made one.
+struct Bench {
+    run: PathBuf,
+}
 
 impl Host for Bench {
     fn model(&self) -> ModelState {
@@ -118,7 +121,13 @@ impl Host for Bench {
     }
 
     fn runs(&self) -> Vec<Run> {
-        Vec::new()
+        let run = Run {
+            name: "first-steps".to_owned(),
+            dir: self.run.clone(),
+            status: "running".to_owned(),
+            steps: 400,
+        };
+        Some(run).filter(|run| run.dir.exists()).into_iter().collect()
     }
 }
 
@@ -126,6 +135,7 @@ impl Host for Bench {
 pub(crate) struct Server {
     home: PathBuf,
     _folder: tempfile::TempDir,
+    outside: tempfile::TempDir,
     process: Child,
     port: u16,
 }
@@ -136,7 +146,8 @@ impl Server {
         let folder = tempfile::tempdir().expect("a folder");
         let home = folder.path().to_owned();
         let (process, port) = start(&home, 0);
-        Self { home, _folder: folder, process, port }
+        let outside = tempfile::tempdir().expect("a folder");
+        Self { home, _folder: folder, outside, process, port }
     }
 
     /// Ends it as a power cut would.
@@ -158,6 +169,19 @@ impl Server {
     /// A path in its home folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.home.join(name)
+    }
+
+    /// A folder that is not psi's own, where a scene keeps notes.
+    pub(crate) fn notes(&self) -> PathBuf {
+        self.outside.path().join("my notes")
+    }
+
+    /// A file that is no text.
+    #[expect(clippy::disallowed_methods, reason = "a scene's own file")]
+    pub(crate) fn picture(&self) -> PathBuf {
+        let path = self.outside.path().join("picture.png");
+        std::fs::write(&path, [0x89, b'P', b'N', b'G', 0, 0xff, 0xfe]).expect("written");
+        path
     }
 
     /// The database's files as bytes.

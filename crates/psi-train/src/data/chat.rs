@@ -159,6 +159,22 @@ pub(crate) fn render(
     }
 }
 
+/// The tokens of a conversation, of which the last turn is marked as trained on.
+pub(crate) fn last_turn(
+    messages: &Value,
+    tools: Option<&Value>,
+    template: &Renderer<'_>,
+    tokenizer: &Tokenizer,
+) -> Result<Vec<u32>, String> {
+    let conversation = Conversation::check(messages, tools)?;
+    if !conversation.messages.last().is_some_and(is_assistant) {
+        return Err("the answer is not the assistant's".to_owned());
+    }
+    let turns = render(&conversation, template, Turns::Each)?;
+    let last = turns.last().ok_or("no turn of the assistant")?;
+    tokenize(last, tokenizer)
+}
+
 /// The beginnings of a conversation, rendered.
 struct Parts<'a> {
     conversation: &'a Conversation,

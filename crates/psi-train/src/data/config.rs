@@ -163,8 +163,8 @@ pub enum Format {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Packing {
-    /// One after another, cut where a row is full; every token is the target of exactly one position
-    /// per epoch. For pre-training.
+    /// Several side by side, a row of each in turn, cut where a row is full; every token is the target of
+    /// exactly one position per epoch. For pre-training.
     Stream,
     /// Each document whole and by itself, several to a row by best fit; what remains of a row stays
     /// empty. For conversations.

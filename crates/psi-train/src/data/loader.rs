@@ -21,8 +21,10 @@ pub struct Position {
     /// Names the data and what decides their order.
     data: String,
     sources: Vec<SourcePosition>,
-    /// The document being read, and where in it (stream).
-    current: Option<(Drawn, usize)>,
+    /// By lane: the document being read, and where in it (stream).
+    current: Vec<Option<(Drawn, usize)>>,
+    /// The lane of the next row (stream).
+    lane: usize,
     /// Documents drawn and not yet placed (whole).
     pending: Vec<Drawn>,
 }
@@ -33,7 +35,7 @@ struct SourcePosition {
     epoch: u64,
     /// Documents of the epoch that were drawn.
     next: u64,
-    /// Tokens drawn in all.
+    /// Tokens in all: read (stream), or of the documents drawn (whole).
     drawn: u64,
 }
 
@@ -55,6 +57,13 @@ pub struct Loader {
 
 /// Documents from which a row is filled: enough that best fit leaves little empty.
 const POOL: usize = 64;
+
+/// Documents that a stream reads side by side, one row of each in turn: of books one after another every
+/// batch would be of one book.
+const LANES: usize = 16;
+
+/// Fewest documents for each lane: one document must not stand beside itself.
+const DOCUMENTS_PER_LANE: usize = 4;
 
 impl Loader {
     /// Prepares the sources (or finds them in the cache) and starts at the beginning.
@@ -99,7 +108,8 @@ impl Loader {
         let state = Position {
             data: fingerprint(config, &sources, seed),
             sources: vec![SourcePosition::default(); sources.len()],
-            current: None,
+            current: vec![None; lanes(config, &sources)],
+            lane: 0,
             pending: Vec::new(),
         };
         let byte_lens = byte_lens(with.tokenizer);
@@ -148,7 +158,13 @@ impl Loader {
                 .zip(&self.sources)
                 .all(|(p, s)| p.next <= s.train.len() as u64)
             && position.pending.iter().all(known)
-            && position.current.iter().all(|(d, at)| known(d) && *at < self.entry(*d).len());
+            && position.current.len() == self.state.current.len()
+            && position.lane < position.current.len()
+            && position
+                .current
+                .iter()
+                .flatten()
+                .all(|(d, at)| known(d) && *at < self.entry(*d).len());
         if !fits {
             return Err(DataError::Position("its numbers are out of range".into()));
         }
@@ -175,9 +191,7 @@ impl Loader {
 
     /// How often each source has been read, in epochs.
     pub fn epochs(&self) -> Vec<f64> {
-        let one = |(p, s): (&SourcePosition, &Source)| {
-            p.epoch as f64 + p.next as f64 / s.train.len() as f64
-        };
+        let one = |(p, s): (&SourcePosition, &Source)| p.drawn as f64 / s.train_tokens as f64;
         self.state.sources.iter().zip(&self.sources).map(one).collect()
     }
 
@@ -220,31 +234,35 @@ impl Loader {
         }
         let document = source.document(at.epoch, at.next);
         at.next += 1;
-        at.drawn += source.entry(document).len() as u64;
         Drawn(i as u32, document)
     }
 
-    /// Appends `seq_len` positions of the stream of documents.
+    /// Appends `seq_len` positions of the next lane's stream of documents.
     fn stream_row(&mut self, rows: &mut Rows) -> Result<()> {
         let need = self.config.seq_len + 1; // the last token is only a target
+        let lane = self.state.lane;
+        self.state.lane = (lane + 1) % self.state.current.len();
         let mut tokens = Vec::with_capacity(need);
         let mut ends = Vec::new();
         while tokens.len() < need {
-            let (document, at) = match self.state.current {
+            let (document, at) = match self.state.current[lane] {
                 Some((d, at)) if at < self.entry(d).len() => (d, at),
                 Some(_) | None => (self.draw(self.pick()), 0),
             };
             let all = self.entry(document).tokens;
             let n = (all.len() - at).min(need - tokens.len());
             let from = all.start + at;
-            self.sources[document.0 as usize].read(from..from + n, &mut tokens)?;
-            self.state.current = Some((document, at + n));
+            let source = document.0 as usize;
+            self.sources[source].read(from..from + n, &mut tokens)?;
+            self.state.sources[source].drawn += n as u64;
+            self.state.current[lane] = Some((document, at + n));
             if at + n == all.len() {
                 ends.push(tokens.len());
             }
         }
-        if let Some((_, at)) = &mut self.state.current {
-            *at -= 1; // the last target is the next row's first input
+        if let Some((document, at)) = &mut self.state.current[lane] {
+            *at -= 1; // the last target is the lane's next input
+            self.state.sources[document.0 as usize].drawn -= 1;
         }
         rows.push_stream(&tokens, &ends, self.config.attend_across_documents);
         Ok(())
@@ -259,6 +277,7 @@ impl Loader {
                 break; // an epoch's documents are placed before those of the next
             }
             let drawn = self.draw(i);
+            self.state.sources[i].drawn += self.entry(drawn).len() as u64;
             self.state.pending.push(drawn);
         }
         let lens: Vec<usize> =
@@ -323,6 +342,15 @@ fn weights(config: &DataConfig, sources: &[Source]) -> Vec<f64> {
     config.sources.iter().zip(sources).map(one).collect()
 }
 
+/// How many documents a stream reads side by side.
+fn lanes(config: &DataConfig, sources: &[Source]) -> usize {
+    let n_documents: usize = sources.iter().map(|s| s.train.len()).sum();
+    match config.packing {
+        Packing::Stream => (n_documents / DOCUMENTS_PER_LANE).clamp(1, LANES),
+        Packing::Whole => 1,
+    }
+}
+
 /// Names everything that decides the rows after a position.
 fn fingerprint(config: &DataConfig, sources: &[Source], seed: u64) -> String {
     let mut hasher = Hasher::new();
@@ -331,7 +359,7 @@ fn fingerprint(config: &DataConfig, sources: &[Source], seed: u64) -> String {
     let weights: Vec<Option<f64>> = config.sources.iter().map(|s| s.weight).collect();
     let DataConfig { seq_len, batch_rows, packing, attend_across_documents, .. } = config;
     let parts =
-        (keys, counts, weights, seq_len, batch_rows, packing, attend_across_documents, seed);
+        (keys, counts, weights, seq_len, batch_rows, packing, attend_across_documents, seed, LANES);
     hasher.update(format!("{parts:?}").as_bytes());
     hasher.finish().short()
 }

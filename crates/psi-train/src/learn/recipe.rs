@@ -1,15 +1,9 @@
-//! The run that learns from a data set: an adapter on the model in use, trained on the corrections mixed
-//! with replay of old skills.
+//! The run that learns from a data set: an adapter on the model in use, trained on the corrections beside
+//! what it should keep.
 
 use std::path::Path;
 
-use psi_eval::{
-    skills::{self, Mix},
-    split::Split,
-};
-use psi_store::write_atomic;
-
-use super::DataSet;
+use super::{DataSet, Example};
 use crate::{Result, TrainError};
 
 /// How much a run may take.
@@ -17,39 +11,28 @@ use crate::{Result, TrainError};
 pub struct Budget {
     /// Passes over the corrections.
     pub epochs: usize,
-    /// Most optimiser steps, whatever the number of corrections.
-    pub max_steps: usize,
+    /// Fewest and most optimiser steps, whatever the number of corrections.
+    pub steps: (usize, usize),
     /// Rank of the adapter.
     pub rank: usize,
-    /// Conversations of replay per correction.
-    pub replay: usize,
+    /// Peak learning rate.
+    pub lr: f64,
+    /// Conversations that keep old skills.
+    pub rehearsed: usize,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { epochs: 12, max_steps: 400, rank: 16, replay: 4 }
+        Self { epochs: 40, steps: (120, 400), rank: 16, lr: 5e-4, rehearsed: 1200 }
     }
 }
 
-/// Corrections in one optimiser step, about; as much again is replay.
-const PER_STEP: usize = 8;
+/// Tokens of an optimiser step.
+const BATCH_TOKENS: usize = 2048;
+/// Share of them that are corrections; the rest keeps old skills.
+const SHARE: f64 = 0.3;
 
-/// Writes conversations of the skills a model has already, so that it keeps them; returns how many.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn write_replay(path: &Path, data: &DataSet, budget: &Budget, seed: u64) -> Result<usize> {
-    let n = (data.train.len() * budget.replay).max(64);
-    let mut text = String::new();
-    for index in 0..n as u64 {
-        let conversation = skills::generate(Split::Train, seed, index, &Mix::default());
-        text.push_str(&format!("{}\n", conversation.to_json()));
-    }
-    write_atomic(path, text.as_bytes())?;
-    Ok(n)
-}
-
-/// The recipe, as a person could have written it. `data` holds `train.jsonl` and `replay.jsonl`.
+/// The recipe, as a person could have written it. `folder` holds `train.jsonl` and `replay.jsonl`.
 ///
 /// # Errors
 /// The data set has nothing to learn from.
@@ -59,25 +42,38 @@ pub fn recipe(model: &Path, folder: &Path, data: &DataSet, budget: &Budget) -> R
         let hint = "give better answers, or praise good ones; `psi learn --dry-run` says more";
         return Err(TrainError::run(folder, why).with_hint(hint));
     }
-    let steps = (data.train.len() * budget.epochs).div_ceil(PER_STEP).clamp(20, budget.max_steps);
+    let n_tokens: usize = data.train.iter().map(about_tokens).sum();
+    let per_step = SHARE * BATCH_TOKENS as f64;
+    let steps = ((n_tokens * budget.epochs) as f64 / per_step).ceil() as usize;
+    let steps = steps.clamp(budget.steps.0, budget.steps.1);
     let quoted = |path: &Path| toml::Value::String(path.display().to_string()).to_string();
-    let rank = budget.rank;
+    let Budget { rank, lr, .. } = budget;
     Ok(format!(
         "# Made by psi learn from {n} corrections.\n\n\
          [run]\nseed = 1\n\n\
          [model]\nfrom = {model}\n\n\
-         [data]\nsources = [\n    {{ name = \"feedback\", path = {train}, weight = 0.4 }},\n    \
-         {{ name = \"replay\", path = {replay}, weight = 0.6 }},\n]\n\
+         [data]\nsources = [\n    \
+         {{ name = \"feedback\", path = {train}, weight = {SHARE} }},\n    \
+         {{ name = \"replay\", path = {replay}, weight = {rest} }},\n]\n\
          packing = \"whole\"\noverlong = \"drop\"\nseq_len = 1024\n\n\
-         [train]\nmethod = \"lora\"\nsteps = {steps}\nbatch_tokens = 2048\n\n\
+         [train]\nmethod = \"lora\"\nsteps = {steps}\nbatch_tokens = {BATCH_TOKENS}\n\n\
          [lora]\nrank = {rank}\nalpha = {alpha}\n\n\
-         [optim]\nkind = \"adamw\"\nlr = 0.002\nweight_decay = 0.0\n\n\
+         [optim]\nkind = \"adamw\"\nlr = {lr}\nweight_decay = 0.0\n\n\
          [schedule]\nkind = \"linear\"\n\n\
          [eval]\nevery = 0\n\n[log]\nroof = false\n",
         n = data.train.len(),
         model = quoted(model),
         train = quoted(&folder.join("train.jsonl")),
         replay = quoted(&folder.join("replay.jsonl")),
+        rest = 1.0 - SHARE,
         alpha = 2 * rank,
     ))
+}
+
+/// About how many tokens an example has: three bytes each, and what marks a turn.
+fn about_tokens(example: &Example) -> usize {
+    let said = example.messages.iter().filter_map(|m| m["content"].as_str());
+    let bytes: usize = said.map(str::len).sum::<usize>() + example.target.len();
+    let tools = serde_json::to_string(&example.tools).map_or(0, |text| text.len());
+    (bytes + tools) / 3 + 5 * (example.messages.len() + 1)
 }

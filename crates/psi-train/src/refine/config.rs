@@ -117,6 +117,7 @@ fn loss(s: &Settings) -> Result<PolicyLoss> {
     Ok(PolicyLoss {
         advantage: match s.text("rl.advantage") {
             Some("centred") => Advantage::Centred,
+            Some("best") => Advantage::Best,
             _ => Advantage::Standardised,
         },
         average: match s.text("rl.average") {

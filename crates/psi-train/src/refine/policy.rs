@@ -13,6 +13,9 @@ pub(crate) enum Advantage {
     Standardised,
     /// r - mean of its group. Liu et al. 2025 (Dr. GRPO), section 3.2.
     Centred,
+    /// 1 for the best of its group, 0 for the others: the model imitates the best of its own answers. Dong et al.
+    /// 2023 (RAFT), section 3.2.
+    Best,
 }
 
 /// What the sum over an answer's tokens is divided by.
@@ -87,6 +90,10 @@ pub(crate) fn advantages(kind: Advantage, rewards: &[f64]) -> Vec<f64> {
     let by = match kind {
         Advantage::Standardised => variance.sqrt() + 1e-4,
         Advantage::Centred => 1.0,
+        Advantage::Best => {
+            let best = rewards.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            return rewards.iter().map(|r| f64::from(u8::from(*r == best))).collect();
+        }
     };
     rewards.iter().map(|r| (r - mean) / by).collect()
 }
@@ -266,5 +273,6 @@ mod tests {
             assert!(all[0] > 0.0 && all[1] < 0.0);
         }
         assert_eq!(advantages(Advantage::Standardised, &[1.0, 1.0]), [0.0, 0.0]);
+        assert_eq!(advantages(Advantage::Best, &[0.5, 1.0, 1.0, 0.0]), [0.0, 1.0, 1.0, 0.0]);
     }
 }

@@ -100,7 +100,6 @@ struct Running {
     index: usize,
     attempt: Attempt,
     sequence: Sequence,
-    reserved: usize,
     limit: usize,
     /// Part of `tokens` that the cache already holds.
     done: usize,
@@ -141,15 +140,12 @@ pub(crate) fn run(
     let mut waiting = starts.into_iter().enumerate();
     let mut done: Vec<Option<Rollout>> = prompts.iter().map(|_| None).collect();
     let mut running: Vec<Running> = Vec::new();
-    let mut free = engine.n_free();
     loop {
         while running.len() < config.batch
             && let Some((index, (attempt, tokens))) = waiting.next()
         {
             let limit = limit_of(&tokens);
-            let reserved = limit.next_multiple_of(KV_BLOCK);
-            free = free.saturating_sub(reserved);
-            running.push(Running::new(index, attempt, tokens, (limit, reserved)));
+            running.push(Running::new(index, attempt, tokens, limit));
         }
         if running.is_empty() {
             break;
@@ -160,7 +156,6 @@ pub(crate) fn run(
             match item.take(dialogue, chosen, config)? {
                 Next::Write => kept.push(item),
                 Next::End { is_cut } => {
-                    free += item.reserved;
                     let (index, sequence, rollout) = item.finish(is_cut);
                     engine.release(sequence);
                     done[index] = Some(rollout);
@@ -179,18 +174,12 @@ enum Next {
 }
 
 impl Running {
-    fn new(
-        index: usize,
-        attempt: Attempt,
-        tokens: Vec<TokenId>,
-        (limit, reserved): (usize, usize),
-    ) -> Self {
+    fn new(index: usize, attempt: Attempt, tokens: Vec<TokenId>, limit: usize) -> Self {
         let n_prompt = tokens.len();
         Self {
             index,
             attempt,
             sequence: Sequence::new(limit),
-            reserved,
             limit,
             done: 0,
             tokens,

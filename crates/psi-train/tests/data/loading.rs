@@ -64,3 +64,38 @@ fn documents_that_do_not_see_each_other_are_segments_without_a_target_between() 
         assert!(a.bytes > 0 && b.bytes <= a.bytes);
     }
 }
+
+#[test]
+fn long_documents_are_read_side_by_side_and_each_of_them_whole() {
+    let shop = Workshop::new();
+    const N: usize = 80;
+    let text = |i: usize| format!("the cat {i} {}", "sat on the mat ".repeat(20 + i % 3));
+    for i in 0..N {
+        shop.file(&format!("{i}.txt"), text(i));
+    }
+    let folder = shop.path("");
+    let mut loader = shop.open(&config(folder.to_str().unwrap()), 5).unwrap();
+    let end = shop.tokenizer.eos().unwrap();
+    let mut lanes = vec![Vec::new(); 16];
+    let mut first_rows = std::collections::BTreeSet::new();
+    for i in 0..2 * loader.epoch_tokens() as usize / 16 {
+        let rows = loader.next_rows().unwrap();
+        if i < lanes.len() {
+            first_rows.insert(rows.tokens.clone());
+        }
+        lanes[i % 16].extend(rows.tokens);
+    }
+    assert_eq!(first_rows.len(), lanes.len(), "a batch has many documents");
+    let mut seen = [0; N];
+    for lane in &lanes {
+        let whole = lane.split_inclusive(|&t| t == end).filter(|d| d.last() == Some(&end));
+        for document in whole {
+            let found = shop.tokenizer.decode(&document[..document.len() - 1], false);
+            let at = (0..N).find(|&i| text(i) == found);
+            seen[at.expect("no document is torn")] += 1;
+        }
+    }
+    // Of the third epoch some are read when the last of the second are still under way.
+    assert!(seen.iter().all(|n| (1..=3).contains(n)), "{seen:?}");
+    assert!(seen.iter().filter(|&&n| n == 2).count() > N / 2, "{seen:?}");
+}

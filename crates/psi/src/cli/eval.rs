@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::ModelArgs;
+use super::{ModelArgs, SplitName};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Eval {
@@ -31,7 +31,10 @@ pub(crate) struct EvalSkills {
     /// Conversations of each kind (twice as many notes, four times as many problems).
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) n: u32,
-    /// Seed of the held-out conversations.
+    /// Which names, numbers and wordings to use: `eval` to judge a model, `validation` to choose between models.
+    #[arg(long, value_name = "SPLIT", default_value = "eval")]
+    pub(crate) split: SplitName,
+    /// Seed of the conversations.
     #[arg(long, value_name = "S", default_value_t = 0)]
     pub(crate) seed: u64,
     /// Conversations at a time.

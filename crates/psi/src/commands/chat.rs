@@ -14,15 +14,13 @@ use std::{
     time::Duration,
 };
 
-use jiff::tz::TimeZone;
 use psi_agent::{
     Assistant, Conversation, ConversationId, Db, Memory, NewConversation,
     agent::{AgentEvent, Approval, Decision, Ending, Scope},
     assistant::{Ask, OneModel, Run},
-    knowledge::{Knowledge, knowledge_tool},
     memory::HashedNgrams,
     model::LocalModel,
-    tools::{Group, Toolkit, Web, built_in},
+    toolbox::Toolbox,
 };
 use psi_infer::chat::{ChatModel, OpenOptions};
 use psi_store::Home;
@@ -30,20 +28,28 @@ use psi_store::Home;
 use self::{commands::Next, screen::Screen};
 use super::database;
 use crate::{
-    cli, cpu,
+    bundled, cli, cpu,
     error::{Failure, Outcome, unusable},
+    toolbox,
 };
 
 pub(crate) fn run(args: &cli::Chat) -> Outcome {
     let home = database::home()?;
     let db = database::open()?;
-    let (assistant, name) = assistant(args, &home, &db)?;
+    let (assistant, toolbox, name) = assistant(args, &home, &db)?;
     let conversation = match args.conversation {
         Some(id) => assistant.conversations().get(ConversationId(id)).map_err(unusable)?,
         None => begin(&assistant, args.temporary)?,
     };
     let stop = Stop::new()?;
-    let mut chat = Chat { assistant, conversation: conversation.id, screen: Screen::new(), stop };
+    let mut chat = Chat {
+        assistant,
+        toolbox,
+        conversation: conversation.id,
+        attached: Vec::new(),
+        screen: Screen::new(),
+        stop,
+    };
     eprintln!("psi: {name}; /help lists the commands, Ctrl-C stops an answer, /quit ends");
     if args.conversation.is_some() {
         chat.show_branch()?;
@@ -53,16 +59,15 @@ pub(crate) fn run(args: &cli::Chat) -> Outcome {
     Ok(())
 }
 
-/// The assistant with its model and tools, and the model's name.
-fn assistant(args: &cli::Chat, home: &Home, db: &Db) -> Outcome<(Assistant, String)> {
+/// The assistant with its model, its tools, and the model's name.
+fn assistant(args: &cli::Chat, home: &Home, db: &Db) -> Outcome<(Assistant, Toolbox, String)> {
     let settings = psi_agent::Settings::new(db);
     let chosen = settings.text("model.name").map_err(unusable)?;
-    let chosen = Some(chosen).filter(|c| !c.is_empty()).map(PathBuf::from);
-    let path = args.model.clone().or(chosen).ok_or_else(|| {
-        Failure::input("no model is chosen")
-            .hint("name one with --model, or choose one on the page")
-    })?;
-    let path = crate::model::resolve(&path)?;
+    let chosen = Some(chosen).filter(|c| !c.is_empty() && c != bundled::NAME).map(PathBuf::from);
+    let path = match args.model.clone().or(chosen) {
+        Some(path) => crate::model::resolve(&path)?,
+        None => bundled::unpack(home)?,
+    };
     let model =
         ChatModel::open(&path, &cpu::cpu(args.threads)?, OpenOptions::default()).map_err(|e| {
             let failure = Failure::input(e.to_string());
@@ -74,22 +79,9 @@ fn assistant(args: &cli::Chat, home: &Home, db: &Db) -> Outcome<(Assistant, Stri
     let name = model.name.clone();
     let source = Arc::new(LocalModel::new(Arc::new(model), None));
     let memory = Memory::new(db, Arc::new(HashedNgrams));
-    let kit = Toolkit {
-        zone: TimeZone::system(),
-        facts: Arc::new(memory.clone()),
-        notes: home.root().join("notes"),
-        web: Web::default(),
-        programs: None,
-    };
     let assistant = Assistant::new(db, memory, Box::new(OneModel(source))).map_err(unusable)?;
-    let mut groups = Group::default_set();
-    if settings.flag("web.enabled").map_err(unusable)? {
-        groups.push(Group::Web);
-    }
-    let mut tools = built_in(&kit, &groups);
-    tools.push(knowledge_tool(Knowledge::new(db.clone(), None)));
-    assistant.set_tools(tools);
-    Ok((assistant, name))
+    let toolbox = toolbox::offer(&assistant, home)?;
+    Ok((assistant, toolbox, name))
 }
 
 fn begin(assistant: &Assistant, temporary: bool) -> Outcome<Conversation> {
@@ -100,7 +92,10 @@ fn begin(assistant: &Assistant, temporary: bool) -> Outcome<Conversation> {
 /// A conversation at the terminal.
 struct Chat {
     assistant: Assistant,
+    toolbox: Toolbox,
     conversation: ConversationId,
+    /// Files that go with the next message.
+    attached: Vec<i64>,
     screen: Screen,
     stop: Stop,
 }
@@ -121,14 +116,21 @@ impl Chat {
                         continue;
                     }
                 },
-                None => {
-                    let ask = Ask { text: line.to_owned(), ..Ask::default() };
-                    self.assistant.send(self.conversation, ask).map_err(unusable)?
-                }
+                None => self.say(line)?,
             };
             self.watch(&run)?;
         }
         Ok(())
+    }
+
+    /// Says something, with the files that were attached.
+    fn say(&mut self, text: &str) -> Outcome<Run> {
+        let room = self.assistant.settings().number("context.attached").map_err(unusable)?;
+        let files = std::mem::take(&mut self.attached).into_iter();
+        let give = |file| self.toolbox.knowledge().give(file, self.conversation, text, room);
+        let attachments = files.map(give).collect::<Result<_, _>>().map_err(unusable)?;
+        let ask = Ask { text: text.to_owned(), attachments, ..Ask::default() };
+        self.assistant.send(self.conversation, ask).map_err(unusable)
     }
 
     /// A line of standard input; `None` at its end. Ctrl-C here ends the program.

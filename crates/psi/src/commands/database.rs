@@ -20,6 +20,7 @@ pub(crate) fn open() -> Outcome<Db> {
     Db::open(&home()?.database(), clock()).map_err(unusable)
 }
 
-fn clock() -> Clock {
+/// The machine's clock.
+pub(crate) fn clock() -> Clock {
     Clock::new(Box::new(|| Timestamp(clock::now() as i64 * 1000)))
 }

@@ -39,6 +39,7 @@ pub(crate) fn run(args: &Gate) -> Outcome {
     let options = GateOptions {
         dir: folder(args, home.as_ref(), &new_files, now)?,
         ledger: home.as_ref().map(|home| Ledger::at(&home.gates())),
+        goes_on: false,
         cache: cache(&candidate, &args.answers),
         settings: settings(&args.answers, 0)?,
         now,

@@ -18,24 +18,35 @@ use psi_infer::{
 };
 use psi_kernels::Cpu;
 use psi_model::{Decoder, LoadOptions};
-use psi_server::{AccessLog, Api, ApiOptions, Limits, LoadModel, ModelSpec, Server, ServerOptions};
+use psi_server::{
+    AccessLog, Api, ApiOptions, Limits, LoadModel, ModelSpec, ServeError, ServedModels, Server,
+    ServerOptions,
+};
+use psi_store::{Home, Served};
 
 use crate::{
+    bundled,
     cli::Serve,
+    commands::{database, served},
     cpu,
     error::{Failure, Outcome},
     model,
 };
 
+/// The name of what the assistant serves.
+const ASSISTANT: &str = "assistant";
 /// How often the signals' flag is looked at.
 const POLL: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(args: &Serve) -> Outcome {
     let models = args.model.iter().map(|given| spec(given)).collect::<Outcome<Vec<_>>>()?;
+    let follows = models.iter().any(|spec| spec.name == ASSISTANT);
     let options = ApiOptions {
-        models,
-        load: loader(args)?,
-        idle_unload: args.idle_unload.map(|minutes| Duration::from_secs(60 * minutes)),
+        models: ServedModels::Named {
+            models,
+            load: loader(args)?,
+            idle_unload: args.idle_unload.map(|minutes| Duration::from_secs(60 * minutes)),
+        },
         keys: args.keys.clone(),
         adapters: args.adapters.clone(),
         store: args.store.clone(),
@@ -52,16 +63,13 @@ pub(crate) fn run(args: &Serve) -> Outcome {
         return Err(Failure::input(format!("--host {}: others can reach this address", args.host))
             .hint("give --keys FILE, so that not everyone may use the models"));
     }
+    if follows {
+        follow(&api)?;
+    }
     let stop = super::train::stop_on_signals()?;
     let server = ServerOptions { host: args.host, port: args.port, ..ServerOptions::default() };
-    let server = Server::start(api.clone(), &server).map_err(|e| {
-        let hint = e.hint();
-        let failure = Failure::failed("psi cannot serve").because(e);
-        match hint {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    })?;
+    let server =
+        Server::start(api.clone(), &server).map_err(|e| not_served("psi cannot serve", e))?;
     if !args.lazy {
         api.preload().map_err(|e| Failure::input("the first model cannot be loaded").because(e))?;
     }
@@ -72,6 +80,48 @@ pub(crate) fn run(args: &Serve) -> Outcome {
     Ok(())
 }
 
+/// Lets `assistant` mean what the assistant serves, after every promotion and rollback.
+fn follow(api: &Api) -> Outcome {
+    let (home, api) = (database::home()?, api.clone());
+    let own = home.clone();
+    let changed = move || {
+        let replaced = match assistant(&own) {
+            Ok(path) => api.replace(ASSISTANT, &path).map_err(|e| e.to_string()),
+            Err(failure) => Err(failure.to_string()),
+        };
+        match replaced {
+            Ok(()) => eprintln!("psi: {ASSISTANT} is another model by now"),
+            Err(why) => eprintln!("psi: the old model goes on: {why}"),
+        }
+        true
+    };
+    served::follow(&home, changed)
+        .map_err(|e| Failure::failed("promotions cannot be followed").because(e))
+}
+
+/// Where the model lies that the assistant serves.
+fn assistant(home: &Home) -> Outcome<PathBuf> {
+    match served::promoted(home)? {
+        None => bundled::unpack(home),
+        Some(Served { model, adapter: None }) => Ok(model.path),
+        Some(Served { adapter: Some(adapter), .. }) => {
+            let path = adapter.path.display();
+            let error = Failure::input(format!("{path}: psi serve promotes no adapters by itself"));
+            Err(error.hint("serve the model with --adapters, or merge the two"))
+        }
+    }
+}
+
+/// Why there is no server, and what to do about it.
+pub(crate) fn not_served(what: &str, error: ServeError) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::failed(what).because(error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
 fn wait(stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         std::thread::sleep(POLL);
@@ -79,7 +129,7 @@ fn wait(stop: &AtomicBool) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the binary is the home of wall-clock time")]
-fn now() -> SystemTime {
+pub(crate) fn now() -> SystemTime {
     SystemTime::now()
 }
 
@@ -87,6 +137,10 @@ fn now() -> SystemTime {
 fn spec(given: &str) -> Outcome<ModelSpec> {
     let (name, path) = match given.split_once('=') {
         Some((name, path)) if !Path::new(given).exists() => (Some(name), path),
+        _ if given == ASSISTANT && !Path::new(given).exists() => {
+            let path = assistant(&database::home()?)?;
+            return Ok(ModelSpec { name: given.to_owned(), path });
+        }
         _ => (None, given),
     };
     let path = model::resolve(Path::new(path))?;

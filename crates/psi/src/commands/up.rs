@@ -1,6 +1,5 @@
 //! `psi up`, and `psi` alone: the assistant's page.
 
-mod bundled;
 mod host;
 mod open;
 mod shelf;
@@ -11,26 +10,24 @@ use std::{
     sync::Arc,
 };
 
-use jiff::tz::TimeZone;
-use psi_agent::{
-    Access, Assistant, Db, Memory,
-    knowledge::{Knowledge, knowledge_tool},
-    memory::HashedNgrams,
-    tools::{Group, Toolkit, Web, built_in},
-};
-use psi_server::{PageOptions, PageServer, ServeError};
-use psi_store::Home;
+use psi_agent::{Access, Assistant, Memory, memory::HashedNgrams};
+use psi_server::{AccessLog, Api, ApiOptions, Limits, PageOptions, PageServer, ServedModels};
 
 use self::{
     host::UpHost,
     shelf::{Shelf, Shelved},
 };
 use crate::{
+    bundled,
     cli::Up,
-    commands::database,
+    commands::{
+        database,
+        serve::{not_served, now},
+    },
     env,
     error::{Failure, Outcome, unusable},
     out::outln,
+    toolbox,
 };
 
 pub(crate) fn run(args: &Up) -> Outcome {
@@ -40,20 +37,26 @@ pub(crate) fn run(args: &Up) -> Outcome {
         Access::new(&db).set_password(Some(&password)).map_err(unusable)?;
     }
     let shelf = Shelf::new(&home, args.threads)?;
-    let assistant = assistant(&home, &db, &shelf)?;
+    let memory = Memory::new(&db, Arc::new(HashedNgrams));
+    let assistant = Assistant::new(&db, memory, Box::new(Shelved(Arc::clone(&shelf))));
+    let assistant = assistant.map_err(unusable)?;
     shelf.choose(first_model(args, &assistant)?);
+    shelf.follow()?;
     let host = UpHost::new(&home, Arc::clone(&shelf), assistant.settings().clone());
     let address = SocketAddr::new(args.host, args.port);
     let options = PageOptions {
         address,
         names: args.name.clone(),
         assistant: assistant.clone(),
-        knowledge: Knowledge::new(db, None),
+        toolbox: toolbox::offer(&assistant, &home)?,
+        api: Some(api(args, &shelf)?),
         host: Arc::new(host),
     };
-    let server = start(options)?;
+    let server =
+        PageServer::start(options).map_err(|e| not_served("the page cannot be shown", e))?;
     let page = format!("http://{}/", shown(server.address()));
     outln!("psi is at {page}");
+    eprintln!("psi: programs of this machine reach the model at {page}v1");
     if !args.no_open && !open::browser(&page) {
         eprintln!("psi: no browser could be started; open the address yourself");
     }
@@ -62,41 +65,26 @@ pub(crate) fn run(args: &Up) -> Outcome {
     Ok(())
 }
 
-/// The assistant with everything that it can do.
-fn assistant(home: &Home, db: &Db, shelf: &Arc<Shelf>) -> Outcome<Assistant> {
-    let memory = Memory::new(db, Arc::new(HashedNgrams));
-    let kit = Toolkit {
-        zone: TimeZone::system(),
-        facts: Arc::new(memory.clone()),
-        notes: home.root().join("notes"),
-        web: Web::default(),
-        programs: None,
+/// The API over the model that the page has chosen, for other programs of this machine.
+fn api(args: &Up, shelf: &Arc<Shelf>) -> Outcome<Api> {
+    let options = ApiOptions {
+        models: ServedModels::Current(Arc::new(Shelved(Arc::clone(shelf)))),
+        keys: None,
+        adapters: None,
+        store: None,
+        ledger: None,
+        access_log: AccessLog::Off,
+        report: Arc::new(|line| eprintln!("psi: {line}")),
+        // Where others can reach the page, its gate has looked at the name and the password already.
+        hosts: if args.host.is_loopback() { args.name.clone() } else { vec!["*".to_owned()] },
+        origins: Vec::new(),
+        limits: Limits::default(),
+        clock: now,
     };
-    let models = Box::new(Shelved(Arc::clone(shelf)));
-    let assistant = Assistant::new(db, memory, models).map_err(unusable)?;
-    let mut groups = Group::default_set();
-    if assistant.settings().flag("web.enabled").map_err(unusable)? {
-        groups.push(Group::Web);
-    }
-    let mut tools = built_in(&kit, &groups);
-    tools.push(knowledge_tool(Knowledge::new(db.clone(), None)));
-    assistant.set_tools(tools);
-    Ok(assistant)
+    Api::new(options).map_err(|e| Failure::input(e.to_string()))
 }
 
-/// The page, or why not.
-fn start(options: PageOptions) -> Outcome<PageServer> {
-    PageServer::start(options).map_err(|e: ServeError| {
-        let hint = e.hint();
-        let failure = Failure::failed("the page cannot be shown").because(e);
-        match hint {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    })
-}
-
-/// The model that answers first: the one asked for, the one chosen on the page, the one that came with psi.
+/// The model that answers first: the one asked for, the one chosen on the page, the assistant's own.
 fn first_model(args: &Up, assistant: &Assistant) -> Outcome<Option<PathBuf>> {
     if let Some(model) = &args.model {
         return crate::model::resolve(model).map(Some);

@@ -44,9 +44,33 @@ fn a_chat_answers_remembers_and_keeps_what_was_said_of_its_answers() {
 }
 
 #[test]
+fn without_a_choice_the_model_that_came_with_psi_answers() {
+    let ran = Program::new().run_with(&["chat"], b"What is 12 * 12?\n").ok();
+    assert!(ran.stderr.starts_with("psi: psi-nano; /help"), "{}", ran.stderr);
+    assert!(!ran.stdout.trim().is_empty());
+}
+
+#[test]
+fn an_attached_file_stands_in_the_prompt_with_the_question() {
+    let program = Program::new();
+    let notes = program.path("notes.md");
+    write(&notes, b"The harbour opens at nine.\n");
+    let input = format!("/attach {}\nWhen does the harbour open?\n/good\n", notes.display());
+    let ran = program.run_with(&["chat"], input.as_bytes()).ok();
+    assert!(ran.stderr.contains("(notes.md goes with your next message)"), "{}", ran.stderr);
+    let exported = program.run(&["feedback", "export"]).ok().stdout;
+    let line: serde_json::Value = serde_json::from_str(&exported).unwrap();
+    let asked = line["messages"][0]["content"].as_str().unwrap();
+    assert!(asked.starts_with("When does the harbour open?"), "{asked}");
+    assert!(asked.contains("file notes.md:") && asked.contains("opens at nine."), "{asked}");
+    let ran = program.run_with(&["chat"], b"/attach nowhere.md\n/quit\n").ok();
+    assert!(ran.stderr.contains("nowhere.md"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_wrong_command_and_a_missing_model_are_said() {
     let program = Program::new();
-    program.run(&["chat"]).failed(2, &["no model", "--model"]);
+    program.run(&["chat", "--model", "nowhere"]).failed(2, &["nowhere"]);
     let Some(model) = model(&program) else { return };
     let model = model.to_str().unwrap();
     let ran = program.run_with(&["chat", "--model", model], b"/nothing\n/open x\n").ok();

@@ -5,12 +5,10 @@ use std::{fs, time::Duration};
 use psi_testkit::Rng;
 use serde_json::Value;
 
-use crate::program::{Program, Ran};
-
-/// A program with a tiny chat model that has hardly learned anything.
-struct Workshop {
-    program: Program,
-}
+use crate::{
+    program::Ran,
+    workshop::{Workshop, weights},
+};
 
 /// Shorter answers earn more, so that even this model's answers differ in reward.
 const RECIPE: &str = "
@@ -30,66 +28,35 @@ eval.every = 2
 save.every = 1
 ";
 
-impl Workshop {
+/// A tiny chat model and a recipe that refines it.
+struct Practice {
+    shop: Workshop,
+}
+
+impl Practice {
     fn new() -> Self {
-        let shop = Self { program: Program::new() };
-        let path = |name: &str| shop.program.path(name).display().to_string();
-        let chat = path("chat.jsonl");
-        let made = ["data", "synth", "--out", &chat, "--n", "60", "--seed", "3"];
-        shop.run(&made).ok();
-        shop.write(
-            "base.toml",
-            &format!(
-                "model.depth = 2\nmodel.d_model = 32\nmodel.d_head = 16\nmodel.max_seq_len = 1024\n\
-                 tokenizer.vocab_size = 400\ntrain.batch_tokens = 1024\ntrain.steps = 12\n\
-                 tokenizer.special_tokens = ['<|endoftext|>', '<|im_start|>', '<|im_end|>', '<think>', \
-                 '</think>', '<tool_call>', '</tool_call>', '<tool_response>', '</tool_response>']\n\
-                 data.seq_len = 256\ndata.sources = [{{ path = '{chat}' }}]\nlog.roof = false\n\
-                 run.dir = '{}'",
-                path("base")
-            ),
-        );
-        shop.write("refine.toml", &format!("{RECIPE}model.from = '{}'", path("base/model")));
-        let base = path("base.toml");
-        shop.run(&["train", &base]).ok();
-        shop
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "a test's own files")]
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.program.path(name), text).unwrap();
-    }
-
-    fn run(&self, args: &[&str]) -> Ran {
-        self.program.run(&args.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>())
+        let shop = Workshop::with_chat_model();
+        let from = shop.text_path("base/model");
+        shop.write("refine.toml", &format!("{RECIPE}model.from = '{from}'"));
+        Self { shop }
     }
 
     fn args(&self, dir: &str, sets: &[&str]) -> Vec<String> {
-        let path = |name: &str| self.program.path(name).display().to_string();
-        let mut args = vec!["refine".to_owned(), path("refine.toml")];
-        args.extend(["--resume".to_owned(), path(dir)]);
-        args.extend(sets.iter().flat_map(|s| ["--set".to_owned(), (*s).to_owned()]));
-        args
+        self.shop.args("refine", "refine", dir, sets)
     }
 
     fn refine(&self, dir: &str, sets: &[&str]) -> Ran {
-        self.program.run(&self.args(dir, sets))
-    }
-
-    fn metrics(&self, dir: &str) -> Vec<Value> {
-        let path = self.program.path(dir).join("metrics.jsonl");
-        let text = fs::read_to_string(path).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.shop.run("refine", "refine", dir, sets)
     }
 
     fn weights(&self, dir: &str) -> Vec<u8> {
-        fs::read(self.program.path(dir).join("model/model.safetensors")).unwrap()
+        weights(&self.shop.path(dir).join("model"))
     }
 }
 
 #[test]
 fn the_first_update_of_every_step_has_a_ratio_of_exactly_one() {
-    let shop = Workshop::new();
+    let shop = Practice::new();
     let runs: [(&str, &[&str]); 5] = [
         ("f32", &["train.dtype=f32"]),
         ("bf16", &["train.dtype=bf16", "rl.batch=5"]),
@@ -99,7 +66,7 @@ fn the_first_update_of_every_step_has_a_ratio_of_exactly_one() {
     ];
     for (name, sets) in runs {
         shop.refine(name, sets).ok();
-        let metrics = shop.metrics(name);
+        let metrics = shop.shop.metrics(name);
         assert_eq!(metrics.len(), 5, "{name}");
         for line in &metrics[1..] {
             assert_eq!(line["ratio_max_dev"], 0.0, "{name}: {line}");
@@ -118,28 +85,28 @@ fn the_first_update_of_every_step_has_a_ratio_of_exactly_one() {
         }
     }
     assert!(shop.weights("f32") != shop.weights("later"));
-    assert!(shop.program.path("lora/adapter/adapter_model.safetensors").exists());
+    assert!(shop.shop.program.path("lora/adapter/adapter_model.safetensors").exists());
 }
 
 #[test]
 fn answers_do_not_depend_on_how_many_are_written_at_a_time_nor_on_threads() {
-    let shop = Workshop::new();
+    let shop = Practice::new();
     shop.refine("all", &["train.steps=2"]).ok();
     shop.refine("few", &["train.steps=2", "rl.batch=3"]).ok();
     let mut one = shop.args("one", &["train.steps=2"]);
     one.extend(["--threads".to_owned(), "1".to_owned()]);
-    shop.program.run(&one).ok();
+    shop.shop.program.run(&one).ok();
     assert!(shop.weights("all") == shop.weights("few"));
     assert!(shop.weights("all") == shop.weights("one"));
 }
 
 #[test]
 fn a_refinement_killed_at_random_moments_ends_with_the_same_bits() {
-    let shop = Workshop::new();
+    let shop = Practice::new();
     shop.refine("whole", &[]).ok();
     let mut rng = Rng::new(23);
     for _ in 0..4 {
-        let mut child = shop.program.start(&shop.args("killed", &[]));
+        let mut child = shop.shop.program.start(&shop.args("killed", &[]));
         std::thread::sleep(Duration::from_millis(rng.below(900)));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -147,7 +114,7 @@ fn a_refinement_killed_at_random_moments_ends_with_the_same_bits() {
     shop.refine("killed", &[]).ok();
     assert!(shop.weights("whole") == shop.weights("killed"));
     let stable = |dir: &str| -> Vec<Value> {
-        let mut lines = shop.metrics(dir);
+        let mut lines = shop.shop.metrics(dir);
         for line in &mut lines {
             for key in ["tokens_per_s", "rollout_tokens_per_s"] {
                 line.as_object_mut().unwrap().remove(key);
@@ -160,12 +127,12 @@ fn a_refinement_killed_at_random_moments_ends_with_the_same_bits() {
 
 #[test]
 fn what_cannot_be_practised_is_named() {
-    let shop = Workshop::new();
+    let shop = Practice::new();
     shop.refine("a", &["rl.tasks=['chess']"]).failed(2, &["there is no 'chess'", "parity"]);
     shop.refine("b", &["rl.group=1"]).failed(2, &["rl.group", "compared with others"]);
     shop.refine("c", &["rl.minibatches=3"]).failed(2, &["rl.minibatches", "do not divide"]);
     shop.refine("d", &["rl.clip_low=-1"]).failed(2, &["rl.clip_low"]);
-    let text = shop.program.path("text");
+    let text = shop.shop.program.path("text");
     fs::create_dir_all(&text).unwrap();
     let from = format!("model.from='{}'", text.display());
     shop.refine("e", &[&from]).failed(2, &["text"]);

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -10,12 +10,10 @@ use std::{
 use psi_testkit::Rng;
 use serde_json::Value;
 
-use crate::program::{Program, Ran};
-
-/// A program with a small text, a few conversations, and recipes for them.
-struct Workshop {
-    program: Program,
-}
+use crate::{
+    program::{Program, Ran},
+    workshop::{Workshop, weights},
+};
 
 const TINY: &str = "
 model.depth = 2
@@ -34,9 +32,14 @@ log.roof = false
 guard.z = 8.0
 ";
 
-impl Workshop {
+/// A small text, a few conversations, and recipes for them.
+struct School {
+    shop: Workshop,
+}
+
+impl School {
     fn new() -> Self {
-        let workshop = Self { program: Program::new() };
+        let shop = Workshop::new();
         let mut rng = Rng::new(3);
         let words =
             ["the", "cat", "sat", "on", "a", "mat", "and", "saw", "no", "dog", "far", "off"];
@@ -45,7 +48,7 @@ impl Workshop {
             all.join(" ")
         };
         let text: Vec<String> = (0..300).map(|i| sentence(5 + i % 40)).collect();
-        workshop.write("text.txt", &text.join("\n\n"));
+        shop.write("text.txt", &text.join("\n\n"));
         let chat: Vec<String> = (0..120)
             .map(|i| {
                 let (question, answer) = (sentence(3 + i % 5), sentence(2 + i % 7));
@@ -56,10 +59,10 @@ impl Workshop {
                 .to_string()
             })
             .collect();
-        workshop.write("chat.jsonl", &chat.join("\n"));
-        let source = |name: &str| workshop.path(name).display().to_string();
+        shop.write("chat.jsonl", &chat.join("\n"));
+        let source = |name: &str| shop.text_path(name);
         let text = format!("data.sources = [{{ path = '{}', split_at = '' }}]", source("text.txt"));
-        workshop.write("base.toml", &format!("{TINY}{text}\ntrain.steps = 60\ntrain.ema = 0.9"));
+        shop.write("base.toml", &format!("{TINY}{text}\ntrain.steps = 60\ntrain.ema = 0.9"));
         let tuned = |method: &str| {
             let without_sizes: String = TINY
                 .lines()
@@ -70,37 +73,37 @@ impl Workshop {
                 "{without_sizes}data.sources = [{{ path = '{}' }}]\ndata.packing = 'whole'\n\
                  train.steps = 50\ntrain.method = '{method}'\nlora.rank = 4\nmodel.from = '{}'",
                 source("chat.jsonl"),
-                workshop.path("base/model").display(),
+                source("base/model"),
             )
         };
-        workshop.write("sft.toml", &tuned("full"));
+        shop.write("sft.toml", &tuned("full"));
         for method in ["lora", "dora"] {
             let recipe = format!("{}\noptim.lr = 0.01", tuned(method));
-            workshop.write(&format!("{method}.toml"), &recipe);
+            shop.write(&format!("{method}.toml"), &recipe);
         }
-        workshop
+        Self { shop }
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.program.path(name)
+        self.shop.path(name)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a test's own files")]
     fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
+        self.shop.write(name, text);
     }
 
-    /// The arguments that start a recipe in a folder, or go on there.
     fn args(&self, recipe: &str, dir: &str, sets: &[&str]) -> Vec<String> {
-        let path = |name: &str| self.path(name).display().to_string();
-        let mut args = vec!["train".to_owned(), path(&format!("{recipe}.toml"))];
-        args.extend(["--threads".into(), "1".into(), "--resume".into(), path(dir)]);
-        args.extend(sets.iter().flat_map(|s| ["--set".to_owned(), (*s).to_owned()]));
+        let mut args = self.shop.args("train", recipe, dir, sets);
+        args.extend(["--threads".to_owned(), "1".to_owned()]);
         args
     }
 
     fn train(&self, recipe: &str, dir: &str, sets: &[&str]) -> Ran {
-        self.program.run(&self.args(recipe, dir, sets))
+        self.program().run(&self.args(recipe, dir, sets))
+    }
+
+    fn program(&self) -> &Program {
+        &self.shop.program
     }
 
     /// Runs a recipe that takes `whole` in a folder, killing it six times, each within a quarter of that.
@@ -109,7 +112,7 @@ impl Workshop {
         let mut killed = 0;
         let longest = u64::try_from(whole.as_millis() / 4).unwrap().max(1);
         for _ in 0..6 {
-            let mut child = self.program.start(&self.args(recipe, dir, &["save.every=2"]));
+            let mut child = self.program().start(&self.args(recipe, dir, &["save.every=2"]));
             sleep(Duration::from_millis(rng.below(longest)));
             if child.try_wait().unwrap().is_none() {
                 killed += 1;
@@ -122,8 +125,7 @@ impl Workshop {
     }
 
     fn metrics(&self, dir: &str) -> Vec<Value> {
-        let text = fs::read_to_string(self.path(dir).join("metrics.jsonl")).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.shop.metrics(dir)
     }
 
     fn losses(&self, dir: &str) -> Vec<(u64, f64, Option<f64>)> {
@@ -134,13 +136,9 @@ impl Workshop {
     }
 }
 
-fn weights(dir: &Path) -> Vec<u8> {
-    fs::read(dir.join("model.safetensors")).unwrap()
-}
-
 #[test]
 fn a_run_killed_at_random_moments_ends_with_the_same_bits() {
-    let shop = Workshop::new();
+    let shop = School::new();
     let mut rng = Rng::new(17);
     let mut killed = 0;
     for recipe in ["base", "sft", "lora", "dora"] {
@@ -161,9 +159,9 @@ fn a_run_killed_at_random_moments_ends_with_the_same_bits() {
 
 #[test]
 fn ctrl_c_saves_and_says_how_to_go_on() {
-    let shop = Workshop::new();
+    let shop = School::new();
     let sets = ["train.steps=100000", "save.every=0", "eval.every=0"];
-    let mut child = shop.program.start(&shop.args("base", "long", &sets));
+    let mut child = shop.program().start(&shop.args("base", "long", &sets));
     while !shop.path("long/metrics.jsonl").metadata().is_ok_and(|m| m.len() > 0) {
         assert!(child.try_wait().unwrap().is_none(), "the run ended by itself");
         sleep(Duration::from_millis(20));
@@ -175,14 +173,14 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     let last = shop.losses("long").last().unwrap().0;
     assert!(shop.path(&format!("long/checkpoints/step-{last:08}/state.json")).exists());
     let show =
-        shop.program.run(&["runs", "show", &shop.path("long").display().to_string(), "--json"]);
+        shop.program().run(&["runs", "show", &shop.path("long").display().to_string(), "--json"]);
     let show: Value = serde_json::from_str(&show.ok().stdout).unwrap();
     assert_eq!((&show["status"], show["step"].as_u64()), (&"stopped".into(), Some(last)));
 }
 
 #[test]
 fn what_cannot_be_used_is_refused_and_leaves_nothing_half_written() {
-    let shop = Workshop::new();
+    let shop = School::new();
     let cases: [(&[&str], i32, &[&str]); 9] = [
         (&["train.stepz=3"], 2, &["train.stepz", "did you mean train.steps"]),
         (&["optim.beta1=1.5"], 2, &["optim.beta1", "from 0 to below 1"]),
@@ -211,14 +209,14 @@ fn what_cannot_be_used_is_refused_and_leaves_nothing_half_written() {
     changed.failed(2, &["train.steps", "started with 4, now it is 8"]);
     let path = shop.path("base.toml").display().to_string();
     let dir = format!("run.dir={}", shop.path("changed").display());
-    let again = shop.program.run(&["train", &path, "--set", &dir, "--set", "train.steps=4"]);
+    let again = shop.program().run(&["train", &path, "--set", &dir, "--set", "train.steps=4"]);
     again.failed(2, &["holds a run already", "--resume"]);
 }
 
 #[test]
 #[cfg(unix)]
 fn a_full_disk_is_an_error_and_the_last_checkpoint_stays() {
-    let shop = Workshop::new();
+    let shop = School::new();
     shop.train("base", "full", &["train.steps=4", "save.every=1"]).ok();
     // A limit on the size of files stands for a full disk.
     let args = shop.args("base", "full-2", &["train.steps=4", "save.every=1"]);
@@ -226,7 +224,7 @@ fn a_full_disk_is_an_error_and_the_last_checkpoint_stays() {
     let output = std::process::Command::new("sh")
         .args(["-c", script, "sh", env!("CARGO_BIN_EXE_psi")])
         .args(&args)
-        .env("PSI_HOME", shop.program.home())
+        .env("PSI_HOME", shop.program().home())
         .output()
         .unwrap();
     let ran = Ran::new(output);
@@ -239,35 +237,35 @@ fn a_full_disk_is_an_error_and_the_last_checkpoint_stays() {
 
 #[test]
 fn runs_are_listed_shown_and_compared() {
-    let shop = Workshop::new();
+    let shop = School::new();
     let sets = ["train.steps=4", "save.every=2", "eval.every=2"];
     shop.train("base", "runs/one", &sets).ok();
     shop.train("base", "runs/two", &[&sets[..], &["optim.lr=0.001"]].concat()).ok();
-    let list = shop.program.run(&["runs", "list"]).ok().stdout;
+    let list = shop.program().run(&["runs", "list"]).ok().stdout;
     assert!(list.contains("one") && list.contains("two") && list.contains("finished"), "{list}");
-    let show = shop.program.run(&["runs", "show", "one"]).ok().stdout;
+    let show = shop.program().run(&["runs", "show", "one"]).ok().stdout;
     assert!(show.contains("optim.lr") && show.contains("# --set"), "{show}");
-    let compare = shop.program.run(&["runs", "compare", "one", "two", "--json"]).ok().stdout;
+    let compare = shop.program().run(&["runs", "compare", "one", "two", "--json"]).ok().stdout;
     let compare: Value = serde_json::from_str(&compare).unwrap();
     assert_eq!(compare["runs"].as_array().unwrap().len(), 2);
     let differing = compare["settings"].as_object().unwrap();
     assert_eq!(differing.keys().collect::<Vec<_>>(), ["optim.lr", "run.dir"]);
     let dry =
-        shop.program.run(&["train", &shop.path("base.toml").display().to_string(), "--dry-run"]);
+        shop.program().run(&["train", &shop.path("base.toml").display().to_string(), "--dry-run"]);
     let dry = dry.ok().stdout;
     assert!(dry.contains("parameters") && dry.contains("# derived: "), "{dry}");
-    shop.program.run(&["runs", "show", "none"]).failed(2, &["none", "is no run"]);
+    shop.program().run(&["runs", "show", "none"]).failed(2, &["none", "is no run"]);
 }
 
 #[test]
 fn weights_do_not_depend_on_threads_or_on_what_is_recomputed() {
-    let shop = Workshop::new();
+    let shop = School::new();
     let trained = |dir: &str, sets: &[&str], threads: &str| {
         let sets = [&["train.steps=6", "train.z_loss=1e-4", "optim.cautious=true"], sets].concat();
         let mut args = shop.args("base", dir, &sets);
         let at = args.iter().position(|a| a == "--threads").unwrap();
         args[at + 1] = threads.to_owned();
-        shop.program.run(&args).ok();
+        shop.program().run(&args).ok();
         weights(&shop.path(dir).join("model"))
     };
     let plain = trained("plain", &[], "1");

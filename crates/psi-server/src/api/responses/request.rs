@@ -414,9 +414,12 @@ impl GetQuery {
 pub(crate) struct ItemQuery {
     /// Start after this one.
     pub(crate) after: Option<String>,
-    /// Most of them (default 20).
-    #[schemars(range(min = 1, max = 100))]
+    /// Most of them (default 20); 0 asks only whether there are any.
+    #[schemars(range(min = 0, max = 100))]
     pub(crate) limit: Option<usize>,
     /// Oldest (`asc`) or newest first.
     pub(crate) order: Option<Order>,
+    /// What else an item shows; a question has none of it.
+    #[serde(rename = "include")]
+    _include: Option<Vec<Include>>,
 }

@@ -1,5 +1,7 @@
 //! What a line that begins with `/` does.
 
+use std::path::Path;
+
 use psi_agent::{
     ConversationId, Hit, Message, MessageState, Role, TitleOrigin,
     assistant::Run,
@@ -32,6 +34,12 @@ pub(super) enum Next {
 
 /// Every command, sorted by name.
 const COMMANDS: &[Entry] = &[
+    Entry {
+        name: "attach",
+        argument: "PATH",
+        help: "give a file with the next message",
+        run: Chat::attach,
+    },
     Entry {
         name: "bad",
         argument: "[TAGS]",
@@ -112,6 +120,15 @@ impl Chat {
         let entry = COMMANDS.iter().find(|e| e.name == name);
         let unknown = || Failure::input(format!("there is no /{name}")).hint("/help lists them");
         (entry.ok_or_else(unknown)?.run)(self, argument)
+    }
+
+    fn attach(&mut self, path: &str) -> Outcome<Next> {
+        let bytes = crate::model::read(Path::new(path))?;
+        let name = Path::new(path).file_name().map_or(path.into(), |n| n.to_string_lossy());
+        let file = self.toolbox.knowledge().attach(&name, &bytes).map_err(unusable)?;
+        self.attached.push(file);
+        eprintln!("({name} goes with your next message)");
+        Ok(Next::Go)
     }
 
     /// Shows the branch from its beginning.

@@ -1,11 +1,11 @@
 //! `psi data synth`: conversations generated from a seed.
 
-use psi_eval::{skills::Mix, split::Split};
+use psi_eval::skills::Mix;
 use psi_train::synth::{SynthConfig, write};
 use serde_json::json;
 
 use crate::{
-    cli::{DataSynth, SplitName},
+    cli::DataSynth,
     error::{Failure, Outcome, unusable},
     out::outln,
     progress::Progress,
@@ -16,10 +16,7 @@ pub(crate) fn run(args: &DataSynth) -> Outcome {
         return Err(Failure::input(format!("{}: exists already", args.out.display()))
             .hint("--force replaces it"));
     }
-    let split = match args.split {
-        SplitName::Train => Split::Train,
-        SplitName::Eval => Split::Eval,
-    };
+    let split = args.split.split();
     let config = SynthConfig { split, seed: args.seed, n: args.n, mix: mix(&args.mix)? };
     let progress = Progress::steps("generating", args.n);
     let report = write(&config, &args.out, &mut |done| progress.set(done)).map_err(unusable)?;

@@ -33,7 +33,8 @@ pub(crate) fn run(args: &EvalSkills) -> Outcome {
         batch,
     };
     let mut bar: Option<Progress> = None;
-    let table = score(&mut player, args.n as usize, args.seed, &mut |done, total| {
+    let (split, n) = (args.split.split(), args.n as usize);
+    let table = score(&mut player, split, n, args.seed, &mut |done, total| {
         bar.get_or_insert_with(|| Progress::steps("answering", total as u64)).set(done as u64);
     });
     drop(bar);
@@ -43,6 +44,7 @@ pub(crate) fn run(args: &EvalSkills) -> Outcome {
         let mut document = table.to_json();
         document["n"] = json!(args.n);
         document["seed"] = json!(args.seed);
+        document["split"] = json!(split.name());
         document["wrong"] = wrong.iter().map(|m| mistake_json(m)).collect();
         outln!("{document:#}");
         return Ok(());

@@ -5,10 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use psi_server::{FindRuns, Run, RunsServer, ServeError};
+use psi_server::{FindRuns, Run, RunsServer};
 use psi_train::run::{self, RunSummary};
 
-use crate::error::{Failure, Outcome};
+use crate::{commands::serve::not_served, error::Outcome};
 
 /// Shows every run in `root` until the program is ended.
 pub(super) fn watch(root: PathBuf, port: u16) -> Outcome {
@@ -38,14 +38,8 @@ fn shown(dir: &Path, summary: Option<&RunSummary>) -> Run {
 }
 
 fn serve(port: u16, find: FindRuns) -> Outcome<RunsServer> {
-    let server = RunsServer::start(port, find).map_err(|e: ServeError| {
-        let hint = e.hint();
-        let failure = Failure::failed("the dashboard cannot be shown").because(e);
-        match hint {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    })?;
+    let server = RunsServer::start(port, find)
+        .map_err(|e| not_served("the dashboard cannot be shown", e))?;
     eprintln!("psi: watch at http://{}/", server.address());
     Ok(server)
 }

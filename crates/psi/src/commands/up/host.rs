@@ -11,8 +11,9 @@ use psi_server::{Host, ListedModel, Machine, ModelState, Pull, Run, Suggestion};
 use psi_store::{Home, ModelForm, ModelName};
 use serde_json::json;
 
-use super::{bundled, shelf::Shelf};
+use super::shelf::Shelf;
 use crate::{
+    bundled,
     commands::{doctor, runs::watch},
     cpu, memory,
 };

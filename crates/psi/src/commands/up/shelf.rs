@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use psi_agent::{
@@ -11,11 +11,18 @@ use psi_agent::{
 };
 use psi_infer::chat::{ChatModel, OpenOptions};
 use psi_kernels::Cpu;
-use psi_server::ModelState;
-use psi_store::Home;
+use psi_server::{CurrentModel, LoadError, ModelState};
+use psi_store::{Home, Served};
 
-use super::bundled;
-use crate::{cpu, error::Outcome};
+use crate::{
+    bundled,
+    commands::served,
+    cpu,
+    error::{Failure, Outcome},
+};
+
+/// What a service calls the adapter that was promoted.
+const ADAPTER: &str = "promoted";
 
 /// The shelf. Its clones are handles of one.
 pub(super) struct Shelf {
@@ -29,22 +36,33 @@ pub(super) struct Shelf {
 struct State {
     /// Counts the choices: a model that has been loaded for an older one is not taken.
     n_chosen: u64,
+    /// The assistant's own model is chosen: what was promoted, else the one that comes with psi.
+    is_own: bool,
     name: String,
-    loaded: Option<Result<Arc<LocalModel>, String>>,
+    loaded: Option<Result<Chosen, String>>,
+}
+
+/// A loaded model, and the adapter of it that answers.
+#[derive(Clone)]
+struct Chosen {
+    model: Arc<ChatModel>,
+    adapter: Option<String>,
 }
 
 impl Shelf {
     pub(super) fn new(home: &Home, n_threads: Option<usize>) -> Outcome<Arc<Self>> {
-        let state = State { n_chosen: 0, name: bundled::NAME.to_owned(), loaded: None };
+        let state =
+            State { n_chosen: 0, is_own: true, name: bundled::NAME.to_owned(), loaded: None };
         let cpu = cpu::cpu(n_threads)?;
         let state = Mutex::new(state);
         Ok(Arc::new(Self { home: home.clone(), cpu, state, changed: Condvar::new() }))
     }
 
-    /// Makes a model answer (none: the one that came with psi). It loads behind this call.
+    /// Makes a model answer (none: the assistant's own). It loads behind this call.
     pub(super) fn choose(self: &Arc<Self>, path: Option<PathBuf>) {
         let mut state = self.lock();
         state.n_chosen += 1;
+        state.is_own = path.is_none();
         state.name = name_of(path.as_deref(), &self.home);
         // The old one goes first: two may not fit into memory.
         state.loaded = None;
@@ -65,11 +83,10 @@ impl Shelf {
         }
     }
 
-    fn load(&self, path: Option<&Path>) -> Result<Arc<LocalModel>, String> {
-        let name = name_of(path, &self.home);
-        let path = match path {
-            Some(path) => path.to_owned(),
-            None => bundled::unpack(&self.home).map_err(|failure| failure.to_string())?,
+    fn load(&self, path: Option<&Path>) -> Result<Chosen, String> {
+        let (name, path, adapter) = match path {
+            Some(path) => (name_of(Some(path), &self.home), path.to_owned(), None),
+            None => self.own().map_err(|failure| failure.to_string())?,
         };
         let options = OpenOptions { name: Some(name), ..OpenOptions::default() };
         let model =
@@ -77,7 +94,60 @@ impl Shelf {
                 Some(hint) => format!("{error} ({hint})"),
                 None => error.to_string(),
             })?;
-        Ok(Arc::new(LocalModel::new(Arc::new(model), None)))
+        if let Some(folder) = &adapter {
+            model.service.load_adapter(ADAPTER, folder).map_err(|e| e.to_string())?;
+        }
+        let adapter = adapter.map(|_| ADAPTER.to_owned());
+        Ok(Chosen { model: Arc::new(model), adapter })
+    }
+
+    /// The assistant's own model: its name, its folder, and that of the adapter on it.
+    fn own(&self) -> Outcome<(String, PathBuf, Option<PathBuf>)> {
+        match served::promoted(&self.home) {
+            Ok(Some(served)) => {
+                let name = format!("{}@{}", bundled::NAME, served.hash().short());
+                let Served { model, adapter } = served;
+                return Ok((name, model.path, adapter.map(|a| a.path)));
+            }
+            Ok(None) => {}
+            // Nothing but what the gate compared is served, so it is the model from before all promotions.
+            Err(failure) => eprintln!("psi: {failure}"),
+        }
+        Ok((bundled::NAME.to_owned(), bundled::unpack(&self.home)?, None))
+    }
+
+    /// Lets every promotion and rollback take effect from now on.
+    pub(super) fn follow(self: &Arc<Self>) -> Outcome {
+        let shelf = Arc::downgrade(self);
+        let changed = move || Weak::upgrade(&shelf).map(|shelf| shelf.refresh()).is_some();
+        served::follow(&self.home, changed)
+            .map_err(|e| Failure::failed("promotions cannot be followed").because(e))
+    }
+
+    /// Loads the assistant's own model anew, beside the one that answers, and lets it take over. Answers that
+    /// are being written end with the model that they began with.
+    fn refresh(&self) {
+        let mut state = self.lock();
+        if !state.is_own {
+            return;
+        }
+        state.n_chosen += 1;
+        let choice = state.n_chosen;
+        drop(state);
+        let loaded = self.load(None);
+        let mut state = self.lock();
+        match (&loaded, &state.loaded) {
+            _ if state.n_chosen != choice => {}
+            (Err(why), Some(Ok(_))) => eprintln!("psi: the old model goes on: {why}"),
+            (loaded, _) => {
+                if let Ok(chosen) = loaded {
+                    state.name.clone_from(&chosen.model.name);
+                    eprintln!("psi: the assistant answers with {}", state.name);
+                }
+                state.loaded = Some(loaded.clone());
+                self.changed.notify_all();
+            }
+        }
     }
 
     /// How the model that answers stands.
@@ -86,13 +156,15 @@ impl Shelf {
         let name = state.name.clone();
         match &state.loaded {
             None => ModelState::Loading { name },
-            Some(Ok(model)) => ModelState::Ready { name, context: model.max_context() },
+            Some(Ok(chosen)) => {
+                ModelState::Ready { name, context: chosen.model.service.max_context() }
+            }
             Some(Err(why)) => ModelState::Failed { name, why: why.clone() },
         }
     }
 
     /// The model that answers, once it is loaded.
-    fn wait(&self) -> Result<Arc<LocalModel>, String> {
+    fn wait(&self) -> Result<Chosen, String> {
         let state = self.lock();
         let loading = |state: &mut State| state.loaded.is_none();
         let state = self.changed.wait_while(state, loading).unwrap_or_else(PoisonError::into_inner);
@@ -118,6 +190,26 @@ pub(super) struct Shelved(pub(super) Arc<Shelf>);
 
 impl Models for Shelved {
     fn find(&self, _name: Option<&str>) -> Result<Arc<dyn ChatSource>, String> {
-        Ok(self.0.wait()?)
+        served::note_use(&self.0.home);
+        let Chosen { model, adapter } = self.0.wait()?;
+        Ok(Arc::new(LocalModel::new(model, adapter)))
+    }
+}
+
+/// And it answers the API.
+impl CurrentModel for Shelved {
+    fn name(&self) -> String {
+        self.0.lock().name.clone()
+    }
+
+    fn loaded(&self) -> Option<(Arc<ChatModel>, Option<String>)> {
+        let state = self.0.lock();
+        let chosen = state.loaded.as_ref()?.as_ref().ok()?;
+        Some((Arc::clone(&chosen.model), chosen.adapter.clone()))
+    }
+
+    fn wait(&self) -> Result<(Arc<ChatModel>, Option<String>), LoadError> {
+        let Chosen { model, adapter } = self.0.wait()?;
+        Ok((model, adapter))
     }
 }

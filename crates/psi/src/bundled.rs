@@ -12,15 +12,12 @@ pub(crate) const NAME: &str = "psi-nano";
 /// Its files; none in a program that was built without them.
 #[cfg(bundled)]
 const FILES: &[(&str, &[u8])] = &[
-    ("model.safetensors", include_bytes!("../../../../../assets/psi-nano/model.safetensors")),
-    ("tokenizer.json", include_bytes!("../../../../../assets/psi-nano/tokenizer.json")),
-    (
-        "tokenizer_config.json",
-        include_bytes!("../../../../../assets/psi-nano/tokenizer_config.json"),
-    ),
-    ("chat_template.jinja", include_bytes!("../../../../../assets/psi-nano/chat_template.jinja")),
+    ("model.safetensors", include_bytes!("../../../assets/psi-nano/model.safetensors")),
+    ("tokenizer.json", include_bytes!("../../../assets/psi-nano/tokenizer.json")),
+    ("tokenizer_config.json", include_bytes!("../../../assets/psi-nano/tokenizer_config.json")),
+    ("chat_template.jinja", include_bytes!("../../../assets/psi-nano/chat_template.jinja")),
     // Last: a folder without it is no model.
-    ("config.json", include_bytes!("../../../../../assets/psi-nano/config.json")),
+    ("config.json", include_bytes!("../../../assets/psi-nano/config.json")),
 ];
 #[cfg(not(bundled))]
 const FILES: &[(&str, &[u8])] = &[];
