@@ -1,10 +1,11 @@
 """Holds psi's log-likelihoods against lm-eval's on the same tiny checkpoint.
 
-Usage: lm_eval_agreement.py PSI DATA [--items N]
+Usage: lm_eval_agreement.py PSI DATA [--items N] [--rounds N]
 
 PSI is the program, DATA the folder of shared data. psi runs BLiMP, WikiText-2 and six CORE tasks; lm-eval's own model class computes
 the same requests with `transformers`. Ends with status 1 where a log-likelihood is off by more than 1e-5 (relative where it is larger
-than 1) or an accuracy differs. Prints the items per second of both. The CORE tasks run without examples: with them nothing fits the checkpoint.
+than 1) or an accuracy differs. Prints the items per second of both, in rounds that take turns: psi's with its start, reading of the data, logging and
+figures, lm-eval's of the computation alone. The CORE tasks run without examples: with them nothing fits the checkpoint.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,15 +24,14 @@ CORE = ["arc_easy", "copa", "openbook_qa", "winograd_wsc", "lambada_openai", "bi
 TOLERANCE = 1e-5
 
 
-def run_psi(psi: str, model: Path, data: Path, out: Path, tasks: list[str], n: int, *more: str) -> list[dict]:
+def run_psi(psi: str, model: Path, data: Path, out: Path, tasks: list[str], n: int, *more: str) -> tuple[list[dict], float]:
+    """The samples of a run and the seconds that the whole program took."""
     args = [psi, "eval", "run", *tasks, *more, "--model", str(model), "--data", str(data), "--out", str(out)]
     args += ["--n", str(n), "--dtype", "f32", "--no-cache", "--overlong", "wrong", "--threads", "2", "--raw"]
     started = time.time()
     subprocess.run(args, check=True, stdout=subprocess.DEVNULL)
     seconds = time.time() - started
-    samples = [json.loads(line) for line in (out / "samples.jsonl").open()]
-    print(f"psi: {len(samples)} items in {seconds:.1f} s, {len(samples) / seconds:.1f} items/s")
-    return samples
+    return [json.loads(line) for line in (out / "samples.jsonl").open()], seconds
 
 
 def requests(lm, sample: dict) -> list[tuple]:
@@ -69,17 +70,17 @@ def best(task: str, values: list[tuple[float, int, bool]], gold: int) -> bool:
     return score.index(max(score)) == gold
 
 
-def compare_choices(lm, samples: list[dict]) -> int:
-    asked, owners = [], []
+def compute(lm, samples: list[dict]) -> tuple[list[tuple], list[tuple], float]:
+    """What lm-eval is asked, what it finds, and the seconds of the computation."""
     for sample in samples:
         sample["span"] = span_of(sample["task"])
-        for request in requests(lm, sample):
-            asked.append(request)
-            owners.append(sample["id"])
+    asked = [request for sample in samples for request in requests(lm, sample)]
     started = time.time()
     found = lm._loglikelihood_tokens(asked, disable_tqdm=True)
-    seconds = time.time() - started
-    print(f"lm-eval: {len(samples)} items in {seconds:.1f} s, {len(samples) / seconds:.1f} items/s")
+    return asked, found, time.time() - started
+
+
+def compare_choices(samples: list[dict], asked: list[tuple], found: list[tuple]) -> int:
     problems, worst, at = 0, 0.0, 0
     accuracy: dict[str, list[int]] = {}
     for sample in samples:
@@ -121,16 +122,9 @@ def main() -> None:
     parser.add_argument("psi")
     parser.add_argument("data", type=Path)
     parser.add_argument("--items", type=int, default=40, help="items of each task")
+    parser.add_argument("--rounds", type=int, default=1, help="how often both are timed")
     args = parser.parse_args()
     folder_of_model = args.data / "models/stories260K/hf"
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder)
-        evals, core = args.data / "evals", [f"core18/{t}" for t in CORE]
-        choices = run_psi(args.psi, folder_of_model, evals, out / "blimp", ["blimp"], args.items)
-        choices += run_psi(args.psi, folder_of_model, evals, out / "core", core, args.items, "--shots", "0")
-        rolling = run_psi(args.psi, folder_of_model, evals, out / "rolling", ["wikitext2"], 12)
-    fitting = [s for s in choices if "output" in s]
-    print(f"{len(choices) - len(fitting)} items do not fit the context of this checkpoint and are left out")
 
     import torch
     from lm_eval.models.huggingface import HFLM
@@ -141,7 +135,26 @@ def main() -> None:
     def model(bos: bool) -> HFLM:
         return HFLM(pretrained=str(folder_of_model), dtype="float32", device="cpu", batch_size=32, add_bos_token=bos)
 
-    problems = compare_choices(model(True), fitting) + compare_rolling(model(False), rolling)
+    lm = model(True)
+    evals, core = args.data / "evals", [f"core18/{t}" for t in CORE]
+    ours, theirs = [], []
+    for _ in range(args.rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder)
+            choices, of_blimp = run_psi(args.psi, folder_of_model, evals, out / "blimp", ["blimp"], args.items)
+            more, of_core = run_psi(args.psi, folder_of_model, evals, out / "core", core, args.items, "--shots", "0")
+            rolling, _ = run_psi(args.psi, folder_of_model, evals, out / "rolling", ["wikitext2"], 12)
+        choices += more
+        fitting = [s for s in choices if "output" in s]
+        asked, found, seconds = compute(lm, fitting)
+        ours.append(len(choices) / (of_blimp + of_core))
+        theirs.append(len(fitting) / seconds)
+        print(f"psi {ours[-1]:.0f} items/s, lm-eval {theirs[-1]:.0f} items/s")
+    ours, theirs = statistics.median(ours), statistics.median(theirs)
+    print(f"{len(choices) - len(fitting)} items do not fit the context of this checkpoint and are left out")
+    print(f"median of {args.rounds}: psi {ours:.0f} items/s, lm-eval {theirs:.0f} items/s, {ours / theirs:.1f} times")
+
+    problems = compare_choices(fitting, asked, found) + compare_rolling(model(False), rolling)
     print("FAILED" if problems else "ok", f"({problems} differences)")
     sys.exit(1 if problems else 0)
 

@@ -4,8 +4,6 @@
 //! read it. The first ten entries have the names, arguments and wording that psi's own model was trained with.
 
 mod address;
-mod arguments;
-mod calculator;
 mod code;
 mod dates;
 mod files;
@@ -13,24 +11,22 @@ mod folders;
 mod memory;
 mod notes;
 mod pager;
-mod rational;
 mod sandboxed;
-mod units;
 mod web;
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use jiff::{Zoned, tz::TimeZone};
-use serde_json::Value;
-
-use self::{
+use psi_tools::{
     arguments::{
-        Argument, Arguments,
+        self, Argument, Arguments,
         Kind::{Integer, Number, Text},
         optional, required,
     },
-    rational::Rational,
+    calculate, convert,
 };
+use serde_json::Value;
+
 pub use self::{
     folders::{Folder, FolderEntry, FolderError, MAX_FILE_BYTES, check_grant, locate, open_all},
     memory::Facts,
@@ -392,19 +388,6 @@ impl Tool for BuiltIn {
 
 fn statement(answer: Result<String, String>) -> Result<ToolOutput, ToolError> {
     answer.map(ToolOutput::text).map_err(ToolError::Failed)
-}
-
-fn calculate(expression: &str) -> Result<String, String> {
-    let value = calculator::evaluate(expression).map_err(|e| e.to_string())?;
-    let rounded = if value.is_short() { "" } else { " (rounded)" };
-    Ok(format!("{expression} = {value}{rounded}"))
-}
-
-fn convert(value: &Value, from: &str, to: &str) -> Result<String, String> {
-    let text = value.to_string();
-    let number = Rational::parse(&text).ok_or_else(|| format!("{text} is too large"))?;
-    let result = units::convert(&number, from, to)?;
-    Ok(format!("{text} {from} = {result} {to}"))
 }
 
 #[cfg(test)]

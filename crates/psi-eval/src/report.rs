@@ -109,15 +109,36 @@ fn points(x: f64) -> String {
     format!("{:+.1}", 100.0 * x)
 }
 
+/// A message as lines: what was said, and the calls.
+fn message(message: &serde_json::Value) -> String {
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let mut lines = Vec::new();
+    if !text(&message["content"]).is_empty() {
+        lines.push(format!("{}: {}\n", text(&message["role"]), text(&message["content"])));
+    }
+    for call in message["tool_calls"].as_array().into_iter().flatten() {
+        let function = &call["function"];
+        let arguments = match &function["arguments"] {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        lines.push(format!("calls {} {arguments}\n", text(&function["name"])));
+    }
+    lines.concat()
+}
+
+/// A probability as people read it: 0.219, 4.1e-8.
+pub fn p_value(p: f64) -> String {
+    if p >= 0.001 { format!("{p:.3}") } else { format!("{p:.1e}") }
+}
+
 /// The answer in a few words: the text, or what the choices' likelihoods say.
 fn answer(sample: &Sample) -> String {
     use crate::task::Output;
     match &sample.output {
         None => "(the prompt did not fit)".to_owned(),
         Some(Output::Text(text)) => text.clone(),
-        Some(Output::Messages(messages)) => {
-            serde_json::to_string_pretty(messages).unwrap_or_default()
-        }
+        Some(Output::Messages(messages)) => messages.iter().map(message).collect(),
         Some(Output::Rolling(l)) => format!("{:.3} nats over {} tokens", -l.sum, l.n_tokens),
         Some(Output::Choices(all)) => {
             let line = |(i, l): (usize, &crate::task::LogLikelihood)| {

@@ -206,7 +206,7 @@ impl<'a> Session<'a> {
     }
 
     fn n_done(&self) -> usize {
-        self.folder.done.len()
+        self.folder.before.len()
     }
 
     /// Answers what is left of a task.
@@ -216,7 +216,7 @@ impl<'a> Session<'a> {
         loop {
             let mut batch = Vec::with_capacity(appetite);
             for item in left.by_ref() {
-                if !self.folder.done.contains(&sample::key(task.name(), item.hash, &item.id)) {
+                if !self.folder.before.contains(&sample::key(task.name(), item.hash, &item.id)) {
                     batch.push(item);
                 }
                 if batch.len() == appetite {
@@ -313,15 +313,23 @@ fn keep(folder: &mut Folder, synced: &mut Instant, sample: &Sample) -> Result<()
     Ok(())
 }
 
+/// Whether a task's verdicts may be held at once. Of a gate's runs the items are not a choice by seed, and their
+/// number (0 here) is not known beforehand.
+fn has_few(run: &TaskRun) -> bool {
+    (1..=MAX_JUDGED).contains(&run.n_items)
+}
+
 /// Fills in what the answers add up to.
 fn summarize(folder: &mut Folder, tasks: &[Task]) -> Result<()> {
     let mut tallies: HashMap<String, Tally> = HashMap::new();
     let mut verdicts: HashMap<String, HashMap<ContentHash, Verdict>> = HashMap::new();
+    for run in folder.file.tasks.iter().filter(|run| has_few(run)) {
+        verdicts.insert(run.name.clone(), HashMap::new());
+    }
     for sample in samples(folder.dir())? {
         let sample = sample?;
         tallies.entry(sample.task.clone()).or_default().add(&sample);
-        let judged = verdicts.entry(sample.task.clone()).or_default();
-        if judged.len() <= MAX_JUDGED && sample.output.is_some() {
+        if let Some(judged) = verdicts.get_mut(&sample.task).filter(|_| sample.output.is_some()) {
             judged.insert(sample.hash, sample.verdict());
         }
     }
@@ -329,9 +337,7 @@ fn summarize(folder: &mut Folder, tasks: &[Task]) -> Result<()> {
         let tally = tallies.remove(task.name()).unwrap_or_default();
         let summary = tally.finish();
         let judged = verdicts.remove(task.name()).unwrap_or_default();
-        // Of a gate's runs the items are not a choice by seed, and not their number known beforehand.
-        let is_open = run.n_items == 0;
-        run.metrics = if is_open || run.n_items > MAX_JUDGED {
+        run.metrics = if !has_few(run) {
             vec![Metric::new("accuracy", summary.right as f64 / summary.n.max(1) as f64, summary.n)]
         } else {
             let options =

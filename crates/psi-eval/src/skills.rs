@@ -4,7 +4,6 @@
 //! [`generate`] writes conversation `index` of the stream (split, seed). Every tool answer in it comes
 //! from the tool itself, so nothing has to be believed.
 
-pub mod calculator;
 pub mod calendar;
 mod dates;
 mod facts;
@@ -18,7 +17,6 @@ mod sums;
 mod talk;
 pub mod tools;
 pub mod turn;
-pub mod units;
 pub(crate) mod words;
 
 use serde_json::{Map, Value, json};

@@ -7,6 +7,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("psi-kernels", 0),
     ("psi-tokenizer", 0),
     ("psi-store", 0),
+    ("psi-tools", 0),
     ("psi-sandbox", 0),
     ("psi-tensor", 1),
     ("psi-model", 2),

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{GatePage, Page, RunPage, answer, percent, plots, points};
+use super::{GatePage, Page, RunPage, answer, p_value, percent, plots, points};
 use crate::{
     compare::{Comparison, Flip, TaskComparison},
     gate::{Decision, Evidence, Record},
@@ -58,8 +58,8 @@ fn of_run(page: &RunPage) -> Markup {
         @if !run.done { p.bad { "Not finished: --resume goes on with it." } }
         h2 { "Scores" }
         (plots::intervals(&rows, (0.0, 1.0), None, percent))
-        table {
-            thead { tr { th { "task" } th { "n" } th { "mean score" } th { "95 % interval" } th { "figures" } th { "tokens" } th { "seconds" } } }
+        div.wide { table {
+            thead { tr { th { "task" } th { "n" } th { "mean score" } th { "95 % interval" } th { "figures" } th { "tokens" } th { "s, summed" } } }
             tbody {
                 @for (task, s) in summaries {
                     tr {
@@ -73,7 +73,7 @@ fn of_run(page: &RunPage) -> Markup {
                     }
                 }
             }
-        }
+        } }
         h2 { "Samples" }
         @if page.left_out > 0 { p.soft { (page.left_out) " more are in samples.jsonl." } }
         (filters(run.tasks.iter().map(|t| t.name.as_str()), &["wrong", "right"]))
@@ -116,7 +116,7 @@ fn one(sample: &Sample) -> Markup {
     let kind = if sample.correct { "right" } else { "wrong" };
     html! {
         details data-task=(sample.task) data-kind=(kind) {
-            summary { (mark(sample.correct)) " " (sample.task) " " span.soft { (sample.id) } }
+            summary { (mark(sample.correct)) " " (sample.task) " " span.soft { (sample.id) } (told(sample)) }
             div.body {
                 (asked(sample))
                 span.soft { "answer" } pre { (answer(sample)) }
@@ -125,6 +125,19 @@ fn one(sample: &Sample) -> Markup {
         }
     }
 }
+
+/// What was asked, in the line that opens a sample: its last words, or the choices.
+fn told(sample: &Sample) -> Markup {
+    let choices = sample.choices.iter().map(|c| format!("{}{}", c.context, c.continuation));
+    let choices = choices.collect::<Vec<_>>().join(" / ");
+    let text = if choices.is_empty() { &sample.prompt } else { &choices };
+    let last = text.trim_end().lines().next_back().unwrap_or_default();
+    let shown: String = last.chars().take(TOLD).collect();
+    html! { span.told { (shown) } }
+}
+
+/// Most characters of it.
+const TOLD: usize = 160;
 
 fn asked(sample: &Sample) -> Markup {
     html! { span.soft { "prompt" } pre { (sample.prompt) } }
@@ -167,13 +180,13 @@ fn differences(c: &Comparison) -> Markup {
     html! {
         h2 { "B minus A, in points" }
         (plots::intervals(&rows, (-reach, reach), Some(0.0), points))
-        table {
+        div.wide { table {
             thead { tr {
                 th { "task" } th { "n" } th { "A" } th { "B" } th { "B - A" } th { "95 % interval" } th { "bootstrap" }
                 th { "wins" } th { "losses" } th { "McNemar p" } th { "can see" }
             } }
             tbody { @for t in &c.tasks { (difference(t)) } }
-        }
+        } }
         @for name in &c.only_one { p.soft { (name) ": only one of the runs has it." } }
     }
 }
@@ -191,7 +204,7 @@ fn difference(t: &TaskComparison) -> Markup {
             td class=(class) { (points(t.difference)) }
             td { (points(t.interval.0)) " to " (points(t.interval.1)) }
             td { (points(t.bootstrap.0)) " to " (points(t.bootstrap.1)) }
-            td { (t.wins) } td { (t.losses) } td { (format!("{:.2e}", t.mcnemar)) }
+            td { (t.wins) } td { (t.losses) } td { (p_value(t.mcnemar)) }
             td { (format!("{:.1}", 100.0 * t.detectable)) }
         }
     }
@@ -211,6 +224,7 @@ fn side_by_side(Flip { a, b }: &Flip) -> Markup {
         details data-task=(a.task) data-kind=(kind) {
             summary {
                 span class=(if b.correct { "good" } else { "bad" }) { (kind) } " " (a.task) " " span.soft { (a.id) }
+                (told(b))
             }
             div.body {
                 (asked(b))

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{GatePage, Page, RunPage, answer, percent, points};
+use super::{GatePage, Page, RunPage, answer, p_value, percent, points};
 use crate::{
     compare::{Comparison, Flip},
     run::{RunFile, Sample},
@@ -77,7 +77,7 @@ fn of_comparison(c: &Comparison) -> String {
     for t in &c.tasks {
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} to {} | {} | {} | {:.2e} | {:.1} |",
+            "| {} | {} | {} | {} | {} | {} to {} | {} | {} | {} | {:.1} |",
             t.name,
             t.n,
             percent(t.mean.0),
@@ -87,7 +87,7 @@ fn of_comparison(c: &Comparison) -> String {
             points(t.interval.1),
             t.wins,
             t.losses,
-            t.mcnemar,
+            p_value(t.mcnemar),
             100.0 * t.detectable
         );
     }

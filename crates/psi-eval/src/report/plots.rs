@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 const WIDTH: f64 = 760.0;
 const LEFT: f64 = 210.0;
-const RIGHT: f64 = 16.0;
+const RIGHT: f64 = 28.0;
 const ROW: f64 = 22.0;
 const AXIS: f64 = 26.0;
 

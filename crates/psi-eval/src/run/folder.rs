@@ -207,7 +207,8 @@ impl Iterator for Samples {
 pub(super) struct Folder {
     dir: PathBuf,
     pub(super) file: RunFile,
-    pub(super) done: HashSet<u128>,
+    /// Samples of earlier sittings. Those of this one are not added: each item comes once, and memory stays flat.
+    pub(super) before: HashSet<u128>,
     log: Log,
     _lock: File,
 }
@@ -223,7 +224,7 @@ impl Folder {
             Err(TryLockError::WouldBlock) => return Err(RunError::Busy { dir: dir.to_owned() }),
             Err(TryLockError::Error(e)) => return Err(StoreError::io(&lock, "locking", e).into()),
         }
-        let mut done = HashSet::new();
+        let mut earlier = HashSet::new();
         if dir.join("run.json").exists() {
             if !resume {
                 return Err(RunError::Exists { dir: dir.to_owned() });
@@ -233,11 +234,11 @@ impl Folder {
             file.started_at = before.started_at;
             file.seconds = before.seconds;
             for sample in samples(dir)? {
-                done.insert(sample?.key());
+                earlier.insert(sample?.key());
             }
         }
         let log = Log::open(&dir.join("samples.jsonl"))?;
-        let folder = Self { dir: dir.to_owned(), file, done, log, _lock: lock_file };
+        let folder = Self { dir: dir.to_owned(), file, before: earlier, log, _lock: lock_file };
         folder.keep()?;
         Ok(folder)
     }
@@ -254,7 +255,6 @@ impl Folder {
 
     /// Appends a sample.
     pub(super) fn add(&mut self, sample: &Sample) -> Result<()> {
-        self.done.insert(sample.key());
         Ok(self.log.append(&serde_json::to_string(sample).unwrap_or_default())?)
     }
 

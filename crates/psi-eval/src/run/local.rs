@@ -1,9 +1,17 @@
 //! The player in this process: a model, its tokenizer and, if it has one, its chat template.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    time::Instant,
+};
 
 use psi_infer::{
-    Engine, EngineOptions,
+    Engine, EngineError, EngineOptions,
     service::{Service, ServiceError},
 };
 use psi_kernels::{Cpu, kv::KvDtype};
@@ -25,6 +33,12 @@ const CACHE_BYTES: usize = 256 << 20;
 const MAX_POSITIONS: usize = 1 << 16;
 /// Items asked at once: enough for full passes, few enough that little is lost by a kill.
 const APPETITE: usize = 512;
+
+/// Items in one forward pass.
+const PIECE: usize = 64;
+/// A model that reads at most this much per token has an engine for each thread: its matrices are too small to be
+/// shared out, so the items are.
+const SMALL_BYTES: f64 = 64e6;
 
 /// What a local player is made of.
 #[derive(Debug)]
@@ -67,14 +81,7 @@ impl Local {
 
     fn engine(&mut self) -> &mut Engine {
         let LocalParts { cpu, decoder, kv, .. } = &self.parts;
-        let max_seq_len = decoder.config().max_seq_len;
-        self.engine.get_or_insert_with(|| {
-            let one = psi_kernels::kv::KvArena::bytes_per_block(decoder.kv_shape(), *kv)
-                / psi_kernels::kv::KV_BLOCK;
-            let n_positions = (CACHE_BYTES / one.max(1)).min(MAX_POSITIONS).max(max_seq_len + 1);
-            let options = EngineOptions { kv: *kv, n_positions, ..EngineOptions::default() };
-            Engine::new(cpu, Arc::clone(decoder), options)
-        })
+        self.engine.get_or_insert_with(|| engine(cpu, decoder, *kv))
     }
 
     /// The prompt of a generation: as text, and as tokens.
@@ -136,43 +143,26 @@ impl Local {
         Ok(self.generator.as_ref().expect("made above"))
     }
 
-    /// Choices of some items at once.
+    /// The choices of the items of these indices.
     fn choices(
         &mut self,
         items: &[&Item],
         indices: &[usize],
         sink: &mut Sink<'_>,
     ) -> super::Result<()> {
-        let started = Instant::now();
-        let mut texts = Vec::with_capacity(indices.len());
-        let mut tokens = Vec::with_capacity(indices.len());
-        for &i in indices {
-            let text = items[i].prompt.text();
-            tokens.push(self.tokens(items[i], &text));
-            texts.push(text);
+        let LocalParts { cpu, decoder, tokenizer, adapter, kv, .. } = &self.parts;
+        let asker = Asker { tokenizer: tokenizer.clone(), adapter: adapter.clone(), items };
+        let is_small = decoder.footprint().bytes <= SMALL_BYTES;
+        let n_threads = if is_small { cpu.n_threads() } else { 1 };
+        if n_threads.min(indices.len().div_ceil(PIECE)) > 1 {
+            let (isa, decoder, kv) = (cpu.isa(), decoder.clone(), *kv);
+            let alone = || engine(&Arc::new(Cpu::new(isa, 1)), &decoder, kv);
+            return asker.shared_out(indices, n_threads, &alone, sink);
         }
-        let adapter = self.parts.adapter.clone();
-        let found = likelihood::choices(self.engine(), adapter.as_ref(), &tokens)
-            .map_err(|e| failed(items[indices[0]], e))?;
-        let seconds = started.elapsed().as_secs_f64() / indices.len() as f64;
-        for (((&i, prompt), tokens), found) in indices.iter().zip(texts).zip(&tokens).zip(found) {
-            let n_prompt = tokens.tokens.iter().map(Vec::len).sum();
-            let n_answer = found.iter().map(|f| f.n_tokens).sum();
-            sink(
-                i,
-                Played { prompt, output: Output::Choices(found), n_prompt, n_answer, seconds },
-            )?;
+        for piece in indices.chunks(PIECE) {
+            asker.keep(piece, asker.answer(self.engine(), piece), sink)?;
         }
         Ok(())
-    }
-
-    fn tokens(&self, item: &Item, text: &str) -> Choices {
-        match &item.request {
-            Request::Choices { choices, span } => {
-                Choices::new(&self.parts.tokenizer, text, choices, *span)
-            }
-            _ => Choices::new(&self.parts.tokenizer, text, &[], crate::task::Span::Continuation),
-        }
     }
 
     fn rolling(&mut self, item: &Item, text: &str) -> super::Result<(LogLikelihood, usize)> {
@@ -182,6 +172,96 @@ impl Local {
         let adapter = self.parts.adapter.clone();
         let found = likelihood::rolling(self.engine(), adapter.as_ref(), start, &tokens);
         Ok((found.map_err(|e| failed(item, e))?, tokens.len()))
+    }
+}
+
+fn engine(cpu: &Arc<Cpu>, decoder: &Arc<Decoder>, kv: KvDtype) -> Engine {
+    let block = psi_kernels::kv::KvArena::bytes_per_block(decoder.kv_shape(), kv);
+    let one = block / psi_kernels::kv::KV_BLOCK;
+    let max_seq_len = decoder.config().max_seq_len;
+    let n_positions = (CACHE_BYTES / one.max(1)).min(MAX_POSITIONS).max(max_seq_len + 1);
+    let options = EngineOptions { kv, n_positions, ..EngineOptions::default() };
+    Engine::new(cpu, Arc::clone(decoder), options)
+}
+
+/// Puts items with choices to engines.
+struct Asker<'a> {
+    tokenizer: Arc<Tokenizer>,
+    adapter: Option<Arc<Adapter>>,
+    items: &'a [&'a Item],
+}
+
+type Answers = Result<Vec<Played>, EngineError>;
+
+impl Asker<'_> {
+    fn answer(&self, engine: &mut Engine, indices: &[usize]) -> Answers {
+        let started = Instant::now();
+        let prompts: Vec<String> = indices.iter().map(|&i| self.items[i].prompt.text()).collect();
+        let pairs = indices.iter().zip(&prompts);
+        let tokens: Vec<Choices> =
+            pairs.map(|(&i, text)| choices_of(&self.tokenizer, self.items[i], text)).collect();
+        let found = likelihood::choices(engine, self.adapter.as_ref(), &tokens)?;
+        let seconds = started.elapsed().as_secs_f64() / indices.len() as f64;
+        let played = |((prompt, tokens), found): ((String, &Choices), Vec<LogLikelihood>)| {
+            let n_prompt = tokens.tokens.iter().map(Vec::len).sum();
+            let n_answer = found.iter().map(|f| f.n_tokens).sum();
+            Played { prompt, output: Output::Choices(found), n_prompt, n_answer, seconds }
+        };
+        Ok(prompts.into_iter().zip(&tokens).zip(found).map(played).collect())
+    }
+
+    fn keep(&self, indices: &[usize], found: Answers, sink: &mut Sink<'_>) -> super::Result<()> {
+        let found = found.map_err(|e| failed(self.items[indices[0]], e))?;
+        indices.iter().zip(found).try_for_each(|(&i, played)| sink(i, played))
+    }
+
+    /// Pieces to whichever thread is free, each with an engine of its own; the answers are kept in order.
+    fn shared_out(
+        &self,
+        indices: &[usize],
+        n_threads: usize,
+        engine: &(dyn Fn() -> Engine + Sync),
+        sink: &mut Sink<'_>,
+    ) -> super::Result<()> {
+        let pieces: Vec<&[usize]> = indices.chunks(PIECE).collect();
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            let (sender, answers) = mpsc::channel();
+            for _ in 0..n_threads.min(pieces.len()) {
+                let (sender, pieces, next) = (sender.clone(), &pieces, &next);
+                let work = move || {
+                    let mut engine = engine();
+                    loop {
+                        let n = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(piece) = pieces.get(n) else { return };
+                        if sender.send((n, self.answer(&mut engine, piece))).is_err() {
+                            return; // nobody wants the rest
+                        }
+                    }
+                };
+                let named = std::thread::Builder::new().name("psi-eval".to_owned());
+                named.spawn_scoped(scope, work).expect("the system gives a thread");
+            }
+            drop(sender);
+            let mut early = BTreeMap::new();
+            let mut kept = 0;
+            for (n, found) in answers {
+                early.insert(n, found);
+                while let Some(found) = early.remove(&kept) {
+                    self.keep(pieces[kept], found, sink)?;
+                    kept += 1;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The choices of an item as tokens; of one that has none, nothing.
+fn choices_of(tokenizer: &Tokenizer, item: &Item, text: &str) -> Choices {
+    match &item.request {
+        Request::Choices { choices, span } => Choices::new(tokenizer, text, choices, *span),
+        _ => Choices::new(tokenizer, text, &[], crate::task::Span::Continuation),
     }
 }
 
@@ -208,7 +288,8 @@ impl Player for Local {
         let n_tokens = match &item.request {
             // The last token is predicted, not read.
             Request::Choices { .. } => {
-                self.tokens(item, &item.prompt.text()).longest().saturating_sub(1)
+                let text = item.prompt.text();
+                choices_of(&self.parts.tokenizer, item, &text).longest().saturating_sub(1)
             }
             Request::Rolling { .. } => 0,
             Request::Generation(limits) => {
@@ -229,10 +310,7 @@ impl Player for Local {
             (0..items.len()).filter(|&i| items[i].request.kind() == kind).collect()
         };
         let choices = of(OutputKind::Choices);
-        // Neighbours in length share forward passes well; an answer does not depend on them.
-        for piece in choices.chunks(64) {
-            self.choices(items, piece, sink)?;
-        }
+        self.choices(items, &choices, sink)?;
         for i in of(OutputKind::Rolling) {
             let Request::Rolling { text } = &items[i].request else { continue };
             let started = Instant::now();
@@ -253,6 +331,6 @@ impl Player for Local {
 }
 
 fn no_conversation() -> PlayError {
-    let what = "only `psi eval run` with a model of this machine plays the assistant";
+    let what = "this player does not play the assistant";
     PlayError::Cannot { what: what.to_owned() }
 }

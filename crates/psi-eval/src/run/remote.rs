@@ -116,7 +116,7 @@ impl Remote {
                 return Err(PlayError::Cannot { what: what.to_owned() });
             }
             Request::MultiTurn { .. } => {
-                let what = "this player holds no conversations of several turns";
+                let what = "only a model of this machine plays the assistant";
                 return Err(PlayError::Cannot { what: what.to_owned() });
             }
         };

@@ -6,7 +6,6 @@ use super::{
     Skill,
     scene::{Outcome, Scene},
     tools::ERROR,
-    units,
 };
 use crate::{
     draws::Draws,
@@ -486,12 +485,101 @@ const CONVERSIONS: Wordings = Wordings {
     ],
 };
 
+/// Units that questions name, one list of names per unit, and how often their quantity is asked for.
+const UNITS: &[(f64, &[&[&str]])] = &[
+    (
+        4.0,
+        &[
+            &["mm", "millimetres", "millimeters"],
+            &["cm", "centimetres", "centimeters"],
+            &["m", "metres", "meters", "metre", "meter"],
+            &["km", "kilometres", "kilometers", "kilometre", "kilometer"],
+            &["inches", "inch", "in"],
+            &["feet", "foot", "ft"],
+            &["yards", "yard", "yd"],
+            &["miles", "mile", "mi"],
+            &["nautical miles", "nautical mile"],
+        ],
+    ),
+    (
+        3.0,
+        &[
+            &["mg", "milligrams"],
+            &["g", "grams", "gram"],
+            &["kg", "kilograms", "kilos", "kilogram"],
+            &["tonnes", "tonne", "t"],
+            &["ounces", "ounce", "oz"],
+            &["pounds", "pound", "lb", "lbs"],
+            &["stone"],
+        ],
+    ),
+    (
+        2.0,
+        &[
+            &["ml", "millilitres", "milliliters"],
+            &["l", "litres", "liters", "litre", "liter"],
+            &["teaspoons", "teaspoon", "tsp"],
+            &["tablespoons", "tablespoon", "tbsp"],
+            &["cups", "cup"],
+            &["pints", "pint"],
+            &["gallons", "gallon"],
+        ],
+    ),
+    (
+        3.0,
+        &[
+            &["kelvin", "K"],
+            &["celsius", "Celsius", "C", "degrees celsius", "degrees C"],
+            &["fahrenheit", "Fahrenheit", "F", "degrees fahrenheit", "degrees F"],
+        ],
+    ),
+    (
+        1.5,
+        &[
+            &["seconds", "second", "s"],
+            &["minutes", "minute", "min"],
+            &["hours", "hour", "h"],
+            &["days", "day"],
+            &["weeks", "week"],
+        ],
+    ),
+    (
+        1.0,
+        &[
+            &["km/h", "kph"],
+            &["mph", "miles per hour"],
+            &["m/s", "metres per second"],
+            &["knots", "knot"],
+        ],
+    ),
+    (
+        1.0,
+        &[
+            &["bytes", "byte"],
+            &["kB", "kilobytes"],
+            &["MB", "megabytes"],
+            &["GB", "gigabytes"],
+            &["TB", "terabytes"],
+        ],
+    ),
+    (
+        1.0,
+        &[
+            &["square metres", "square meters", "m2"],
+            &["square feet", "ft2"],
+            &["hectares", "hectare", "ha"],
+            &["acres", "acre"],
+            &["square kilometres", "km2"],
+        ],
+    ),
+];
+
 /// A question for the unit converter.
 pub(crate) fn conversion(scene: &mut Scene) -> Outcome {
     let draws = &mut scene.draws;
-    let families = units::families();
+    let weights: Vec<f64> = UNITS.iter().map(|quantity| quantity.0).collect();
     let (from, to) = draws.until(|draws| {
-        let family = &families[draws.weighted(&[4.0, 3.0, 2.0, 3.0, 1.5, 1.0, 1.0, 1.0])];
+        let family = UNITS[draws.weighted(&weights)].1;
         let (a, b) = (draws.below(family.len()), draws.below(family.len()));
         let pair = format!("{} {}", family[a][0], family[b][0]);
         (a != b && draws.split().owns(&pair))

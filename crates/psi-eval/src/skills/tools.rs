@@ -3,45 +3,22 @@
 //! Every answer is a whole statement ("12 km = 7.4565 miles"): a small model can repeat it word for word,
 //! and a person can read it.
 
-use serde_json::{Map, Value, json};
+use psi_tools::{
+    arguments::{
+        self, Argument, Arguments,
+        Kind::{Integer, Number, Text},
+        required,
+    },
+    calculate, convert, units,
+};
+use serde_json::{Map, Value};
 
 use super::{
-    calculator::{self, Fraction},
     calendar::{Date, Moment},
     memory::Memory,
-    units,
 };
 
-/// The type of an argument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Any text.
-    Text,
-    /// A number.
-    Number,
-    /// A whole number.
-    Integer,
-}
-
-impl Kind {
-    fn schema_name(self) -> &'static str {
-        match self {
-            Self::Text => "string",
-            Self::Number => "number",
-            Self::Integer => "integer",
-        }
-    }
-
-    fn accepts(self, value: &Value) -> bool {
-        match self {
-            Self::Text => value.is_string(),
-            Self::Number => value.is_number(),
-            Self::Integer => value.is_i64(),
-        }
-    }
-}
-
-/// A tool: every argument is required.
+/// A tool.
 #[derive(Debug)]
 pub struct Tool {
     /// Its name.
@@ -49,8 +26,8 @@ pub struct Tool {
     /// What it does, in one sentence.
     pub description: &'static str,
     /// Its arguments in order.
-    pub arguments: &'static [(&'static str, Kind)],
-    run: fn(&mut World, &Arguments<'_>) -> Result<String, String>,
+    pub arguments: &'static [Argument],
+    run: fn(&mut World, Arguments<'_>) -> Result<String, String>,
 }
 
 /// Every tool.
@@ -58,13 +35,13 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "calculate",
         description: "Evaluate arithmetic: + - * / ^ % sqrt().",
-        arguments: &[("expression", Kind::Text)],
+        arguments: &[required("expression", Text)],
         run: |_, a| calculate(a.text("expression")),
     },
     Tool {
         name: "convert",
         description: "Convert a number from one unit to another.",
-        arguments: &[("value", Kind::Number), ("from", Kind::Text), ("to", Kind::Text)],
+        arguments: &[required("value", Number), required("from", Text), required("to", Text)],
         run: |_, a| convert(a.number("value"), a.text("from"), a.text("to")),
     },
     Tool {
@@ -76,25 +53,25 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "date_add",
         description: "The date a number of days after a date (YYYY-MM-DD); negative: before.",
-        arguments: &[("date", Kind::Text), ("days", Kind::Integer)],
+        arguments: &[required("date", Text), required("days", Integer)],
         run: |_, a| date_add(a.text("date"), a.integer("days")),
     },
     Tool {
         name: "date_diff",
         description: "Days from one date to another (YYYY-MM-DD).",
-        arguments: &[("from", Kind::Text), ("to", Kind::Text)],
+        arguments: &[required("from", Text), required("to", Text)],
         run: |_, a| date_diff(a.text("from"), a.text("to")),
     },
     Tool {
         name: "weekday",
         description: "The weekday of a date (YYYY-MM-DD).",
-        arguments: &[("date", Kind::Text)],
+        arguments: &[required("date", Text)],
         run: |_, a| date(a.text("date")).map(|d| format!("{d} is a {}", d.weekday())),
     },
     Tool {
         name: "remember",
         description: "Keep a fact, in the user's words.",
-        arguments: &[("fact", Kind::Text)],
+        arguments: &[required("fact", Text)],
         run: |world, a| {
             world.memory.remember(a.text("fact"));
             Ok("saved".to_owned())
@@ -103,7 +80,7 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "recall",
         description: "Find kept facts by a word or two; `everything` lists them all.",
-        arguments: &[("query", Kind::Text)],
+        arguments: &[required("query", Text)],
         run: |world, a| {
             let found = world.memory.recall(a.text("query"));
             Ok(if found.is_empty() { NOTHING_FOUND.to_owned() } else { found.join("\n") })
@@ -112,7 +89,7 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "correct",
         description: "Replace the fact that fits the query best by a new one.",
-        arguments: &[("query", Kind::Text), ("fact", Kind::Text)],
+        arguments: &[required("query", Text), required("fact", Text)],
         run: |world, a| {
             let old = world.memory.forget(a.text("query"));
             world.memory.remember(a.text("fact"));
@@ -122,7 +99,7 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "forget",
         description: "Drop the fact that fits the query best.",
-        arguments: &[("query", Kind::Text)],
+        arguments: &[required("query", Text)],
         run: |world, a| {
             let old = world.memory.forget(a.text("query"));
             Ok(old.map_or_else(|| NOTHING_FOUND.to_owned(), |old| format!("forgotten: {old}")))
@@ -149,15 +126,7 @@ impl Tool {
 
     /// Its definition in the form of OpenAI's API.
     pub fn definition(&self) -> Value {
-        let property =
-            |(name, kind): &(&str, Kind)| ((*name).to_owned(), json!({"type": kind.schema_name()}));
-        let properties: Map<String, Value> = self.arguments.iter().map(property).collect();
-        let required: Vec<&str> = self.arguments.iter().map(|a| a.0).collect();
-        json!({"type": "function", "function": {
-            "name": self.name,
-            "description": self.description,
-            "parameters": {"type": "object", "properties": properties, "required": required},
-        }})
+        arguments::definition(self.name, self.description, self.arguments)
     }
 
     /// Whether these are its arguments, all of them and nothing else, each of its type.
@@ -165,20 +134,7 @@ impl Tool {
     /// # Errors
     /// A sentence that says which argument is wrong.
     pub fn check(&self, arguments: &Map<String, Value>) -> Result<(), String> {
-        for (name, kind) in self.arguments {
-            match arguments.get(*name) {
-                None => return Err(format!("{} needs {name}", self.name)),
-                Some(value) if !kind.accepts(value) => {
-                    return Err(format!("{name} must be a {}, not {value}", kind.schema_name()));
-                }
-                Some(_) => {}
-            }
-        }
-        let known = |name: &str| self.arguments.iter().any(|a| a.0 == name);
-        match arguments.keys().find(|k| !known(k)) {
-            Some(name) => Err(format!("{} has no argument {name}", self.name)),
-            None => Ok(()),
-        }
+        Arguments::check_map(self.name, self.arguments, arguments).map(drop)
     }
 }
 
@@ -218,7 +174,7 @@ fn is_same_argument(key: &str, a: &Value, b: &Value) -> bool {
     match key {
         "expression" => x.replace(' ', "") == y.replace(' ', ""),
         "query" => x.eq_ignore_ascii_case(y),
-        "from" | "to" => units::is_same_unit(x, y),
+        "from" | "to" => units::is_same(x, y),
         _ => false,
     }
 }
@@ -237,42 +193,11 @@ impl World {
     pub fn run(&mut self, call: &Call) -> String {
         let result = match Tool::find(&call.name) {
             None => Err(format!("there is no tool called {}", call.name)),
-            Some(tool) => tool
-                .check(&call.arguments)
-                .and_then(|()| (tool.run)(self, &Arguments(&call.arguments))),
+            Some(tool) => Arguments::check_map(tool.name, tool.arguments, &call.arguments)
+                .and_then(|arguments| (tool.run)(self, arguments)),
         };
         result.unwrap_or_else(|reason| format!("{ERROR}{reason}"))
     }
-}
-
-/// Arguments that [`Tool::check`] has accepted.
-struct Arguments<'a>(&'a Map<String, Value>);
-
-impl Arguments<'_> {
-    fn text(&self, name: &str) -> &str {
-        self.0.get(name).and_then(Value::as_str).expect("checked: the argument is a text")
-    }
-
-    fn number(&self, name: &str) -> &Value {
-        self.0.get(name).expect("checked: the argument is there")
-    }
-
-    fn integer(&self, name: &str) -> i64 {
-        self.0.get(name).and_then(Value::as_i64).expect("checked: the argument is whole")
-    }
-}
-
-fn calculate(expression: &str) -> Result<String, String> {
-    let value = calculator::evaluate(expression).map_err(|e| e.to_string())?;
-    let rounded = if value.is_short() { "" } else { " (rounded)" };
-    Ok(format!("{expression} = {value}{rounded}"))
-}
-
-fn convert(value: &Value, from: &str, to: &str) -> Result<String, String> {
-    let text = value.to_string();
-    let number = Fraction::parse(&text).ok_or_else(|| format!("{text} is too large"))?;
-    let result = units::convert(number, from, to)?;
-    Ok(format!("{text} {from} = {result} {to}"))
 }
 
 fn date(text: &str) -> Result<Date, String> {
@@ -297,6 +222,8 @@ fn date_diff(from: &str, to: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn world() -> World {

@@ -147,3 +147,34 @@ fn training_data_that_holds_test_items_is_found() {
     write(&file, b"not json\n");
     lab.program.run(&args).failed(2, &["train.jsonl:1"]);
 }
+
+#[test]
+fn the_assistants_own_suite_is_played_by_the_whole_assistant_and_repeats_itself() {
+    let program = Program::new();
+    let nano = psi_testkit::golden_dir().parent().unwrap().join("assets/psi-nano");
+    let model = nano.display().to_string();
+    let path = |name: &str| program.path(name).display().to_string();
+    let play = |out: &str, more: &[&str]| {
+        let args =
+            ["eval", "run", "product", "--model", &model, "--n", "2", "--json", "--out", out];
+        program.run(&[&args[..], more].concat()).ok().json()
+    };
+    let (a, b) = (path("a"), path("b"));
+    let run = play(&a, &[]);
+    let names = run["tasks"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap());
+    let names: Vec<&str> = names.collect();
+    assert_eq!(names, ["product/tools", "product/memory", "product/reading", "product/honesty"]);
+    // One at a time, on one thread: the same answers.
+    play(&b, &["--batch", "1", "--threads", "1"]);
+    let compared = program.run(&["eval", "compare", &a, &b, "--json"]).ok().json();
+    for task in compared["tasks"].as_array().unwrap() {
+        assert_eq!((&task["n"], &task["differing"]), (&2.into(), &0.into()), "{task}");
+    }
+    // The first item of the first task wants the calculator; what the loop did is in the sample.
+    let samples = fs::read_to_string(program.path("a/samples.jsonl")).unwrap();
+    let of_memory = samples.lines().filter(|line| line.contains("\"product/memory\""));
+    let text = of_memory.collect::<String>();
+    assert!(text.contains("\"tool_calls\"") && text.contains("\"remember\""), "{text}");
+    let remote = ["eval", "run", "product", "--model", "http://127.0.0.1:9/v1", "--out", "c"];
+    program.run(&remote).failed(2, &["only a model of this machine plays the assistant"]);
+}

@@ -145,6 +145,7 @@ fn count(answers: &[String], word: &str) -> usize {
 }
 
 #[test]
+#[ignore = "takes minutes; .ci/run and `cargo test -p psi --test cli learn:: -- --ignored` run it"]
 fn corrections_are_learned_promoted_taken_back_and_forgotten() {
     let school = School::new();
     let feedback = school.write("feedback.jsonl", &corrections(ahoy));
@@ -240,6 +241,7 @@ fn forgetting_leaves_no_trace(school: &School, learned: &Path) {
 }
 
 #[test]
+#[ignore = "takes minutes; .ci/run and `cargo test -p psi --test cli learn:: -- --ignored` run it"]
 fn contradictions_and_harm_are_not_promoted() {
     let school = School::new();
     let gate = school.short_gate();
@@ -320,6 +322,7 @@ fn easy_round() -> (School, Vec<String>) {
 }
 
 #[test]
+#[ignore = "takes minutes; .ci/run and `cargo test -p psi --test cli learn:: -- --ignored` run it"]
 fn a_round_killed_at_any_moment_serves_nothing_ungated_and_ends() {
     let started = Instant::now();
     let (whole, args) = easy_round();

@@ -1,6 +1,9 @@
 //! `psi eval compare`: two runs item by item.
 
-use psi_eval::compare::{Comparison, TaskComparison, compare};
+use psi_eval::{
+    compare::{Comparison, TaskComparison, compare},
+    report::p_value,
+};
 
 use super::report;
 use crate::{
@@ -63,7 +66,7 @@ fn row(t: &TaskComparison) -> Vec<String> {
         format!("{:+.4} - {:+.4}", t.interval.0, t.interval.1),
         t.wins.to_string(),
         t.losses.to_string(),
-        format!("{:.2e}", t.mcnemar),
+        p_value(t.mcnemar),
         format!("{:.4}", t.detectable),
         clear.to_owned(),
     ]

@@ -7,7 +7,7 @@ use num_integer::Integer;
 use num_traits::{One, Pow, Signed, ToPrimitive, Zero};
 
 /// Longest numerator or denominator in bits, about 4,900 decimal digits.
-pub(super) const MAX_BITS: u64 = 1 << 14;
+const MAX_BITS: u64 = 1 << 14;
 
 /// Decimal places of a number that does not end sooner; one smaller than 1 gets as many more as it has zeros after the point.
 const DECIMALS: u32 = 4;
@@ -20,7 +20,7 @@ const ROOT_DECIMALS: u32 = 40;
 
 /// A number, and whether it is known exactly.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Rational {
+pub struct Rational {
     above: BigInt,
     /// positive
     below: BigInt,
@@ -29,7 +29,7 @@ pub(super) struct Rational {
 
 impl Rational {
     /// `above / below` in lowest terms; `None` when `below` is zero or a part is over [`MAX_BITS`].
-    pub(super) fn new(above: BigInt, below: BigInt) -> Option<Self> {
+    pub fn new(above: BigInt, below: BigInt) -> Option<Self> {
         if below.is_zero() {
             return None;
         }
@@ -44,17 +44,17 @@ impl Rational {
     }
 
     /// A fraction of two small numbers.
-    pub(super) fn ratio(above: i64, below: i64) -> Self {
+    pub fn ratio(above: i64, below: i64) -> Self {
         Self::new(above.into(), below.into()).expect("a literal fraction has a denominator")
     }
 
     /// A whole number.
-    pub(super) fn whole(n: i64) -> Self {
+    pub fn whole(n: i64) -> Self {
         Self::ratio(n, 1)
     }
 
     /// The value of a floating-point result, marked as rounded; `None` for infinities and NaN.
-    pub(super) fn rounded(x: f64) -> Option<Self> {
+    pub fn rounded(x: f64) -> Option<Self> {
         if !x.is_finite() {
             return None;
         }
@@ -71,7 +71,7 @@ impl Rational {
     }
 
     /// Reads `12`, `-3.5`, `1e-7`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let (digits, exponent) = match text.split_once(['e', 'E']) {
             Some((digits, exponent)) => (digits, exponent.parse::<i32>().ok()?),
             None => (text, 0),
@@ -92,27 +92,27 @@ impl Rational {
     }
 
     /// Whether what [`fmt::Display`] writes is the whole number.
-    pub(super) fn is_short(&self) -> bool {
+    pub fn is_short(&self) -> bool {
         self.exact && (BigInt::from(10).pow(self.decimals()) % &self.below).is_zero()
     }
 
     /// Whether it is zero.
-    pub(super) fn is_zero(&self) -> bool {
+    pub fn is_zero(&self) -> bool {
         self.above.is_zero()
     }
 
     /// Whether it is below zero.
-    pub(super) fn is_negative(&self) -> bool {
+    pub fn is_negative(&self) -> bool {
         self.above.is_negative()
     }
 
     /// The number, if it is whole.
-    pub(super) fn to_whole(&self) -> Option<&BigInt> {
+    pub fn to_whole(&self) -> Option<&BigInt> {
         self.below.is_one().then_some(&self.above)
     }
 
     /// The nearest floating-point number.
-    pub(super) fn to_f64(&self) -> Option<f64> {
+    pub fn to_f64(&self) -> Option<f64> {
         // The quotient as a whole number of 64 bits or more, and the power of two that was taken out.
         let shift = 64 - (self.above.bits() as i64 - self.below.bits() as i64);
         let scaled = if shift >= 0 { &self.above << shift } else { &self.above >> -shift };
@@ -129,40 +129,40 @@ impl Rational {
     }
 
     /// Sum; `None` when it is too large.
-    pub(super) fn plus(&self, other: &Self) -> Option<Self> {
+    pub fn plus(&self, other: &Self) -> Option<Self> {
         let above = &self.above * &other.below + &other.above * &self.below;
         Some(Self::new(above, &self.below * &other.below)?.with(&[self, other]))
     }
 
     /// Difference; `None` when it is too large.
-    pub(super) fn minus(&self, other: &Self) -> Option<Self> {
+    pub fn minus(&self, other: &Self) -> Option<Self> {
         self.plus(&other.negated())
     }
 
     /// Product; `None` when it is too large.
-    pub(super) fn times(&self, other: &Self) -> Option<Self> {
+    pub fn times(&self, other: &Self) -> Option<Self> {
         let (above, below) = (&self.above * &other.above, &self.below * &other.below);
         Some(Self::new(above, below)?.with(&[self, other]))
     }
 
     /// Quotient; `None` when `other` is zero or the quotient too large.
-    pub(super) fn over(&self, other: &Self) -> Option<Self> {
+    pub fn over(&self, other: &Self) -> Option<Self> {
         let (above, below) = (&self.above * &other.below, &self.below * &other.above);
         Some(Self::new(above, below)?.with(&[self, other]))
     }
 
     /// The number with the other sign.
-    pub(super) fn negated(&self) -> Self {
+    pub fn negated(&self) -> Self {
         Self { above: -&self.above, below: self.below.clone(), exact: self.exact }
     }
 
     /// The largest whole number that is not larger.
-    pub(super) fn floor(&self) -> Self {
+    pub fn floor(&self) -> Self {
         Self { above: self.above.div_floor(&self.below), below: One::one(), exact: self.exact }
     }
 
     /// A whole power; `None` when it is too large, or a negative power of zero.
-    pub(super) fn power(&self, exponent: i64) -> Option<Self> {
+    pub fn power(&self, exponent: i64) -> Option<Self> {
         let n = exponent.unsigned_abs();
         let bits = self.above.bits().max(self.below.bits()).saturating_sub(1);
         if bits.saturating_mul(n) > MAX_BITS {
@@ -174,7 +174,7 @@ impl Rational {
     }
 
     /// The square root, exact where there is one, else to 40 places; `None` of a negative number or one too large.
-    pub(super) fn root(&self) -> Option<Self> {
+    pub fn root(&self) -> Option<Self> {
         if self.is_negative() {
             return None;
         }
@@ -188,7 +188,7 @@ impl Rational {
     }
 
     /// Rounded half away from zero to this many places.
-    pub(super) fn round(&self, places: u32) -> Option<Self> {
+    pub fn round(&self, places: u32) -> Option<Self> {
         let scale = BigInt::from(10).pow(places);
         let (sign, scaled) = self.scaled(&scale);
         Some(Self::new(BigInt::from_biguint(sign, scaled), scale)?.with(&[self]))

@@ -1,10 +1,10 @@
-//! The arguments of built-in tools: declared once, checked before a tool runs.
+//! The arguments of tools: declared once, checked before a tool runs.
 
 use serde_json::{Map, Value, json};
 
 /// The type of an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// Any text.
     Text,
     /// A number.
@@ -33,24 +33,24 @@ impl Kind {
 
 /// An argument that a tool takes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Argument {
+pub struct Argument {
     name: &'static str,
     kind: Kind,
     required: bool,
 }
 
 /// An argument that every call has.
-pub(super) const fn required(name: &'static str, kind: Kind) -> Argument {
+pub const fn required(name: &'static str, kind: Kind) -> Argument {
     Argument { name, kind, required: true }
 }
 
 /// An argument that a call may leave out.
-pub(super) const fn optional(name: &'static str, kind: Kind) -> Argument {
+pub const fn optional(name: &'static str, kind: Kind) -> Argument {
     Argument { name, kind, required: false }
 }
 
 /// A tool's definition in the form of OpenAI's API.
-pub(super) fn definition(name: &str, description: &str, arguments: &[Argument]) -> Value {
+pub fn definition(name: &str, description: &str, arguments: &[Argument]) -> Value {
     let property = |a: &Argument| (a.name.to_owned(), json!({"type": a.kind.schema_name()}));
     let properties: Map<String, Value> = arguments.iter().map(property).collect();
     let required: Vec<&str> = arguments.iter().filter(|a| a.required).map(|a| a.name).collect();
@@ -63,21 +63,29 @@ pub(super) fn definition(name: &str, description: &str, arguments: &[Argument]) 
 
 /// Arguments of a call that are what the tool declares.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Arguments<'a>(&'a Map<String, Value>);
+pub struct Arguments<'a>(&'a Map<String, Value>);
 
 impl<'a> Arguments<'a> {
     /// Checks that all required arguments are there, each of its type, and nothing else.
     ///
     /// # Errors
     /// A sentence that says which argument is wrong.
-    pub(super) fn check(
-        tool: &str,
-        declared: &[Argument],
-        value: &'a Value,
-    ) -> Result<Self, String> {
+    pub fn check(tool: &str, declared: &[Argument], value: &'a Value) -> Result<Self, String> {
         let Value::Object(map) = value else {
             return Err(format!("the arguments of {tool} must be an object, not {value}"));
         };
+        Self::check_map(tool, declared, map)
+    }
+
+    /// [`Self::check`] of an object's members.
+    ///
+    /// # Errors
+    /// A sentence that says which argument is wrong.
+    pub fn check_map(
+        tool: &str,
+        declared: &[Argument],
+        map: &'a Map<String, Value>,
+    ) -> Result<Self, String> {
         for argument in declared {
             match map.get(argument.name) {
                 None if argument.required => return Err(format!("{tool} needs {}", argument.name)),
@@ -96,32 +104,41 @@ impl<'a> Arguments<'a> {
     }
 
     /// A required text.
-    pub(super) fn text(self, name: &str) -> &'a str {
+    ///
+    /// # Panics
+    /// When the tool does not declare it.
+    pub fn text(self, name: &str) -> &'a str {
         self.optional_text(name).expect("checked: the argument is a text")
     }
 
     /// An optional text.
-    pub(super) fn optional_text(self, name: &str) -> Option<&'a str> {
+    pub fn optional_text(self, name: &str) -> Option<&'a str> {
         self.0.get(name).and_then(Value::as_str)
     }
 
     /// A required number, as it was written.
-    pub(super) fn number(self, name: &str) -> &'a Value {
+    ///
+    /// # Panics
+    /// When the tool does not declare it.
+    pub fn number(self, name: &str) -> &'a Value {
         self.0.get(name).expect("checked: the argument is there")
     }
 
     /// A required whole number.
-    pub(super) fn integer(self, name: &str) -> i64 {
+    ///
+    /// # Panics
+    /// When the tool does not declare it.
+    pub fn integer(self, name: &str) -> i64 {
         self.optional_integer(name).expect("checked: the argument is whole")
     }
 
     /// An optional whole number.
-    pub(super) fn optional_integer(self, name: &str) -> Option<i64> {
+    pub fn optional_integer(self, name: &str) -> Option<i64> {
         self.0.get(name).and_then(Value::as_i64)
     }
 
     /// Their size.
-    pub(super) fn n_bytes(self) -> usize {
+    pub fn n_bytes(self) -> usize {
         self.0.values().map(|v| v.as_str().map_or(8, str::len)).sum()
     }
 }

@@ -1,6 +1,6 @@
 //! Units and their exact factors: what the `convert` tool answers.
 
-use super::rational::Rational;
+use crate::Rational;
 
 /// What a unit measures; only equals convert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,11 +199,19 @@ fn find(name: &str) -> Option<&'static Unit> {
     exact.or_else(|| UNITS.iter().find(same))
 }
 
+/// Whether two names mean the same unit.
+pub fn is_same(a: &str, b: &str) -> bool {
+    match (find(a), find(b)) {
+        (Some(a), Some(b)) => std::ptr::eq(a, b),
+        _ => false,
+    }
+}
+
 /// A number of one unit in another.
 ///
 /// # Errors
 /// A sentence: an unknown unit, two units of different quantities, a number too large.
-pub(super) fn convert(value: &Rational, from: &str, to: &str) -> Result<Rational, String> {
+pub fn convert(value: &Rational, from: &str, to: &str) -> Result<Rational, String> {
     let unknown = |name: &str| format!("there is no unit called {name}");
     let source = find(from).ok_or_else(|| unknown(from))?;
     let target = find(to).ok_or_else(|| unknown(to))?;
@@ -268,6 +276,7 @@ mod tests {
         check("1", "km", "kg", "km cannot be converted to kg");
         check("1", "parsecs", "km", "there is no unit called parsecs");
         check("1", "", "km", "there is no unit called ");
+        assert!(is_same("km", "kilometres") && !is_same("km", "m") && !is_same("x", "x"));
     }
 
     #[test]

@@ -5,11 +5,11 @@ use std::fmt;
 use num_integer::Integer;
 use num_traits::ToPrimitive;
 
-use super::rational::Rational;
+use crate::Rational;
 
 /// Why an expression has no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum CalculatorError {
+pub enum CalculatorError {
     /// The text is not an expression; holds the byte where reading stopped.
     Syntax(usize),
     /// A name that is neither a function nor a constant.
@@ -58,7 +58,7 @@ const MAX_FACTORIAL: u32 = 1000;
 ///
 /// # Errors
 /// [`CalculatorError`].
-pub(super) fn evaluate(expression: &str) -> Outcome {
+pub fn evaluate(expression: &str) -> Outcome {
     if expression.len() > MAX_LENGTH {
         return Err(CalculatorError::TooLarge);
     }
