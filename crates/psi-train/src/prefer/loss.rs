@@ -107,7 +107,7 @@ mod tests {
                 Loss::Kto { beta } => {
                     let z = RATIOS.iter().sum::<f64>() / 4.0;
                     let one = |(i, r): (usize, &f64)| {
-                        let sign = if i % 2 == 0 { 1.0 } else { -1.0 };
+                        let sign = if i.is_multiple_of(2) { 1.0 } else { -1.0 };
                         1.0 - sigmoid(sign * beta * (r - z))
                     };
                     ratios.iter().enumerate().map(one).sum::<f64>() / 4.0
