@@ -1,7 +1,10 @@
 //! The player of the assistant's own suite: each item is a conversation with the whole assistant, on a database
 //! of its own. Everything else is answered by the model alone.
 
-use std::sync::{Arc, mpsc};
+use std::{
+    error::Error,
+    sync::{Arc, mpsc},
+};
 
 use jiff::{civil::DateTime, tz::TimeZone};
 use psi_agent::{
@@ -48,8 +51,8 @@ impl Assisted {
     }
 }
 
-fn cannot(why: impl ToString) -> PlayError {
-    PlayError::Cannot { what: why.to_string() }
+fn cannot(why: impl Into<Box<dyn Error>>) -> PlayError {
+    PlayError::Cannot { what: why.into().to_string() }
 }
 
 fn failed(item: &Item, source: PlayError) -> RunError {
