@@ -22,7 +22,7 @@ const messages = [{ role: "user", content: "What is the time in UTC?" }];
 let n_chunks = 0;
 
 async function turn(tool_choice) {
-  const stream = client.chat.completions.stream({ model, messages, tools, tool_choice, max_tokens: 200, seed: 1 });
+  const stream = client.chat.completions.stream({ model, messages, tools, tool_choice, max_tokens: 1500, seed: 1 });
   for await (const chunk of stream) n_chunks += chunk.choices.length;
   return (await stream.finalChatCompletion()).choices[0];
 }

@@ -2,6 +2,7 @@
 //! client. A test's program, not part of psi.
 //!
 //! `mcp_conformance server PORT` serves until it is killed; `mcp_conformance client URL` connects as a client.
+#![expect(deprecated, reason = "the suite's 2025-11-25 scenarios need what 2026-07-28 has retired")]
 
 use std::{collections::BTreeMap, net::TcpListener, process::ExitCode, sync::Arc};
 
@@ -16,8 +17,8 @@ use rmcp::{
         CompleteResult, GetPromptRequestParams, GetPromptResponse, GetPromptResult, Implementation,
         ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
         PaginatedRequestParams, ProgressToken, ReadResourceRequestParams, ReadResourceResponse,
-        ReadResourceResult, ServerCapabilities, ServerConfig, SubscribeRequestParams,
-        UnsubscribeRequestParams,
+        ReadResourceResult, ServerCapabilities, ServerConfig, SetLevelRequestParams,
+        SubscribeRequestParams, UnsubscribeRequestParams,
     },
     service::RequestContext,
 };
@@ -171,7 +172,7 @@ fn fixed_result(name: &str) -> Option<Value> {
     Some(json!({"content": content}))
 }
 
-fn said(text: String) -> Value {
+fn said(text: &str) -> Value {
     json!({"content": [{"type": "text", "text": text}]})
 }
 
@@ -272,7 +273,7 @@ impl Fixture {
                     context.peer.notify_logging_message(protocol(note)).await.map_err(failed)?;
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 }
-                Ok(said("Logging test completed".to_owned()))
+                Ok(said("Logging test completed"))
             }
             "test_tool_with_progress" => {
                 let token: Option<ProgressToken> = context.meta.get_progress_token();
@@ -285,7 +286,7 @@ impl Fixture {
                     }
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 }
-                Ok(said("Progress test completed".to_owned()))
+                Ok(said("Progress test completed"))
             }
             "test_sampling" => {
                 let message = json!({"role": "user", "content": {"type": "text", "text": argument("prompt")}});
@@ -295,7 +296,7 @@ impl Fixture {
                 let answer = serde_json::to_value(&answer).expect("an answer is JSON");
                 let text =
                     answer.pointer("/content/text").or_else(|| answer.pointer("/content/0/text"));
-                Ok(said(format!("LLM response: {}", text.and_then(Value::as_str).unwrap_or(""))))
+                Ok(said(&format!("LLM response: {}", text.and_then(Value::as_str).unwrap_or(""))))
             }
             name if name.starts_with("test_elicitation") => {
                 let message =
@@ -303,7 +304,7 @@ impl Fixture {
                 let asked = context.peer.create_elicitation(protocol(form(name, message)));
                 let answer = asked.await.map_err(failed)?;
                 let answer = serde_json::to_value(&answer).expect("an answer is JSON");
-                Ok(said(format!(
+                Ok(said(&format!(
                     "User response: action={}, content={}",
                     answer["action"], answer["content"]
                 )))
@@ -414,7 +415,7 @@ impl ServerHandler for Fixture {
     #[expect(deprecated, reason = "the suite's 2025-11-25 scenarios need it")]
     async fn set_level(
         &self,
-        _: rmcp::model::SetLevelRequestParams,
+        _: SetLevelRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         Ok(())

@@ -71,6 +71,17 @@ pub struct Judgement {
     pub created_at: Timestamp,
 }
 
+/// How much there is to learn from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Answers with a thumb.
+    pub n_rated: usize,
+    /// Answers that the user wrote better ones for.
+    pub n_better: usize,
+    /// Choices between two answers.
+    pub n_chosen: usize,
+}
+
 /// An answer to look at.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct QueueItem {
@@ -234,6 +245,21 @@ impl Feedback {
             })
         };
         ids.into_iter().map(item).collect()
+    }
+
+    /// How much has been judged that may be learned from.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn tally(&self) -> Result<Tally> {
+        self.db.read(|c| {
+            let sql = "SELECT count(rating), count(better), count(chosen_over) FROM feedback
+                       WHERE consent = 1";
+            Ok(c.query_row(sql, [], |row| {
+                let count = |i: usize| row.get::<_, i64>(i).map(|n| n as usize);
+                Ok(Tally { n_rated: count(0)?, n_better: count(1)?, n_chosen: count(2)? })
+            })?)
+        })
     }
 
     /// Keeps the definitions of the tools that an answer was offered; the driver calls it once per set.

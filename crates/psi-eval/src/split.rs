@@ -1,5 +1,5 @@
-//! Training and evaluation: two splits that share no name, number, wording or item. Validation has the words of training and
-//! wordings of its own, so that nothing has to be chosen by the evaluation split.
+//! Training and evaluation: two splits that share no name, number, wording or item. Validation shares the pools of training and has
+//! wordings and unheard words of its own, so that nothing has to be chosen by the evaluation split.
 //!
 //! What may occur in a split is decided by the thing itself, through its hash, so no list has to be kept
 //! and no generator can take the wrong half.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use psi_agent::{
     Conversations, Db, Draft, Feedback, Memory, Message, NewConversation, Settings,
-    feedback::Rating,
+    feedback::{Rating, Tally},
     memory::{HashedNgrams, NewFact, Origin},
 };
 use serde_json::json;
@@ -100,6 +100,7 @@ fn the_queue_shows_what_went_badly_first_and_what_was_looked_at_no_more() {
     assert_eq!(queue(), [first.id.0, second.id.0]);
     feedback.improve(first.id, Some("Near.")).unwrap();
     assert_eq!(queue(), [second.id.0]);
+    assert_eq!(feedback.tally().unwrap(), Tally { n_rated: 1, n_better: 1, n_chosen: 0 });
     feedback.skip(second.id).unwrap();
     assert_eq!(queue(), Vec::<i64>::new());
 }

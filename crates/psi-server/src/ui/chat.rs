@@ -26,7 +26,7 @@ use super::{
 };
 
 /// Conversations in the side bar.
-const LISTED: usize = 200;
+const LISTED: usize = 100;
 /// Messages that a search shows.
 const FOUND: usize = 40;
 
@@ -63,7 +63,8 @@ impl Ui {
     /// The list in the side bar.
     pub(crate) fn chats(&self, here: Option<ConversationId>) -> Result<Markup, Failure> {
         let list = self.assistant.conversations().list(LISTED, 0)?;
-        Ok(shell::chats(&list, here, &self.rooms.busy(), &Zoned::now()))
+        let is_cut = list.len() == LISTED;
+        Ok(shell::chats(&list, here, &self.rooms.busy(), is_cut, &Zoned::now()))
     }
 
     /// The conversation's element as it is now.

@@ -11,7 +11,7 @@ use axum::{
 use maud::{Markup, html};
 use psi_agent::{
     Message, MessageId,
-    feedback::{QueueItem, Rating, TAGS},
+    feedback::{QueueItem, Rating, TAGS, Tally},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -106,12 +106,28 @@ pub(crate) async fn page(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     blocking(&ui, move |ui| {
-        let content = html! { (queue(ui)?) (better_dialog()) };
+        let content = html! { (queue(ui)?) (learning(ui.feedback.tally()?)) (better_dialog()) };
         let lead = "Answers to look at, those that went badly first. Your verdicts stay on this machine; psi learns from them.";
         let main = shell::place("Review", lead, &html! {}, &content);
         ui.page(&headers, (Place::Review, "Review"), None, &main)
     })
     .await
+}
+
+/// What the verdicts are for, and how many there are.
+fn learning(tally: Tally) -> Markup {
+    let tile = |n: usize, what: &str| html! { div.tile { b { (n) } span.soft { (what) } } };
+    html! {
+        section aria-labelledby="learn-title" {
+            h2 id="learn-title" { "What psi can learn from" }
+            div.tiles {
+                (tile(tally.n_rated, "answers rated"))
+                (tile(tally.n_better, "better answers written"))
+                (tile(tally.n_chosen, "choices between two"))
+            }
+            p.soft { code { "psi learn" } " trains an adapter on them, and a gate decides whether it may answer you; nothing is served without that. Forgetting a message takes it out of what is learned." }
+        }
+    }
 }
 
 fn queue(ui: &Ui) -> Result<Markup, Failure> {

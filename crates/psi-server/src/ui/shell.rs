@@ -147,11 +147,13 @@ pub(crate) fn place(title: &str, lead: &str, more: &Markup, content: &Markup) ->
     }
 }
 
-/// The conversations by day, `here` the one that is open, `busy` those that are being answered.
+/// The conversations by day, `here` the one that is open, `busy` those that are being answered; `is_cut`: there are
+/// more than these.
 pub(crate) fn chats(
     list: &[Conversation],
     here: Option<ConversationId>,
     busy: &[ConversationId],
+    is_cut: bool,
     now: &Zoned,
 ) -> Markup {
     let mut groups: Vec<(String, Vec<&Conversation>)> = Vec::new();
@@ -174,6 +176,7 @@ pub(crate) fn chats(
                 h2 { (name) }
                 ul { @for chat in chats { (line(chat, here, busy)) } }
             }
+            @if is_cut { p class="soft small empty" { "The search finds older ones." } }
         }
     }
 }

@@ -224,7 +224,10 @@ impl Tab {
     }
 
     /// Presses a key: `Enter`, `Escape`, `Tab`, `ArrowUp` or a character, with `Alt+`, `Control+` or `Shift+` before it.
+    #[track_caller]
     pub(crate) fn press(&self, key: &str) {
+        // Before its script has run, a page does not hear keys.
+        self.wait("document.readyState === 'complete'");
         let modifiers = [("Alt+", 1), ("Control+", 2), ("Shift+", 8)];
         let held: i32 = modifiers.iter().filter(|(n, _)| key.contains(n)).map(|(_, bit)| bit).sum();
         let name = key.rsplit('+').next().unwrap_or(key);

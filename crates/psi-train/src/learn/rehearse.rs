@@ -25,10 +25,11 @@ use crate::{
 
 /// Longest answer that is kept, in tokens.
 const MAX_TOKENS: usize = 160;
+/// One in so many conversations stays as it was generated: they are several times as long as an answer.
+const WHOLE_EVERY: usize = 8;
 
-/// Writes `n` conversations of training data to `path`: a third as they were generated, the rest answered
-/// by the model in `model`. Answers that are cut off are left out. Returns how many
-/// were written.
+/// Writes `n` conversations of training data to `path`: some as they were generated, the rest answered by the
+/// model in `model`. Answers that are cut off are left out. Returns how many were written.
 ///
 /// # Errors
 /// The model cannot be opened or does not answer; the file cannot be written.
@@ -39,9 +40,9 @@ pub fn rehearse(cpu: &Arc<Cpu>, model: &Path, path: &Path, n: usize, seed: u64) 
         .map(|i| skills::generate(Split::Train, seed, i, &Mix::default()).to_json())
         .collect();
     let words = words(&generated);
-    let mut lines: Vec<Value> = generated.iter().step_by(3).cloned().collect();
+    let mut lines: Vec<Value> = generated.iter().step_by(WHOLE_EVERY).cloned().collect();
     let prompts: Vec<Prompt> = (0..n)
-        .filter(|i| i % 3 != 0)
+        .filter(|i| i % WHOLE_EVERY != 0)
         .map(|i| prompt(&generated[i], &words, &mut Draws::new(Split::Train, seed, i as u64)))
         .collect();
     for batch in prompts.chunks(BATCH) {

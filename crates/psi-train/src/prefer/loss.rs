@@ -90,8 +90,11 @@ mod tests {
 
     /// Two pairs: 0 over 1, and 2 over 3.
     fn batch(ratios: [f64; 4]) -> Vec<Judged> {
-        let judged =
-            |i: usize| Judged { log_ratio: ratios[i], is_liked: i % 2 == 0, against: Some(i ^ 1) };
+        let judged = |i: usize| Judged {
+            log_ratio: ratios[i],
+            is_liked: i.is_multiple_of(2),
+            against: Some(i ^ 1),
+        };
         (0..4).map(judged).collect()
     }
 
@@ -104,7 +107,7 @@ mod tests {
                 Loss::Kto { beta } => {
                     let z = RATIOS.iter().sum::<f64>() / 4.0;
                     let one = |(i, r): (usize, &f64)| {
-                        let sign = if i % 2 == 0 { 1.0 } else { -1.0 };
+                        let sign = if i.is_multiple_of(2) { 1.0 } else { -1.0 };
                         1.0 - sigmoid(sign * beta * (r - z))
                     };
                     ratios.iter().enumerate().map(one).sum::<f64>() / 4.0

@@ -50,8 +50,8 @@ fn serve(db: &Db, port: Option<u16>) -> Outcome {
 fn serve_http(server: Server, db: &Db, port: u16) -> Outcome {
     let access = Access::new(db);
     // The token of the last time ends here.
-    let old = access.tokens().map_err(unusable)?.into_iter().filter(|t| t.name == TOKEN);
-    old.map(|t| access.revoke_token(t.id)).collect::<Result<(), _>>().map_err(unusable)?;
+    let mut old = access.tokens().map_err(unusable)?.into_iter().filter(|t| t.name == TOKEN);
+    old.try_for_each(|t| access.revoke_token(t.id)).map_err(unusable)?;
     let token = access.issue_token(TOKEN).map_err(unusable)?;
     let address = (Ipv4Addr::LOCALHOST, port);
     let listener = TcpListener::bind(address).map_err(|source| {

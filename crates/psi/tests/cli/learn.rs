@@ -146,6 +146,7 @@ fn count(answers: &[String], word: &str) -> usize {
 
 #[test]
 fn corrections_are_learned_promoted_taken_back_and_forgotten() {
+    let Some(_) = psi_testkit::long_test() else { return };
     let school = School::new();
     let feedback = school.write("feedback.jsonl", &corrections(ahoy));
     let base = school.base();
@@ -241,6 +242,7 @@ fn forgetting_leaves_no_trace(school: &School, learned: &Path) {
 
 #[test]
 fn contradictions_and_harm_are_not_promoted() {
+    let Some(_) = psi_testkit::long_test() else { return };
     let school = School::new();
     let gate = school.short_gate();
     // Every greeting another one, so that nothing can be learned that holds for those kept out.
@@ -270,57 +272,100 @@ fn contradictions_and_harm_are_not_promoted() {
     assert_eq!(school.served()["served"], Value::Null);
 }
 
-/// How often a round is killed: a few times here, as often as `PSI_TEST_KILLS` says in a long test.
-fn n_kills() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "a test's own switch")]
-    let asked = std::env::var("PSI_TEST_KILLS").ok();
-    asked.map_or(4, |n| n.parse().unwrap())
+#[test]
+fn a_teacher_answers_prompts_and_its_hints_are_not_written() {
+    let school = School::new();
+    let line = |asked: &str, hint: Value| {
+        let messages = json!([{ "role": "user", "content": asked }]);
+        json!({ "messages": messages, "hint": hint }).to_string() + "\n"
+    };
+    let asked = line("Is 14 even or odd?", Value::Null) + &line("Is 14 even", json!("or odd?"));
+    let prompts = school.write("prompts.jsonl", &asked);
+    let (base, out) = (school.base(), school.program.path("out.jsonl"));
+    let (base, out) = (base.to_str().unwrap(), out.to_str().unwrap());
+    let args = ["data", "answer", &prompts, "--model", base, "--out", out];
+    let report = school.program.run(&args).ok().json();
+    assert_eq!(report["conversations"].as_u64().unwrap() + report["left_out"].as_u64().unwrap(), 2);
+    let text = fs::read_to_string(out).unwrap();
+    let first: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert!(first["messages"][1]["content"].as_str().unwrap().contains("even"), "{first}");
+    for line in text.lines().skip(1) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(
+            (&line["messages"][0]["content"], line.get("hint")),
+            (&json!("Is 14 even"), None)
+        );
+    }
+    school.program.run(&args).failed(2, &["exists already"]);
+    write(Path::new(&prompts), b"{\"messages\": []}\n");
+    let other = school.program.path("other.jsonl");
+    let args = ["data", "answer", &prompts, "--model", base, "--out", other.to_str().unwrap()];
+    school.program.run(&args).failed(2, &["line 1", "end with a question"]);
 }
 
-#[test]
-fn a_round_killed_at_any_moment_serves_nothing_ungated_and_ends() {
+/// A round whose gate lets through what the corrections say.
+fn easy_round() -> (School, Vec<String>) {
     let school = School::new();
     let rules = "[[suite]]\nname = \"reasoning\"\ntasks = [\"procedural\"]\nmargin = 0.9\nn = 40\n";
     let gate = school.write("gate.toml", rules);
     let feedback = school.write("feedback.jsonl", &corrections(ahoy));
-    let ratings = fs::read(&feedback).unwrap();
     let args = ["learn", "--feedback", &feedback, "--suites", &gate, "--json"];
+    let args = args.map(str::to_owned).to_vec();
+    (school, args)
+}
+
+#[test]
+fn a_round_killed_at_any_moment_serves_nothing_ungated_and_ends() {
+    let Some(n) = psi_testkit::long_test() else { return };
     let started = Instant::now();
-    let whole = School::new();
+    let (whole, args) = easy_round();
     whole.program.run(&args).ok();
     let whole_ms = started.elapsed().as_millis() as u64;
-    let (mut rng, n) = (Rng::new(31), n_kills());
-    let mut killed = 0;
-    for i in 0..n {
+    let mut rng = Rng::new(31);
+    let weights = |school: &School| fs::read(school.model().join("model.safetensors")).unwrap();
+    let ratings = corrections(ahoy);
+    let (mut killed, mut ended) = (0, 0);
+    let (mut school, mut args) = easy_round();
+    while killed < n || ended == 0 {
+        // Each attempt goes on where the last one was; after as many kills as are wanted it may end.
         let mut child = school.program.start(&args);
-        // Each attempt goes on where the last one was: short ones first, so that the early parts are hit.
-        let longest = whole_ms * (i + 1) / n;
-        sleep(Duration::from_millis(rng.below(longest.max(1))));
-        killed += u64::from(child.try_wait().unwrap().is_none());
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert_eq!(fs::read(&feedback).unwrap(), ratings);
-        let served = school.served();
-        for switch in served["history"].as_array().unwrap() {
-            let record = fs::read(switch["record"]["path"].as_str().unwrap()).unwrap();
-            let record: Value = serde_json::from_slice(&record).unwrap();
-            assert_eq!(
-                (&record["decision"], &record["hash"]),
-                (&json!("promote"), &switch["record"]["hash"])
-            );
-            assert_eq!(record["candidate"], switch["to"]);
+        if killed < n {
+            sleep(Duration::from_millis(rng.below(whole_ms)));
+        } else {
+            child.wait().unwrap();
         }
-        // A model that is served is whole: it answers.
-        if let Some(model) = served["served"]["model"]["path"].as_str() {
-            school.answer(Path::new(model), "Say hello to Ada");
+        if child.try_wait().unwrap().is_none() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            killed += 1;
+        }
+        assert_eq!(fs::read_to_string(school.program.path("feedback.jsonl")).unwrap(), ratings);
+        what_is_served_was_let_through(&school);
+        if school.served()["served"] != Value::Null {
+            // The loop has ended: with the weights of a round that nobody killed. The next one begins.
+            assert!(weights(&school) == weights(&whole));
+            school.program.run(&args).ok();
+            let history = school.served()["history"].as_array().unwrap().len();
+            assert_eq!(history, 1, "promoted once");
+            ended += 1;
+            (school, args) = easy_round();
         }
     }
-    eprintln!("killed {killed} of {n} times before the end");
-    assert!(killed > 0, "never killed while it ran");
-    school.program.run(&args).ok();
-    assert_eq!(school.served()["history"].as_array().unwrap().len(), 1, "promoted once");
-    let weights = |school: &School| fs::read(school.model().join("model.safetensors")).unwrap();
-    assert!(weights(&school) == weights(&whole), "the same weights as without a kill");
+    eprintln!("killed {killed} times; {ended} rounds ended");
+}
+
+/// Every switch has the record of a gate that promoted these very files, and what is served answers.
+fn what_is_served_was_let_through(school: &School) {
+    let served = school.served();
+    for switch in served["history"].as_array().unwrap() {
+        let record = fs::read(switch["record"]["path"].as_str().unwrap()).unwrap();
+        let record: Value = serde_json::from_slice(&record).unwrap();
+        assert_eq!((&record["decision"], &record["candidate"]), (&json!("promote"), &switch["to"]));
+        assert_eq!(record["hash"], switch["record"]["hash"]);
+    }
+    if let Some(model) = served["served"]["model"]["path"].as_str() {
+        school.answer(Path::new(model), "Say hello to Ada");
+    }
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn what_is_liked_becomes_likelier_than_what_is_not() {
     let metrics = shop.metrics("kto");
     assert!(metrics[23]["loss"].as_f64() < metrics[0]["loss"].as_f64(), "{:?}", metrics[23]);
     shop.run("train", "prefer", "a", &["train.loss=dpo", &single])
-        .failed(1, &["line 1", "only train.loss = \"kto\" takes"]);
+        .failed(2, &["line 1", "only train.loss = \"kto\" takes"]);
 }
 
 #[test]

@@ -1,10 +1,7 @@
 //! The player of the assistant's own suite: each item is a conversation with the whole assistant, on a database
 //! of its own. Everything else is answered by the model alone.
 
-use std::{
-    error::Error,
-    sync::{Arc, mpsc},
-};
+use std::sync::{Arc, mpsc};
 
 use jiff::{civil::DateTime, tz::TimeZone};
 use psi_agent::{
@@ -38,12 +35,12 @@ impl Assisted {
     /// The model as the assistant uses it.
     fn source(&mut self) -> std::result::Result<Arc<dyn ChatSource>, PlayError> {
         if self.source.is_none() {
-            let (service, adapter) = self.local.service().map_err(cannot)?;
+            let (service, adapter) = self.local.service().map_err(|e| cannot(&e))?;
             let parts = self.local.parts();
             let (name, tokenizer) = (parts.identity.model.clone(), Arc::clone(&parts.tokenizer));
             let (template, limits) = (parts.template.clone(), GrammarLimits::default());
-            let model =
-                ChatModel::new(name, service, tokenizer, template, limits).map_err(cannot)?;
+            let model = ChatModel::new(name, service, tokenizer, template, limits)
+                .map_err(|e| cannot(&e))?;
             let adapter = adapter.map(str::to_owned);
             self.source = Some(Arc::new(LocalModel::new(Arc::new(model), adapter)));
         }
@@ -51,8 +48,8 @@ impl Assisted {
     }
 }
 
-fn cannot(why: impl Into<Box<dyn Error>>) -> PlayError {
-    PlayError::Cannot { what: why.into().to_string() }
+fn cannot(why: &dyn ToString) -> PlayError {
+    PlayError::Cannot { what: why.to_string() }
 }
 
 fn failed(item: &Item, source: PlayError) -> RunError {
@@ -124,20 +121,20 @@ impl Talk {
         source: Arc<dyn ChatSource>,
     ) -> std::result::Result<Self, PlayError> {
         let Request::MultiTurn { turns, limits } = &item.request else {
-            return Err(cannot("not a conversation"));
+            return Err(cannot(&"not a conversation"));
         };
-        let [question] = turns.as_slice() else { return Err(cannot("one question at a time")) };
+        let [question] = turns.as_slice() else { return Err(cannot(&"one question at a time")) };
         let now = item.reference["now"].as_str().and_then(|text| text.parse::<DateTime>().ok());
         let now = now.and_then(|now| now.to_zoned(TimeZone::UTC).ok());
-        let now = now.ok_or_else(|| cannot("the item does not say what time it is"))?;
+        let now = now.ok_or_else(|| cannot(&"the item does not say what time it is"))?;
         let now = Timestamp(now.timestamp().as_millisecond());
-        let folder = tempfile::tempdir().map_err(cannot)?;
+        let folder = tempfile::tempdir().map_err(|e| cannot(&e))?;
         let path = folder.path().join("assistant.sqlite");
-        let db = Db::open(&path, Clock::fixed(now)).map_err(cannot)?;
+        let db = Db::open(&path, Clock::fixed(now)).map_err(|e| cannot(&e))?;
         let memory = Memory::new(&db, Arc::new(HashedNgrams));
         for fact in item.reference["facts"].as_array().into_iter().flatten() {
             let fact = fact.as_str().unwrap_or_default();
-            memory.keep(&NewFact::new(fact, Origin::Tool, now)).map_err(cannot)?;
+            memory.keep(&NewFact::new(fact, Origin::Tool, now)).map_err(|e| cannot(&e))?;
         }
         let kit = Toolkit {
             zone: TimeZone::UTC,
@@ -146,26 +143,27 @@ impl Talk {
             web: Web::default(),
             programs: None,
         };
-        let assistant = Assistant::new(&db, memory, Box::new(OneModel(source))).map_err(cannot)?;
+        let assistant =
+            Assistant::new(&db, memory, Box::new(OneModel(source))).map_err(|e| cannot(&e))?;
         assistant.set_tools(built_in(&kit, &Group::default_set()));
         let hundredths = (settings.sampling.temperature * 100.0).round() as i64;
         let n_tokens = settings.max_tokens.unwrap_or(limits.max_tokens);
         for (name, value) in
             [("answer.temperature", hundredths.into()), ("answer.max_tokens", n_tokens.into())]
         {
-            assistant.settings().set(name, &value).map_err(cannot)?;
+            assistant.settings().set(name, &value).map_err(|e| cannot(&e))?;
         }
         let system_prompt = Some(item.prompt.system.clone()).filter(|s| !s.is_empty());
         let new = NewConversation { system_prompt, ..NewConversation::default() };
-        let conversation = assistant.conversations().create(&new).map_err(cannot)?.id;
+        let conversation = assistant.conversations().create(&new).map_err(|e| cannot(&e))?.id;
         let mut parent = None;
         for (i, said) in item.prompt.history.iter().enumerate() {
             let message = assistant.conversations().append(conversation, parent, &draft(i, said));
-            parent = Some(message.map_err(cannot)?.id);
+            parent = Some(message.map_err(|e| cannot(&e))?.id);
         }
         let started = std::time::Instant::now();
         let ask = Ask { text: question.clone(), ..Ask::default() };
-        let run = assistant.send(conversation, ask).map_err(cannot)?;
+        let run = assistant.send(conversation, ask).map_err(|e| cannot(&e))?;
         let (question, n_before) = (question.clone(), item.prompt.history.len() + 1);
         Ok(Self { assistant, conversation, n_before, question, run, started, _folder: folder })
     }
@@ -177,15 +175,16 @@ impl Talk {
         while !self.run.is_over() && events.recv().is_ok() {
             for waiting in self.run.pending() {
                 let denied = Decision::Deny { reason: None };
-                self.run.decide(&waiting.call.id, denied).map_err(cannot)?;
+                self.run.decide(&waiting.call.id, denied).map_err(|e| cannot(&e))?;
             }
         }
         self.run.wait();
-        let branch = self.assistant.conversations().branch(self.conversation).map_err(cannot)?;
+        let branch =
+            self.assistant.conversations().branch(self.conversation).map_err(|e| cannot(&e))?;
         let answer = branch.get(self.n_before..).unwrap_or_default();
         if let Some(broken) = answer.iter().find(|m| m.state == MessageState::Failed) {
             let why = broken.details.error.as_deref().unwrap_or("the answer failed");
-            return Err(cannot(why));
+            return Err(cannot(&why));
         }
         let usage = || answer.iter().filter_map(|m| m.details.usage);
         Ok(Played {

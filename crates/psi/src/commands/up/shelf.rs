@@ -73,6 +73,9 @@ impl Shelf {
             let loaded = shelf.load(path.as_deref());
             let mut state = shelf.lock();
             if state.n_chosen == choice {
+                if let Ok(chosen) = &loaded {
+                    state.name.clone_from(&chosen.model.name);
+                }
                 state.loaded = Some(loaded);
                 shelf.changed.notify_all();
             }
