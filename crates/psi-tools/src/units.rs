@@ -64,10 +64,6 @@ const UNITS: &[Unit] = &[
     unit(Area, 40_468_564_224, 10_000_000, &["acres", "acre"]),
     unit(Area, 1_000_000, 1, &["square kilometres", "square kilometers", "km2", "km²"]),
     unit(Area, 2_589_988_110_336, 1_000_000, &["square miles", "square mile", "mi2", "mi²"]),
-    unit(Data, 1, 8, &["bits", "bit"]),
-    unit(Data, 125, 1, &["kbit", "kilobits", "kb"]),
-    unit(Data, 125_000, 1, &["Mbit", "megabits", "Mb"]),
-    unit(Data, 125_000_000, 1, &["Gbit", "gigabits", "Gb"]),
     unit(Data, 1, 1, &["bytes", "byte", "B"]),
     unit(Data, 1000, 1, &["kB", "kilobytes", "kilobyte", "KB"]),
     unit(Data, 1_000_000, 1, &["MB", "megabytes", "megabyte"]),
@@ -79,6 +75,11 @@ const UNITS: &[Unit] = &[
     unit(Data, 1 << 30, 1, &["GiB", "gibibytes", "gibibyte"]),
     unit(Data, 1 << 40, 1, &["TiB", "tebibytes", "tebibyte"]),
     unit(Data, 1 << 50, 1, &["PiB", "pebibytes", "pebibyte"]),
+    // After the bytes: "mb" and "kb", in small letters, are these for most people.
+    unit(Data, 1, 8, &["bits", "bit"]),
+    unit(Data, 125, 1, &["kbit", "kilobits"]),
+    unit(Data, 125_000, 1, &["Mbit", "megabits", "Mb"]),
+    unit(Data, 125_000_000, 1, &["Gbit", "gigabits", "Gb"]),
     unit(DataRate, 1, 8, &["bit/s", "bps"]),
     unit(DataRate, 125, 1, &["kbit/s", "kbps"]),
     unit(DataRate, 125_000, 1, &["Mbit/s", "Mbps"]),
@@ -259,6 +260,7 @@ mod tests {
         check("1", "GiB", "MB", "1073.7418");
         check("100", "Mbps", "MB/s", "12.5");
         check("8", "Mb", "MB", "1");
+        check("1", "mb", "kb", "1000");
         check("1", "acre", "square feet", "43560");
         check("1", "square mile", "acres", "640");
         check("3", "weeks", "hours", "504");
