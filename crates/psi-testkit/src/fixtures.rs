@@ -47,6 +47,21 @@ pub fn python(packages: &[&str]) -> Option<&'static str> {
     Some("python3")
 }
 
+/// For tests that take minutes: how often they repeat what happens at random, as `PSI_TEST_LONG` says. `None`,
+/// with a line on stdout, where it says nothing; the test then returns.
+///
+/// # Panics
+/// When it is no number.
+#[expect(clippy::disallowed_methods, reason = "the one home of the tests' variables")]
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
+pub fn long_test() -> Option<u64> {
+    let Ok(n) = std::env::var("PSI_TEST_LONG") else {
+        println!("skipped: takes minutes (set PSI_TEST_LONG to a number of repetitions)");
+        return None;
+    };
+    Some(n.parse().expect("PSI_TEST_LONG is a number"))
+}
+
 #[track_caller]
 #[expect(clippy::disallowed_methods, reason = "the one home of the tests' variables")]
 #[expect(clippy::print_stdout, reason = "a skipped test says so")]

@@ -3,5 +3,5 @@
 mod fixtures;
 mod numbers;
 
-pub use fixtures::{golden_dir, python, shared_data};
+pub use fixtures::{golden_dir, long_test, python, shared_data};
 pub use numbers::{Rng, assert_close, relative_error};

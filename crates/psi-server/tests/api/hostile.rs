@@ -490,7 +490,9 @@ fn models_ids_and_paths_that_are_not_there_are_404_and_tell_nothing() {
 fn queries_that_cannot_be_are_refused() {
     let lab = Lab::new();
     for path in [
-        "/v1/chat/completions?limit=0",
+        "/v1/chat/completions?limit=101",
+        "/v1/chat/completions?limit=1&limit=2",
+        "/v1/chat/completions?metadata[a][b]=c",
         "/v1/chat/completions?limit=x",
         "/v1/chat/completions?none=1",
         "/v1/chat/completions?after=none",

@@ -46,10 +46,13 @@ impl TextFiles {
         Ok(Self(files))
     }
 
-    /// Writes them into `dir`, made if need be.
+    /// Writes them into `dir`, made if need be: the tokenizer last, since a folder with one counts as whole.
     pub(crate) fn write(&self, dir: &Path) -> Result<()> {
         fs::create_dir_all(dir).map_err(|e| TrainError::io(dir, "making the folder", e))?;
-        self.0.iter().try_for_each(|(name, bytes)| Ok(write_atomic(&dir.join(name), bytes)?))
+        let (last, first): (Vec<_>, Vec<_>) =
+            self.0.iter().partition(|(name, _)| name == "tokenizer.json");
+        let mut all = first.into_iter().chain(last);
+        all.try_for_each(|(name, bytes)| Ok(write_atomic(&dir.join(name), bytes)?))
     }
 
     fn get(&self, name: &str) -> Option<&[u8]> {

@@ -145,8 +145,8 @@ fn count(answers: &[String], word: &str) -> usize {
 }
 
 #[test]
-#[ignore = "takes minutes; .ci/run and `cargo test -p psi --test cli learn:: -- --ignored` run it"]
 fn corrections_are_learned_promoted_taken_back_and_forgotten() {
+    let Some(_) = psi_testkit::long_test() else { return };
     let school = School::new();
     let feedback = school.write("feedback.jsonl", &corrections(ahoy));
     let base = school.base();
@@ -241,8 +241,8 @@ fn forgetting_leaves_no_trace(school: &School, learned: &Path) {
 }
 
 #[test]
-#[ignore = "takes minutes; .ci/run and `cargo test -p psi --test cli learn:: -- --ignored` run it"]
 fn contradictions_and_harm_are_not_promoted() {
+    let Some(_) = psi_testkit::long_test() else { return };
     let school = School::new();
     let gate = school.short_gate();
     // Every greeting another one, so that nothing can be learned that holds for those kept out.
@@ -303,13 +303,6 @@ fn a_teacher_answers_prompts_and_its_hints_are_not_written() {
     school.program.run(&args).failed(2, &["line 1", "end with a question"]);
 }
 
-/// How often a round is killed: a few times here, as often as `PSI_TEST_KILLS` says in a long test.
-fn n_kills() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "a test's own switch")]
-    let asked = std::env::var("PSI_TEST_KILLS").ok();
-    asked.map_or(4, |n| n.parse().unwrap())
-}
-
 /// A round whose gate lets through what the corrections say.
 fn easy_round() -> (School, Vec<String>) {
     let school = School::new();
@@ -322,13 +315,13 @@ fn easy_round() -> (School, Vec<String>) {
 }
 
 #[test]
-#[ignore = "takes minutes; .ci/run and `cargo test -p psi --test cli learn:: -- --ignored` run it"]
 fn a_round_killed_at_any_moment_serves_nothing_ungated_and_ends() {
+    let Some(n) = psi_testkit::long_test() else { return };
     let started = Instant::now();
     let (whole, args) = easy_round();
     whole.program.run(&args).ok();
     let whole_ms = started.elapsed().as_millis() as u64;
-    let (mut rng, n) = (Rng::new(31), n_kills());
+    let mut rng = Rng::new(31);
     let weights = |school: &School| fs::read(school.model().join("model.safetensors")).unwrap();
     let ratings = corrections(ahoy);
     let (mut killed, mut ended) = (0, 0);
