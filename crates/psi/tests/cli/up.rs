@@ -13,13 +13,15 @@ use crate::program::Program;
 /// A running `psi up`.
 struct Up {
     child: Child,
+    /// Kept: its folder goes with it.
+    _program: Program,
     /// Kept, so that what it still prints finds a reader.
     _printed: BufReader<ChildStdout>,
     address: String,
 }
 
 impl Up {
-    fn start(program: &Program) -> Self {
+    fn start(program: Program) -> Self {
         let mut child = program.start(&["up", "--no-open", "--port", "0"]);
         let mut printed = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -27,7 +29,7 @@ impl Up {
         let address =
             line.trim().strip_prefix("psi is at http://").unwrap_or_else(|| panic!("{line}"));
         let address = address.trim_end_matches('/').to_owned();
-        Self { child, _printed: printed, address }
+        Self { child, _program: program, _printed: printed, address }
     }
 
     /// A request with these headers beside Host and length: status and body.
@@ -63,7 +65,7 @@ const QUESTION: &str = r#"{"messages": [{"role": "user", "content": "Hello"}], "
 
 #[test]
 fn the_page_and_the_api_share_an_address_and_a_model() {
-    let up = Up::start(&Program::new());
+    let up = Up::start(Program::new());
     let (status, page) = up.ask("GET /", "", "");
     assert_eq!(status, 200);
     assert!(page.contains("What can I do for you?"), "{page}");
@@ -83,7 +85,7 @@ fn the_page_and_the_api_share_an_address_and_a_model() {
 
 #[test]
 fn other_sites_and_rebound_names_reach_neither_the_page_nor_the_api() {
-    let up = Up::start(&Program::new());
+    let up = Up::start(Program::new());
     for request in [
         "GET /",
         "GET /v1/models",
