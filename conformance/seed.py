@@ -52,5 +52,7 @@ def seeded(request):
         load_adapter()
     for name in ["completion_id", "after"]:
         put(name, completion(name))
+        # psi lists what it has seen.
+        urllib.request.urlopen(f"{os.environ['PSI_ADDRESS']}/v1/chat/completions/{name}").close()
     for name in ["response_id", "previous_response_id", "resp_123", "resp_677efb5139a88190b512bc3fef8e535d"]:
         put(name, response(name))

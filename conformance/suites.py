@@ -33,7 +33,7 @@ SUITES = {
     "anthropic": {
         "version": "2.12.0",
         "files": ["test_messages.py", "test_models.py", "beta/test_messages.py", "beta/test_models.py"],
-        "models": ["claude-opus-5-5", "model_id"],
+        "models": ["claude-opus-5-5", "model_id", "after_id", "between", "before_id"],
         "base": "",
     },
 }

@@ -175,6 +175,7 @@ fn the_assistants_own_suite_is_played_by_the_whole_assistant_and_repeats_itself(
     let of_memory = samples.lines().filter(|line| line.contains("\"product/memory\""));
     let text = of_memory.collect::<String>();
     assert!(text.contains("\"tool_calls\"") && text.contains("\"remember\""), "{text}");
-    let remote = ["eval", "run", "product", "--model", "http://127.0.0.1:9/v1", "--out", "c"];
+    let out = program.path("remote").display().to_string();
+    let remote = ["eval", "run", "product", "--model", "http://127.0.0.1:9/v1", "--out", &out];
     program.run(&remote).failed(2, &["only a model of this machine plays the assistant"]);
 }

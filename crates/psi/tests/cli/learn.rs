@@ -279,7 +279,8 @@ fn a_teacher_answers_prompts_and_its_hints_are_not_written() {
         let messages = json!([{ "role": "user", "content": asked }]);
         json!({ "messages": messages, "hint": hint }).to_string() + "\n"
     };
-    let asked = line("Is 14 even or odd?", Value::Null) + &line("Is 14 even", json!("or odd?"));
+    let asked =
+        [line("Is 14 even or odd?", Value::Null), line("Is 14 even", json!("or odd?"))].concat();
     let prompts = school.write("prompts.jsonl", &asked);
     let (base, out) = (school.base(), school.program.path("out.jsonl"));
     let (base, out) = (base.to_str().unwrap(), out.to_str().unwrap());
