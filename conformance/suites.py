@@ -79,9 +79,12 @@ def run(name, suite, root, address, store):
     environment = {**os.environ, "TEST_API_BASE_URL": address + suite["base"], "PSI_STORE": str(store),
                    "PSI_SEED_MODEL": suite["models"][0], "PYTHONPATH": f"{HERE}:{root}/src", "PSI_ADDRESS": address,
                    "PSI_ADAPTER": f"{TUNED}:{ADAPTER}" if TUNED in suite["models"] else ""}
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=line", "-p", "seed", "-p", "no:cacheprovider",
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=line", "-o", "addopts=", "-p", "seed", "-p", "no:cacheprovider",
                f"--junitxml={report}", *tests]
-    subprocess.run(command, cwd=root, env=environment, stdout=(store / "log.txt").open("w"), stderr=subprocess.STDOUT)
+    log = store / "log.txt"
+    subprocess.run(command, cwd=root, env=environment, stdout=log.open("w"), stderr=subprocess.STDOUT)
+    if not report.is_file():
+        raise SystemExit(f"{log.read_text()}\nthe suite did not run")
     outcomes = {}
     for case in xml.parse(report).getroot().iter("testcase"):
         file = case.get("classname").replace("tests.api_resources.", "")
@@ -114,9 +117,6 @@ def main():
         flags += ["--adapters", str(scratch / "adapters"), "--store", str(scratch / "store"), "--chat-template", str(scratch / "chatml.jinja")]
         with serving(arguments.psi, flags) as address:
             outcomes = run(arguments.name, suite, root, address, scratch / "store")
-        if not outcomes:
-            print((scratch / "store" / "log.txt").read_text())
-            raise SystemExit("no test was run")
     failures = {test for test, failed in outcomes.items() if failed}
     known = expected(arguments.name)
     for test in sorted(failures - known.keys()):

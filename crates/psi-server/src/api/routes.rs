@@ -131,8 +131,8 @@ pub(crate) static ROUTES: &[Route] = &[
     route(POST, "/v1/responses/input_tokens", Key, "How many tokens the input of a response has.",
         Json(schema::<responses::answer::InputTokens>), run!(responses::input_tokens))
         .body(schema::<responses::request::CountBody>),
-    route(GET, "/v1/responses/{id}", Key, "A stored response.",
-        Json(schema::<responses::answer::Response>), run!(responses::get)).query(schema::<responses::request::GetQuery>),
+    route(GET, "/v1/responses/{id}", Key, "A stored response, or its events again.",
+        JsonOrEvents(schema::<responses::answer::Response>), run!(responses::get)).query(schema::<responses::request::GetQuery>),
     route(DELETE, "/v1/responses/{id}", Key, "Forget a stored response.",
         Json(schema::<responses::answer::Deleted>), run!(responses::delete)),
     route(POST, "/v1/responses/{id}/cancel", Key, "Cancel a response in the background, which psi does not make.",

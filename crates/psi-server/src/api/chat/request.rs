@@ -100,6 +100,10 @@ pub(crate) enum Message {
         reasoning_content: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tool_calls: Option<Vec<ToolCall>>,
+        /// What a client's library read from `content`; libraries send it back with the message.
+        #[serde(default, skip_serializing)]
+        #[schemars(skip)]
+        parsed: Option<Value>,
     },
     /// What a function returned.
     Tool {
@@ -169,6 +173,11 @@ pub(crate) struct FunctionCall {
     pub(crate) name: String,
     /// The text of a JSON object.
     pub(crate) arguments: String,
+    /// What a client's library read from `arguments`; libraries send it back with the call.
+    #[serde(default, skip_serializing)]
+    #[schemars(skip)]
+    #[expect(dead_code, reason = "`arguments` says the same")]
+    pub(crate) parsed_arguments: Option<Value>,
 }
 
 /// A function that the model may call.
