@@ -115,6 +115,12 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Flag { default: true },
     },
     Setting {
+        name: "learning.schedule",
+        title: "When psi learns",
+        help: "Only when you ask it to, or also once a day while nobody needs the machine.",
+        kind: Kind::Choice { of: &["by_hand", "when_idle"] },
+    },
+    Setting {
         name: "memory.extract",
         title: "Learn facts from what I say",
         help: "How facts are drawn from what you say.",

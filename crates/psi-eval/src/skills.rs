@@ -6,6 +6,7 @@
 
 pub mod calendar;
 mod dates;
+mod drills;
 mod facts;
 mod memory;
 mod notes;
@@ -59,6 +60,10 @@ pub enum Skill {
     NotInNote,
     /// A problem of the family with this number in [`procedural::FAMILIES`].
     Reasoning(usize),
+    /// Saying words again.
+    Copying,
+    /// Finding what stands beside a word in a list, or that nothing does.
+    LookingUp,
     /// Small talk and what it is.
     Talk,
     /// What it cannot do.
@@ -91,6 +96,8 @@ impl Skill {
             Self::Reading => "reading".to_owned(),
             Self::NotInNote => "not in note".to_owned(),
             Self::Reasoning(family) => format!("reasoning: {}", procedural::FAMILIES[family].name),
+            Self::Copying => "copying".to_owned(),
+            Self::LookingUp => "looking up".to_owned(),
             Self::Talk => "talk".to_owned(),
             Self::Decline => "decline".to_owned(),
         }
@@ -143,10 +150,12 @@ enum Kind {
     Reading,
     Reasoning,
     Talk,
+    Copy,
+    LookUp,
 }
 
 impl Kind {
-    const ALL: [(Self, &'static str, f64); 13] = [
+    const ALL: [(Self, &'static str, f64); 15] = [
         (Self::Calculation, "calculation", 12.0),
         (Self::Units, "units", 7.0),
         (Self::Clock, "clock", 3.0),
@@ -160,6 +169,9 @@ impl Kind {
         (Self::Reading, "reading", 20.0),
         (Self::Reasoning, "reasoning", 28.0),
         (Self::Talk, "talk", 8.0),
+        // Exercises: only where a mix asks for them.
+        (Self::Copy, "copy", 0.0),
+        (Self::LookUp, "look-up", 0.0),
     ];
 }
 
@@ -304,6 +316,8 @@ fn exchange(
         Kind::Forget => facts::forget(scene, facts),
         Kind::Reasoning => reasoning::problem(scene),
         Kind::Talk => talk::chat(scene),
+        Kind::Copy => drills::copy(scene),
+        Kind::LookUp => drills::look_up(scene),
         Kind::Reading => {
             let old = note.take().filter(|_| scene.draws.chance(0.6));
             let (mut outcome, kept) = match old {

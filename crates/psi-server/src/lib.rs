@@ -17,4 +17,7 @@ pub use api::{
 };
 pub use runs::{FindRuns, Run, RunsServer};
 pub use serve::{ServeError, Server, ServerOptions};
-pub use ui::{Host, ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Suggestion};
+pub use ui::{
+    Fate, Host, Learning, LearningNow, LearningRound, LearningState, Lesson, LessonPlace,
+    ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Suggestion, SuiteChange,
+};

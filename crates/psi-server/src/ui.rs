@@ -19,6 +19,7 @@ mod hello;
 mod host;
 mod icon;
 mod keys;
+mod learning;
 mod live;
 mod memory;
 mod models;
@@ -36,7 +37,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-pub use host::{Host, ListedModel, Machine, ModelState, Pull, Suggestion};
+pub use host::{
+    Fate, Host, Learning, LearningNow, LearningRound, LearningState, Lesson, LessonPlace,
+    ListedModel, Machine, ModelState, Pull, Suggestion, SuiteChange,
+};
 use keys::Keys;
 use live::Rooms;
 use psi_agent::{Access, Assistant, Feedback, toolbox::Toolbox};

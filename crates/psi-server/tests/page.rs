@@ -17,8 +17,9 @@ use psi_agent::{
     toolbox::{Toolbox, ToolboxOptions},
 };
 use psi_server::{
-    Host, ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Run, ServeError,
-    Suggestion,
+    Fate, Host, Learning, LearningNow, LearningRound, LearningState, Lesson, LessonPlace,
+    ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Run, ServeError, Suggestion,
+    SuiteChange,
 };
 
 /// Markup that would run if it were taken for markup.
@@ -62,6 +63,56 @@ impl Host for Bench {
     }
     fn runs(&self) -> Vec<Run> {
         Vec::new()
+    }
+    fn learning(&self) -> &dyn Learning {
+        self
+    }
+}
+
+impl Learning for Bench {
+    fn state(&self) -> Result<LearningState, String> {
+        let text = || MARKUP.to_owned();
+        let lesson = |place| Lesson {
+            id: text(),
+            conversation: text(),
+            question: text(),
+            answer: text(),
+            place,
+        };
+        let suite = SuiteChange {
+            suite: text(),
+            n: 3,
+            means: (0.1, f64::NAN),
+            interval: (-1.0, 1.0),
+            verdict: text(),
+        };
+        let round = LearningRound {
+            name: text(),
+            at: Some(u64::MAX),
+            fate: Fate::Serves,
+            lessons: vec![lesson(LessonPlace::Learned)],
+            suites: vec![suite],
+        };
+        Ok(LearningState {
+            serves: text(),
+            now: Some(LearningNow { said: text(), ended: Some(Err(text())) }),
+            next: vec![lesson(LessonPlace::Struck), lesson(LessonPlace::LeftOut(text()))],
+            is_new: true,
+            rounds: vec![round],
+        })
+    }
+    fn start(&self, _: bool) -> Result<(), String> {
+        Err("not here".to_owned())
+    }
+    fn stop(&self) {}
+    fn roll_back(&self) -> Result<(), String> {
+        Err("not here".to_owned())
+    }
+    fn strike(&self, judgement: &str, _: bool) -> Result<(), String> {
+        Err(judgement.to_owned())
+    }
+    fn forget(&self, conversation: &str) -> Result<(), String> {
+        Err(conversation.to_owned())
     }
 }
 

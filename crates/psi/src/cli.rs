@@ -338,6 +338,9 @@ pub(crate) struct Learn {
     /// Never learn from this judgement (may be given several times; kept).
     #[arg(long, value_name = "ID")]
     pub(crate) strike: Vec<String>,
+    /// Learn from a judgement again that was struck out (may be given several times).
+    #[arg(long, value_name = "ID", conflicts_with = "strike")]
+    pub(crate) restore: Vec<String>,
     /// Forget a conversation: remove what has learned from it, and learn without it from now on (may be given several times; kept).
     #[arg(long, value_name = "CONVERSATION")]
     pub(crate) forget: Vec<String>,

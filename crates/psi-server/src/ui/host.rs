@@ -1,5 +1,11 @@
 //! What the page asks of the program around it.
 
+mod learning;
+
+pub use learning::{
+    Fate, Learning, LearningNow, LearningRound, LearningState, Lesson, LessonPlace, SuiteChange,
+};
+
 use crate::runs::Run;
 
 /// Models, downloads and runs, as the program has them. Every call returns at once; what takes longer goes on
@@ -37,6 +43,9 @@ pub trait Host: Send + Sync {
 
     /// Training runs.
     fn runs(&self) -> Vec<Run>;
+
+    /// The learning loop.
+    fn learning(&self) -> &dyn Learning;
 }
 
 /// The model that answers.

@@ -125,7 +125,7 @@ fn learning(tally: Tally) -> Markup {
                 (tile(tally.n_better, "better answers written"))
                 (tile(tally.n_chosen, "choices between two"))
             }
-            p.soft { code { "psi learn" } " trains an adapter on them, and a gate decides whether it may answer you; nothing is served without that. Forgetting a message takes it out of what is learned." }
+            p.soft { a href="/learning" { "Learning" } " shows what becomes of them: nothing is served that did not pass a gate. Forgetting a message takes it out of what is learned." }
         }
     }
 }

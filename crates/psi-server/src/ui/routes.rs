@@ -11,8 +11,8 @@ use axum::{
 };
 
 use super::{
-    Ui, actions, attached, chat, compare, exchange, files, gate, memory, models, reply::Failure,
-    review, settings, training,
+    Ui, actions, attached, chat, compare, exchange, files, gate, learning, memory, models,
+    reply::Failure, review, settings, training,
 };
 use crate::{api::Api, assets, runs};
 
@@ -57,6 +57,8 @@ fn pages() -> Router<Arc<Ui>> {
         .route("/files/list", get(files::live))
         .route("/files/found", get(files::search))
         .route("/files/{id}", get(files::open))
+        .route("/learning", get(learning::page))
+        .route("/learning/now", get(learning::live))
         .route("/memory", get(memory::page))
         .route("/memory/list", get(memory::found))
         .route("/models", get(models::page))
@@ -97,6 +99,11 @@ fn actions() -> Router<Arc<Ui>> {
         .route("/api/messages/{id}/correct", post(review::correct))
         .route("/api/review/{id}", post(review::judge))
         .route("/api/compare", post(compare::choose))
+        .route("/api/learning/start", post(learning::start))
+        .route("/api/learning/stop", post(learning::stop))
+        .route("/api/learning/rollback", post(learning::roll_back))
+        .route("/api/learning/strike", post(learning::strike))
+        .route("/api/learning/forget", post(learning::forget))
         .route("/api/memory", get(memory::json).post(memory::add))
         .route("/api/memory/merge", post(memory::merge))
         .route("/api/memory/{id}/edit", post(memory::edit))

@@ -16,16 +16,18 @@ pub(crate) enum Place {
     Memory,
     Files,
     Review,
+    Learning,
     Models,
     Runs,
     Settings,
 }
 
 /// Places with their address, sign and name.
-const PLACES: [(Place, &str, &str, &str); 6] = [
+const PLACES: [(Place, &str, &str, &str); 7] = [
     (Place::Memory, "/memory", "memory", "Memory"),
     (Place::Files, "/files", "folder", "Files"),
     (Place::Review, "/review", "star", "Review"),
+    (Place::Learning, "/learning", "sprout", "Learning"),
     (Place::Models, "/models", "chip", "Models"),
     (Place::Runs, "/runs", "chart", "Training"),
     (Place::Settings, "/settings", "gear", "Settings"),

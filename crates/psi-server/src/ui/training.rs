@@ -69,7 +69,7 @@ fn first_steps() -> Markup {
             ul.things {
                 li.thing {
                     h3 { "From your corrections" }
-                    p { "Rate answers, and write better ones, in conversations or under " a href="/review" { "Review" } ". Then " code { "psi learn" } " trains on them, and a gate decides whether the result may answer you." }
+                    p { "Rate answers, and write better ones, in conversations or under " a href="/review" { "Review" } ". Then psi can learn from them under " a href="/learning" { "Learning" } ", and a gate decides whether the result may answer you." }
                 }
                 li.thing {
                     h3 { "On your own texts" }

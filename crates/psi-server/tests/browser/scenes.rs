@@ -31,6 +31,7 @@ pub(crate) const SCENES: &[Scene] = &[
     ),
     ("answers are rated, improved, compared and reviewed", remembering::judge),
     ("what is forgotten is gone", remembering::forget),
+    ("what was learned is shown, chosen and taken back", remembering::learn),
     ("files are read, searched, cited at their passage and followed", reading::read),
     ("a file is attached, used where it fits, and opened there", reading::attach),
     ("text of others takes permissions back", reading::untrusted),

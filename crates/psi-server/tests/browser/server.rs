@@ -6,7 +6,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -17,7 +17,8 @@ use psi_agent::{
     toolbox::{Toolbox, ToolboxOptions},
 };
 use psi_server::{
-    Host, ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Run, Suggestion,
+    Fate, Host, Learning, LearningNow, LearningRound, LearningState, Lesson, LessonPlace,
+    ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Run, Suggestion, SuiteChange,
 };
 
 use super::script::Script;
@@ -44,7 +45,10 @@ pub(crate) fn serve(home: &str, port: &str) {
         assistant,
         toolbox,
         api: None,
-        host: Arc::new(Bench { run: Path::new(home).join("runs/first-steps") }),
+        host: Arc::new(Bench {
+            run: Path::new(home).join("runs/first-steps"),
+            learning: Lessons::default(),
+        }),
     };
     let server = PageServer::start(options).expect("a server");
     println!("{}", server.address().port());
@@ -71,6 +75,7 @@ fn now() -> Timestamp {
 /// A machine with two models, of which one fits, and a training run once a scene has made one.
 struct Bench {
     run: PathBuf,
+    learning: Lessons,
 }
 
 impl Host for Bench {
@@ -128,6 +133,112 @@ impl Host for Bench {
             steps: 400,
         };
         Some(run).filter(|run| run.dir.exists()).into_iter().collect()
+    }
+
+    fn learning(&self) -> &dyn Learning {
+        &self.learning
+    }
+}
+
+/// Two rounds, of which the later one answers until it is taken back, and four judgements.
+#[derive(Default)]
+struct Lessons(Mutex<Told>);
+
+/// What the scene has told it.
+#[derive(Default)]
+struct Told {
+    is_taken_back: bool,
+    struck: Vec<String>,
+    goes_on: bool,
+}
+
+impl Lessons {
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().expect("nobody panics with it")
+    }
+}
+
+impl Learning for Lessons {
+    fn state(&self) -> Result<LearningState, String> {
+        let told = self.told();
+        let lesson = |id: &str, question: &str, answer: &str, place| Lesson {
+            id: id.to_owned(),
+            conversation: "1".to_owned(),
+            question: question.to_owned(),
+            answer: answer.to_owned(),
+            place: if told.struck.iter().any(|s| s == id) { LessonPlace::Struck } else { place },
+        };
+        let suite = |suite: &str, n, means: (f64, f64), interval, verdict: &str| SuiteChange {
+            suite: suite.to_owned(),
+            n,
+            means,
+            interval,
+            verdict: verdict.to_owned(),
+        };
+        let next = vec![
+            lesson("1", "How far is it to Leeds?", "12 km.", LessonPlace::Learned),
+            lesson("2", "How tall is the shelf?", "1.8 m.", LessonPlace::Learned),
+            lesson("3", "How heavy is the parcel?", "4 kg.", LessonPlace::KeptOut),
+            lesson(
+                "4",
+                "Where do I live?",
+                "ada@example.org",
+                LessonPlace::LeftOut("holds an address or a long number".to_owned()),
+            ),
+        ];
+        let later = LearningRound {
+            name: "learn-5e41-9c02".to_owned(),
+            at: Some(1_763_800_000),
+            fate: if told.is_taken_back { Fate::TakenBack } else { Fate::Serves },
+            lessons: next[..3].to_vec(),
+            suites: vec![
+                suite("kept-out-feedback", 9, (0.0, 0.889), (0.55, 1.0), "promote"),
+                suite("reasoning", 944, (0.25, 0.237), (-0.037, 0.011), "promote"),
+            ],
+        };
+        let earlier = LearningRound {
+            name: "learn-11d0-9c02".to_owned(),
+            at: Some(1_763_700_000),
+            fate: Fate::Rejected,
+            lessons: next[..1].to_vec(),
+            suites: vec![suite("reasoning", 400, (0.25, 0.18), (-0.1, -0.03), "block")],
+        };
+        Ok(LearningState {
+            serves: if told.is_taken_back { "psi-nano" } else { "psi-nano@5e41" }.to_owned(),
+            now: told
+                .goes_on
+                .then(|| LearningNow { said: "step 12 of 120: loss 1.31".to_owned(), ended: None }),
+            next,
+            is_new: true,
+            rounds: vec![later, earlier],
+        })
+    }
+
+    fn start(&self, _when_idle: bool) -> Result<(), String> {
+        self.told().goes_on = true;
+        Ok(())
+    }
+
+    fn stop(&self) {
+        self.told().goes_on = false;
+    }
+
+    fn roll_back(&self) -> Result<(), String> {
+        self.told().is_taken_back = true;
+        Ok(())
+    }
+
+    fn strike(&self, judgement: &str, is_out: bool) -> Result<(), String> {
+        let struck = &mut self.told().struck;
+        struck.retain(|s| s != judgement);
+        if is_out {
+            struck.push(judgement.to_owned());
+        }
+        Ok(())
+    }
+
+    fn forget(&self, conversation: &str) -> Result<(), String> {
+        Err(format!("conversation {conversation} is only here to be looked at"))
     }
 }
 

@@ -196,6 +196,22 @@ impl Example {
         }
         line
     }
+
+    /// A line that [`conversation`](Self::conversation) has written.
+    pub(super) fn from_conversation(line: &str) -> serde_json::Result<Self> {
+        #[derive(Deserialize)]
+        struct Line {
+            id: String,
+            source: String,
+            messages: Vec<Value>,
+            #[serde(default)]
+            tools: Vec<Value>,
+        }
+        let Line { id, source, mut messages, tools } = serde_json::from_str(line)?;
+        let answer = messages.pop().unwrap_or_default();
+        let target = answer["content"].as_str().unwrap_or_default().to_owned();
+        Ok(Self { id, source, messages, target, tools })
+    }
 }
 
 /// What a rating teaches, or why nothing.
@@ -338,6 +354,18 @@ mod tests {
         assert!(why(&set, "down").contains("only what is wrong"));
         let all = DataSet::new(&ratings, &Rules { private: true, ..rules });
         assert_eq!(all.train.len() + all.kept_out.len(), 4);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let mut first = rating("a", "How far?", "3 km");
+        first.tools = vec![json!({ "type": "function" })];
+        let set = DataSet::new(&[first, rating("b", "How hot?", "20 degrees")], &Rules::default());
+        for example in set.train.iter().chain(&set.kept_out) {
+            let line = example.conversation().to_string();
+            assert_eq!(Example::from_conversation(&line).unwrap(), *example);
+        }
+        assert!(Example::from_conversation("{}").is_err());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use psi_store::{Artefact, ContentHash, Served, write_atomic};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{DataSet, Rules};
+use super::{DataSet, Example, Rules};
 use crate::{Result, TrainError};
 
 const PREFIX: &str = "learn-";
@@ -106,6 +106,23 @@ impl Round {
             let text = fs::read_to_string(self.data().join(file)).unwrap_or_default();
             text.lines().filter_map(|line| serde_json::from_str(line).ok()).any(|l| is_out(&l))
         })
+    }
+
+    /// What it learns from and what tests it, as its folder has them.
+    ///
+    /// # Errors
+    /// A line of its data is no example.
+    pub fn examples(&self) -> Result<(Vec<Example>, Vec<Example>)> {
+        let read = |file: &str| {
+            let path = self.data().join(file);
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let parse = |line: &str| {
+                Example::from_conversation(line)
+                    .map_err(|e| TrainError::run(&path, format!("not an example: {e}")))
+            };
+            text.lines().map(parse).collect::<Result<Vec<_>>>()
+        };
+        Ok((read("train.jsonl")?, read("kept-out.jsonl")?))
     }
 
     /// The model it starts from, as its recipe says.

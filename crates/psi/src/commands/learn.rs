@@ -6,9 +6,12 @@
 mod gate;
 mod idle;
 mod report;
-mod rules;
+pub(crate) mod rules;
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use psi_agent::feedback::Feedback;
 use psi_eval::gate::{Decision, Record, promote};
@@ -39,7 +42,7 @@ pub(crate) fn run(args: &Learn) -> Outcome {
     let rules = rules::rules(&home, args)?;
     rules::forget(&home, &rules)?;
     let data = DataSet::new(&ratings(args)?, &rules);
-    let incumbent = incumbent(args, &home)?;
+    let incumbent = incumbent(args.model.as_deref(), &home)?;
     if args.dry_run {
         report::show_data(&data, &incumbent, args.json);
         return Ok(());
@@ -66,7 +69,7 @@ pub(crate) fn run(args: &Learn) -> Outcome {
 }
 
 fn ratings(args: &Learn) -> Outcome<Vec<Rating>> {
-    let lines: Vec<Value> = match &args.feedback {
+    let lines = match &args.feedback {
         None => Feedback::new(&database::open()?).export().map_err(unusable)?.lines,
         Some(path) => {
             let bytes = read(path)?;
@@ -80,6 +83,11 @@ fn ratings(args: &Learn) -> Outcome<Vec<Rating>> {
             parsed.map(one).collect::<Outcome<_>>()?
         }
     };
+    read_ratings(&lines)
+}
+
+/// Lines of an export as ratings.
+pub(crate) fn read_ratings(lines: &[Value]) -> Outcome<Vec<Rating>> {
     let one = |(i, line): (usize, &Value)| {
         Rating::from_export(line)
             .map_err(|why| Failure::input(format!("judgement {}: {why}", i + 1)))
@@ -88,11 +96,11 @@ fn ratings(args: &Learn) -> Outcome<Vec<Rating>> {
 }
 
 /// What is served: the last promotion, else the model given, else the one that comes with psi.
-fn incumbent(args: &Learn, home: &Home) -> Outcome<Served> {
+pub(crate) fn incumbent(model: Option<&Path>, home: &Home) -> Outcome<Served> {
     if let Some(served) = served::promoted(home)? {
         return Ok(served);
     }
-    let path = match &args.model {
+    let path = match model {
         Some(model) => resolve(model)?,
         None => bundled::unpack(home)?,
     };
@@ -100,7 +108,7 @@ fn incumbent(args: &Learn, home: &Home) -> Outcome<Served> {
 }
 
 /// Whether what is served comes from these very data.
-fn has_learned(home: &Home, served: &Served, data: &DataSet) -> Outcome<bool> {
+pub(crate) fn has_learned(home: &Home, served: &Served, data: &DataSet) -> Outcome<bool> {
     let Some(round) = Round::that_made(&home.runs(), served).map_err(failure)? else {
         return Ok(false);
     };

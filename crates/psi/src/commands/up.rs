@@ -1,6 +1,8 @@
 //! `psi up`, and `psi` alone: the assistant's page.
 
+mod child;
 mod host;
+mod learning;
 mod open;
 mod shelf;
 
@@ -42,7 +44,7 @@ pub(crate) fn run(args: &Up) -> Outcome {
     let assistant = assistant.map_err(unusable)?;
     shelf.choose(first_model(args, &assistant)?);
     shelf.follow()?;
-    let host = UpHost::new(&home, Arc::clone(&shelf), assistant.settings().clone());
+    let host = UpHost::new(&home, Arc::clone(&shelf), &db)?;
     let address = SocketAddr::new(args.host, args.port);
     let options = PageOptions {
         address,

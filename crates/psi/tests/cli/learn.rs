@@ -93,6 +93,18 @@ impl School {
         self.program.run(&[&["learn", "--feedback", feedback], more].concat())
     }
 
+    /// The folder of a gate's record that lets a candidate through.
+    fn gated(&self, candidate: &str, incumbent: &str, margin: f64) -> String {
+        let rules = format!(
+            "[[suite]]\nname = \"any\"\ntasks = [\"procedural/total\"]\nmargin = {margin}\nn = 60\n"
+        );
+        let (rules, out) = (self.write("gate.toml", &rules), self.program.path("gate"));
+        let out = out.to_str().unwrap().to_owned();
+        let args = ["gate", "--candidate", candidate, "--incumbent", incumbent, "--suites", &rules];
+        self.program.run(&[&args[..], &["--out", &out, "--max-tokens", "4"]].concat()).ok();
+        out
+    }
+
     fn served(&self) -> Value {
         self.program.run(&["models", "served", "--json"]).ok().json()
     }
@@ -462,22 +474,7 @@ fn a_promotion_takes_effect_while_an_answer_is_written_and_leaves_it_alone() {
     let school = School::new();
     let (base, stories) = (school.base(), data.join("models/stories260K/hf"));
     let (base, stories) = (base.to_str().unwrap(), stories.to_str().unwrap());
-    let rules = "[[suite]]\nname = \"any\"\ntasks = [\"procedural/total\"]\nmargin = 0.9\nn = 60\n";
-    let (gate, out) = (school.write("gate.toml", rules), school.program.path("gate"));
-    let args = [
-        "gate",
-        "--candidate",
-        stories,
-        "--incumbent",
-        base,
-        "--suites",
-        &gate,
-        "--out",
-        out.to_str().unwrap(),
-        "--max-tokens",
-        "4",
-    ];
-    school.program.run(&args).ok();
+    let out = school.gated(stories, base, 0.9);
 
     let args = ["serve", "--model", "assistant", "--port", "0"];
     let mut server = Killed(school.program.start(&args));
@@ -493,7 +490,7 @@ fn a_promotion_takes_effect_while_an_answer_is_written_and_leaves_it_alone() {
         running.read_line(&mut line).unwrap();
     }
     let first: Value = serde_json::from_str(line.trim_start_matches("data: ")).unwrap();
-    school.program.run(&["models", "promote", out.to_str().unwrap()]).ok();
+    school.program.run(&["models", "promote", &out]).ok();
     lines.by_ref().find(|line| line.contains("another model by now")).unwrap();
     let promoted = rest(complete(&address, n));
     let whole = format!("{}{}", first["choices"][0]["text"].as_str().unwrap(), rest(running));
@@ -516,29 +513,42 @@ fn the_page_answers_with_what_was_promoted() {
         fs::copy(file.path(), candidate.join(file.file_name())).unwrap();
     }
     write(&candidate.join("NOTES.md"), b"another");
-    let rules = "[[suite]]\nname = \"any\"\ntasks = [\"procedural/total\"]\nmargin = 0.5\nn = 60\n";
-    let (gate, out) = (school.write("gate.toml", rules), school.program.path("gate"));
-    let args = [
-        "gate",
-        "--candidate",
-        candidate.to_str().unwrap(),
-        "--incumbent",
-        base.to_str().unwrap(),
-        "--suites",
-        &gate,
-        "--out",
-        out.to_str().unwrap(),
-        "--max-tokens",
-        "4",
-    ];
-    school.program.run(&args).ok();
+    let out = school.gated(candidate.to_str().unwrap(), base.to_str().unwrap(), 0.5);
     let mut page = Killed(school.program.start(&["up", "--no-open", "--port", "0"]));
     let mut lines = BufReader::new(page.0.stderr.take().unwrap()).lines().map(Result::unwrap);
     let mut said = BufReader::new(page.0.stdout.take().unwrap()).lines().map(Result::unwrap);
-    address(&mut said);
-    school.program.run(&["models", "promote", out.to_str().unwrap()]).ok();
+    let address = address(&mut said);
+    school.program.run(&["models", "promote", &out]).ok();
     let mut answers = || lines.find(|line| line.contains("the assistant answers with")).unwrap();
-    assert!(answers().contains("psi-nano@"));
-    school.program.run(&["models", "rollback"]).ok();
+    let promoted = answers();
+    let name = promoted.split_whitespace().find(|word| word.starts_with("psi-nano@")).unwrap();
+    // The learning log says so, and takes it back.
+    let page = ask_page(&address, "GET /learning", "");
+    assert!(page.contains(name), "{page}");
+    let (_, token) = page.split_once("name=\"csrf\" content=\"").unwrap();
+    let token = format!("x-psi-csrf: {}\r\n", token.split('"').next().unwrap());
+    let taken_back = ask_page(&address, "POST /api/learning/rollback", &token);
+    assert!(taken_back.contains("200 OK"), "{taken_back}");
     assert!(answers().contains('@'), "a model of the log");
+    let again = ask_page(&address, "POST /api/learning/rollback", &token);
+    assert!(again.contains("400") && again.contains("nothing"), "{again}");
+    // Without anything to learn from a round ends at once, and says so.
+    ask_page(&address, "POST /api/learning/start", &token);
+    while ask_page(&address, "GET /learning/now", "").contains("data-poll") {
+        sleep(Duration::from_millis(100));
+    }
+    let ended = ask_page(&address, "GET /learning/now", "");
+    assert!(ended.contains("no rating teaches anything yet"), "{ended}");
+}
+
+/// Asks the page for something; head and body of its answer.
+fn ask_page(address: &str, what: &str, headers: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let body = "{\"when_idle\": false}";
+    let head = format!("{what} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}");
+    let length = format!("Content-Type: application/json\r\nContent-Length: {}", body.len());
+    write!(stream, "{head}{length}\r\n\r\n{body}").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
 }

@@ -30,6 +30,7 @@ fn pages(server: &Server, tab: &Tab) -> Vec<(&'static str, String)> {
         ("memory", "/memory"),
         ("files", "/files"),
         ("review", "/review"),
+        ("learning", "/learning"),
         ("models", "/models"),
         ("runs", "/runs"),
         ("run", "/runs/first-steps"),

@@ -119,3 +119,26 @@ pub(crate) fn judge(chrome: &Chrome) {
     tab.wait("!document.querySelector('#review').innerText.includes('judge me later')");
     clean(&server, &tab);
 }
+
+pub(crate) fn learn(chrome: &Chrome) {
+    let (server, tab) = begin(chrome);
+    tab.open(&server.at("/learning"));
+    tab.sees("psi-nano@5e41");
+    // A round that goes on says how far it is, and can be stopped.
+    tab.click("[data-post='/api/learning/start']");
+    tab.sees("step 12 of 120");
+    tab.click("[data-post='/api/learning/stop']");
+    tab.sees("What was trained is kept");
+    // A judgement is struck out, and taken in again.
+    tab.click("#to-learn [data-post='/api/learning/strike']");
+    tab.wait("document.querySelector('#left-out')?.innerText.includes('How far is it to Leeds?')");
+    tab.click("#left-out [data-post='/api/learning/strike']");
+    tab.wait("document.querySelector('#to-learn')?.innerText.includes('How far is it to Leeds?')");
+    // What the gate measured stands beside what was learned; taking it back asks first.
+    tab.sees("kept out feedback");
+    tab.click("[data-post='/api/learning/rollback']");
+    tab.wait("document.querySelector('#confirm[open]')");
+    tab.click("#confirm [value=yes]");
+    tab.sees("taken back");
+    clean(&server, &tab);
+}

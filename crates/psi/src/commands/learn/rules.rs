@@ -18,33 +18,55 @@ use crate::{
 /// The owner's rules, kept beside the rounds.
 #[derive(Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
-    struck: BTreeSet<String>,
-    forgotten: BTreeSet<String>,
+pub(crate) struct Kept {
+    /// Judgements that are never learned from.
+    pub(crate) struck: BTreeSet<String>,
+    /// Conversations that are forgotten.
+    pub(crate) forgotten: BTreeSet<String>,
+}
+
+impl Kept {
+    pub(crate) fn read(home: &Home) -> Outcome<Self> {
+        let path = Self::path(home);
+        if !path.exists() {
+            return Ok(Self::default());
+        }
+        serde_json::from_slice(&read(&path)?).map_err(|e| {
+            Failure::input(format!("{}: not the rules of psi learn: {e}", path.display()))
+        })
+    }
+
+    pub(crate) fn write(&self, home: &Home) -> Outcome {
+        home.create().map_err(unusable)?;
+        let text = serde_json::to_vec_pretty(self).map_err(|e| Failure::input(e.to_string()))?;
+        write_atomic(&Self::path(home), &text).map_err(unusable)
+    }
+
+    fn path(home: &Home) -> PathBuf {
+        home.root().join("learning-rules.json")
+    }
+
+    /// As psi-train takes them.
+    pub(crate) fn rules(self, private: bool) -> Rules {
+        Rules { struck: self.struck, forgotten: self.forgotten, private }
+    }
 }
 
 /// The kept rules with those of the command line, which are kept from now on.
 pub(super) fn rules(home: &Home, args: &Learn) -> Outcome<Rules> {
-    let path = home.root().join("learning-rules.json");
-    let mut kept: Kept = match path.exists() {
-        true => serde_json::from_slice(&read(&path)?).map_err(|e| {
-            Failure::input(format!("{}: not the rules of psi learn: {e}", path.display()))
-        })?,
-        false => Kept::default(),
-    };
+    let mut kept = Kept::read(home)?;
     kept.struck.extend(args.strike.iter().cloned());
+    kept.struck.retain(|id| !args.restore.contains(id));
     kept.forgotten.extend(args.forget.iter().cloned());
-    if !args.strike.is_empty() || !args.forget.is_empty() {
-        home.create().map_err(unusable)?;
-        let text = serde_json::to_vec_pretty(&kept).map_err(|e| Failure::input(e.to_string()))?;
-        write_atomic(&path, &text).map_err(unusable)?;
+    if !args.strike.is_empty() || !args.restore.is_empty() || !args.forget.is_empty() {
+        kept.write(home)?;
     }
-    Ok(Rules { struck: kept.struck, forgotten: kept.forgotten, private: args.private })
+    Ok(kept.rules(args.private))
 }
 
 /// Removes every round that has learned from what the rules leave out, its weights included, after the
 /// assistant serves something else. Whatever a killed process has left of this is done here too.
-pub(super) fn forget(home: &Home, rules: &Rules) -> Outcome {
+pub(crate) fn forget(home: &Home, rules: &Rules) -> Outcome {
     Round::sweep(&home.runs()).map_err(failure)?;
     let tainted = Round::tainted(&home.runs(), rules).map_err(failure)?;
     let is_tainted = |served: &Served| tainted.iter().any(|round| round.holds(&served.model.path));

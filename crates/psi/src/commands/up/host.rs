@@ -1,21 +1,23 @@
 //! What the page can do beside conversing: models, downloads, training runs.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use psi_agent::Settings;
-use psi_server::{Host, ListedModel, Machine, ModelState, Pull, Run, Suggestion};
+use psi_agent::{Db, Settings};
+use psi_server::{Host, Learning, ListedModel, Machine, ModelState, Pull, Run, Suggestion};
 use psi_store::{Home, ModelForm, ModelName};
 use serde_json::json;
 
-use super::shelf::Shelf;
+use super::{
+    child::{Ended, Running},
+    learning::UpLearning,
+    shelf::Shelf,
+};
 use crate::{
     bundled,
     commands::{doctor, runs::watch},
-    cpu, memory,
+    cpu,
+    error::Outcome,
+    memory,
 };
 
 /// Models worth downloading: name, what for, billions of parameters, bytes to download.
@@ -42,56 +44,48 @@ pub(super) struct UpHost {
     shelf: Arc<Shelf>,
     settings: Settings,
     pulls: Arc<Mutex<Vec<Going>>>,
+    learning: UpLearning,
 }
 
 /// A download and the process that does it.
 struct Going {
     pull: Pull,
-    child: Option<Child>,
+    running: Option<Running>,
 }
 
 impl UpHost {
-    pub(super) fn new(home: &Home, shelf: Arc<Shelf>, settings: Settings) -> Self {
-        Self { home: home.clone(), shelf, settings, pulls: Arc::default() }
+    pub(super) fn new(home: &Home, shelf: Arc<Shelf>, db: &Db) -> Outcome<Self> {
+        Ok(Self {
+            home: home.clone(),
+            shelf,
+            settings: Settings::new(db),
+            pulls: Arc::default(),
+            learning: UpLearning::new(home, db)?,
+        })
     }
 
     /// Starts `psi pull` and takes note of what it says.
-    fn start(&self, name: &str) -> Result<Child, String> {
-        let program =
-            std::env::current_exe().map_err(|e| format!("psi does not find itself: {e}"))?;
-        let mut child = Command::new(program)
-            .args(["pull", "--progress", "--", name])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|e| format!("the download cannot be started: {e}"))?;
-        let said = child.stderr.take();
-        let (pulls, name) = (Arc::clone(&self.pulls), name.to_owned());
-        let follow = move || {
-            let mut last = String::new();
-            for line in
-                said.into_iter().flat_map(|s| BufReader::new(s).lines()).map_while(Result::ok)
-            {
-                match progress(&line) {
-                    Some((done, total)) => change(&pulls, &name, |going| {
-                        going.pull.n_done = done;
-                        going.pull.n_total = Some(total);
-                    }),
-                    None => last = line,
-                }
-            }
-            change(&pulls, &name, |going| {
-                let status = going.child.take().and_then(|mut child| child.wait().ok());
+    fn start(&self, name: &str) -> Result<Running, String> {
+        let last = Arc::new(Mutex::new(String::new()));
+        let (pulls, named, line) = (Arc::clone(&self.pulls), name.to_owned(), Arc::clone(&last));
+        let said = move |text: &str| match progress(text) {
+            Some((done, total)) => change(&pulls, &named, |going| {
+                going.pull.n_done = done;
+                going.pull.n_total = Some(total);
+            }),
+            None => text.clone_into(&mut lock(&line)),
+        };
+        let (pulls, named) = (Arc::clone(&self.pulls), name.to_owned());
+        let ended = move |ended: Ended| {
+            change(&pulls, &named, |going| {
+                going.running = None;
                 if going.pull.ended.is_none() {
-                    let well = status.is_some_and(|s| s.success());
-                    going.pull.ended = Some(if well { Ok(()) } else { Err(last) });
+                    let why = lock(&last).clone();
+                    going.pull.ended = Some(if ended.is_well { Ok(()) } else { Err(why) });
                 }
             });
         };
-        let thread = std::thread::Builder::new().name("psi-pull".to_owned()).spawn(follow);
-        thread.map_err(|e| format!("the download cannot be followed: {e}"))?;
-        Ok(child)
+        Running::start("pull", &["pull", "--progress", "--", name], said, ended)
     }
 }
 
@@ -167,11 +161,11 @@ impl Host for UpHost {
         }
         pulls.retain(|g| g.pull.name != name);
         let pull = Pull { name: name.clone(), n_done: 0, n_total: None, ended: None };
-        pulls.push(Going { pull, child: None });
+        pulls.push(Going { pull, running: None });
         drop(pulls);
         match self.start(&name) {
-            Ok(child) => {
-                change(&self.pulls, &name, |going| going.child = Some(child));
+            Ok(running) => {
+                change(&self.pulls, &name, |going| going.running = Some(running));
                 Ok(())
             }
             Err(why) => {
@@ -183,10 +177,9 @@ impl Host for UpHost {
 
     fn stop_pull(&self, name: &str) {
         change(&self.pulls, name, |going| {
-            if let Some(child) = &mut going.child {
+            if let Some(running) = &going.running {
                 going.pull.ended = Some(Err("stopped: going on starts where it was".to_owned()));
-                // It may be over already.
-                let _ = child.kill();
+                running.stop();
             }
         });
     }
@@ -206,5 +199,9 @@ impl Host for UpHost {
 
     fn runs(&self) -> Vec<Run> {
         watch::runs_in(&self.home.runs())
+    }
+
+    fn learning(&self) -> &dyn Learning {
+        &self.learning
     }
 }
