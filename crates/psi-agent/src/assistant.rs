@@ -178,18 +178,19 @@ impl Assistant {
         self.say(old.conversation, old.parent, &draft)
     }
 
-    /// Answers a user's message once more, or the one that an answer belongs to.
+    /// Answers a user's message once more, or the one that an answer belongs to; `model` names another one than
+    /// the conversation's.
     ///
     /// # Errors
     /// When there is no such message.
-    pub fn retry(&self, message: MessageId) -> Result<Run> {
+    pub fn retry(&self, message: MessageId, model: Option<&str>) -> Result<Run> {
         let path = self.0.conversations.path(message)?;
         let asked = path.iter().rev().find(|m| m.role == Role::User);
         let asked = asked.ok_or_else(|| {
             AgentError::invalid("message", format!("{message} answers nothing the user said"))
         })?;
         self.check_idle(asked.conversation)?;
-        self.start(asked.clone(), None)
+        self.start(asked.clone(), None, model)
     }
 
     /// The run of a conversation: the one that goes, or the last one since psi started.
@@ -223,11 +224,12 @@ impl Assistant {
         }
         let message = self.0.conversations.append(conversation, parent, draft)?;
         let added = message.clone();
-        self.start(message, Some(added))
+        self.start(message, Some(added), None)
     }
 
-    /// Starts the thread that answers `asked`. `added` is that message where it is new.
-    fn start(&self, asked: Message, added: Option<Message>) -> Result<Run> {
+    /// Starts the thread that answers `asked`, by another model than the conversation's if one is named. `added` is
+    /// that message where it is new.
+    fn start(&self, asked: Message, added: Option<Message>, model: Option<&str>) -> Result<Run> {
         let inner = &self.0;
         let grants = inner.grants.of(asked.conversation)?;
         let path = inner.conversations.path(asked.id)?;
@@ -244,7 +246,7 @@ impl Assistant {
         let offers = inner.settings.flag("answer.tools")?;
         let tools = if offers { self.tools() } else { Vec::new() };
         let agent = Agent::new(&tools, grants, limits, is_tainted);
-        let run = driver::spawn(self, agent, tools, asked, added)?;
+        let run = driver::spawn(self, agent, tools, (asked, model), added)?;
         lock(&inner.runs).insert(run.conversation(), run.clone());
         Ok(run)
     }

@@ -50,6 +50,8 @@ pub(super) struct Driver {
     inbox: Receiver<Happening>,
     /// The user's message.
     asked: Message,
+    /// The model that this answer was asked of; else the conversation's.
+    by: Option<String>,
     /// The end of what has been said.
     leaf: MessageId,
     model: Option<Arc<dyn ChatSource>>,
@@ -62,12 +64,13 @@ pub(super) struct Driver {
     is_closed: bool,
 }
 
-/// Starts the thread that answers `asked`; `added` is that message where it is new.
+/// Starts the thread that answers `asked`, by the model of that name if one is named; `added` is that message where
+/// it is new.
 pub(super) fn spawn(
     assistant: &Assistant,
     agent: Agent,
     tools: Vec<Arc<dyn Tool>>,
-    asked: Message,
+    (asked, by): (Message, Option<&str>),
     added: Option<Message>,
 ) -> Result<Run> {
     let (sender, inbox) = mpsc::channel();
@@ -80,6 +83,7 @@ pub(super) fn spawn(
         inbox,
         leaf: asked.id,
         asked,
+        by: by.map(str::to_owned),
         model: None,
         preamble: Preamble::default(),
         writing: None,
@@ -148,8 +152,7 @@ impl Driver {
             None => settings.text("answer.system_prompt")?,
         };
         let memories = if conversation.temporary { Vec::new() } else { self.remember(is_new)? };
-        let chosen = settings.text("model.name")?;
-        let name = conversation.model.or(Some(chosen)).filter(|name| !name.is_empty());
+        let name = self.by.take().or(conversation.model).filter(|name| !name.is_empty());
         let model = self.inner().models.find(name.as_deref());
         self.model = Some(model.map_err(|why| AgentError::invalid("model", why))?);
         self.preamble = Preamble { instructions, memories, summary: None };

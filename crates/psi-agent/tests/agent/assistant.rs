@@ -336,7 +336,7 @@ fn retry_and_edit_make_siblings() {
     let id = scene.conversation();
     scene.ask(id, "hello").wait();
     let first = scene.all.branch(id).unwrap();
-    scene.assistant.retry(first[1].id).unwrap().wait();
+    scene.assistant.retry(first[1].id, None).unwrap().wait();
     assert_eq!(scene.branch(id), ["User: hello", "Assistant: two"]);
     scene.assistant.edit(first[0].id, "bonjour").unwrap().wait();
     assert_eq!(scene.branch(id), ["User: bonjour", "Assistant: three"]);

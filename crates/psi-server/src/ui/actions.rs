@@ -117,7 +117,7 @@ pub(crate) async fn edit(State(ui): State<Arc<Ui>>, Path(id): Path<i64>, bytes: 
 /// `POST /api/messages/{id}/regenerate`: another answer to the same question.
 pub(crate) async fn regenerate(State(ui): State<Arc<Ui>>, Path(id): Path<i64>) -> Outcome {
     blocking(&ui, move |ui| {
-        let run = ui.assistant.retry(MessageId(id))?;
+        let run = ui.assistant.retry(MessageId(id), None)?;
         ui.rooms.of(run.conversation()).follow(&run);
         Ok(Reply::done())
     })
@@ -205,6 +205,35 @@ fn arguments(text: &str) -> Result<Value, Failure> {
 #[derive(Deserialize)]
 struct Rename {
     title: String,
+}
+
+/// Who answers a conversation, and what stands before it; empty: as everywhere.
+#[derive(Deserialize)]
+struct Configuration {
+    #[serde(default)]
+    model: String,
+    #[serde(default)]
+    instructions: String,
+}
+
+/// `POST /api/conversations/{id}/configure`.
+pub(crate) async fn configure(
+    State(ui): State<Arc<Ui>>,
+    Path(id): Path<i64>,
+    bytes: Bytes,
+) -> Outcome {
+    blocking(&ui, move |ui| {
+        let Configuration { model, instructions } = body(&bytes)?;
+        let (model, instructions) = (model.trim(), instructions.trim());
+        if !model.is_empty() && !ui.host.models().iter().any(|m| m.name == model) {
+            return Err(Failure::bad(format!("there is no model {model} on this machine")));
+        }
+        let [model, instructions] =
+            [model, instructions].map(|text| Some(text).filter(|text| !text.is_empty()));
+        ui.assistant.conversations().configure(ConversationId(id), model, instructions)?;
+        Ok(Reply::done().refresh())
+    })
+    .await
 }
 
 /// `POST /api/conversations/{id}/rename`.

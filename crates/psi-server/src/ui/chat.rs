@@ -11,13 +11,14 @@ use jiff::Zoned;
 use maud::{Markup, html};
 use psi_agent::{Conversation, ConversationId, Message, MessageId, Role, agent::ContextMeter};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{
     Ui, blocking,
     composer::{Composer, model_line},
     gate::cookie,
     hello,
-    host::ModelState,
+    host::{ListedModel, ModelState},
     icon::icon,
     reply::{Failure, html},
     review,
@@ -128,7 +129,7 @@ pub(crate) async fn first(
             (shell::bar(&html! { h1 { "New conversation" } }, &html! {}))
             div.scroll { (hello::hello(&model, is_bundled)) }
             (composer.render())
-            (dialogs())
+            (dialogs(&ui.host.models()))
         };
         ui.page(&headers, (Place::Chat, "New conversation"), None, &main)
     })
@@ -174,10 +175,10 @@ pub(crate) async fn conversation(
             title => title,
         };
         let main = html! {
-            (shell::bar(&html! { h1 id="title" { (title) } }, &html! {}))
+            (shell::bar(&html! { h1 id="title" { (title) } }, &configuring(&conversation)))
             div.scroll { (ui.thread(&conversation)?) }
             (composer.render())
-            (dialogs())
+            (dialogs(&ui.host.models()))
         };
         ui.page(&headers, (Place::Chat, title), Some(conversation.id), &main)
     })
@@ -266,10 +267,74 @@ pub(crate) async fn model_state(State(ui): State<Arc<Ui>>) -> Response {
 }
 
 /// The dialogs of a conversation's page.
-fn dialogs() -> Markup {
+fn dialogs(models: &[ListedModel]) -> Markup {
     html! {
         (shell::rename_dialog())
         (thread::edit_form())
         (review::better_dialog())
+        (configuration(models))
+        (other_model(models))
+    }
+}
+
+/// Who answers this conversation, where it says so itself, and the way to change that.
+fn configuring(conversation: &Conversation) -> Markup {
+    let Conversation { id, model, system_prompt, .. } = conversation;
+    let now = json!({
+        "model": model.as_deref().unwrap_or_default(),
+        "instructions": system_prompt.as_deref().unwrap_or_default(),
+    });
+    html! {
+        @if let Some(model) = model { span.chip title="Answers this conversation" { (icon("chip")) (model) } }
+        @if system_prompt.is_some() { span.chip title="This conversation has instructions of its own" { (icon("pen")) "instructions" } }
+        button.bare type="button" data-dialog="configuration" data-target={ "/api/conversations/" (id) "/configure" } data-set=(now) aria-label="Model and instructions of this conversation" title="Model and instructions" { (icon("gear")) }
+    }
+}
+
+fn configuration(models: &[ListedModel]) -> Markup {
+    html! {
+        dialog id="configuration" aria-labelledby="configuration-title" {
+            form data-send="" {
+                h2 id="configuration-title" { "This conversation" }
+                label.field {
+                    span { "Model" }
+                    select name="model" {
+                        option value="" { "The one that answers everywhere" }
+                        @for model in models { option value=(model.name) { (model.name) } }
+                    }
+                }
+                label.field {
+                    span { "Instructions " span.soft { "(empty: those of the settings)" } }
+                    textarea name="instructions" rows="5" maxlength="8000" {}
+                }
+                (dialog_end("Keep"))
+            }
+        }
+    }
+}
+
+fn other_model(models: &[ListedModel]) -> Markup {
+    html! {
+        dialog id="other-model" aria-labelledby="other-model-title" {
+            form data-send="" {
+                h2 id="other-model-title" { "Compare with another model" }
+                p.soft { "The same question goes to it, and both answers stand side by side without their names: choose the better one, and psi learns from your choice." }
+                label.field {
+                    span { "Model" }
+                    select name="model" { @for model in models { option value=(model.name) { (model.name) } } }
+                }
+                @if models.len() < 2 { p { "There is only one model here. " a href="/models" { "Get another" } } }
+                (dialog_end("Ask it"))
+            }
+        }
+    }
+}
+
+fn dialog_end(done: &str) -> Markup {
+    html! {
+        div class="row end" {
+            button.btn type="button" data-close { "Cancel" }
+            button class="btn primary" { (done) }
+        }
     }
 }

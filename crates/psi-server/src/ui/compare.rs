@@ -24,10 +24,19 @@ use super::{
     thread::Answer,
 };
 
+/// Who gives the other answer; empty: who gave the first.
+#[derive(Deserialize)]
+struct By {
+    #[serde(default)]
+    model: String,
+}
+
 /// `POST /api/messages/{id}/compare`: another answer beside this one.
-pub(crate) async fn begin(State(ui): State<Arc<Ui>>, Path(id): Path<i64>) -> Outcome {
+pub(crate) async fn begin(State(ui): State<Arc<Ui>>, Path(id): Path<i64>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
-        let run = ui.assistant.retry(MessageId(id))?;
+        let By { model } = body(&bytes)?;
+        let model = Some(model.as_str()).filter(|model| !model.is_empty());
+        let run = ui.assistant.retry(MessageId(id), model)?;
         ui.rooms.of(run.conversation()).follow(&run);
         Ok(Reply::done().go(format!("/compare/{id}/new")))
     })

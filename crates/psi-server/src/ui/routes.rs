@@ -79,6 +79,7 @@ fn actions() -> Router<Arc<Ui>> {
         .route("/api/conversations/{id}/messages", post(actions::say))
         .route("/api/conversations/{id}/stop", post(actions::stop))
         .route("/api/conversations/{id}/decide", post(actions::decide))
+        .route("/api/conversations/{id}/configure", post(actions::configure))
         .route("/api/conversations/{id}/rename", post(actions::rename))
         .route("/api/conversations/{id}/pin", post(actions::pin))
         .route("/api/conversations/{id}/delete", post(actions::delete))

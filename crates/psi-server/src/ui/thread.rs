@@ -274,6 +274,7 @@ impl Answer<'_> {
                     summary.bare role="button" aria-label="More about this answer" { (icon("more")) }
                     div.items {
                         button type="button" data-post={ (first_address) "/compare" } { (icon("columns")) "Compare with another answer" }
+                        button type="button" data-dialog="other-model" data-target={ (first_address) "/compare" } { (icon("chip")) "Compare with another model\u{2026}" }
                         @if turn.versions.len() > 1 {
                             @let other = turn.versions[(turn.shown + turn.versions.len() - 1) % turn.versions.len()];
                             a href={ "/compare/" (other) "/" (first) } { (icon("columns")) "Compare with the version before" }

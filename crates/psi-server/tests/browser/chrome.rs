@@ -205,6 +205,7 @@ impl Tab {
     /// Clicks the middle of an element, as a mouse does.
     #[track_caller]
     pub(crate) fn click(&self, selector: &str) {
+        self.wait("document.readyState === 'complete'");
         let found = format!("document.querySelector({})", json!(selector));
         self.wait(&format!("{found} && {found}.getClientRects().length > 0"));
         let place = format!(

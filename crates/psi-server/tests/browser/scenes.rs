@@ -30,6 +30,10 @@ pub(crate) const SCENES: &[Scene] = &[
         remembering::remember,
     ),
     ("answers are rated, improved, compared and reviewed", remembering::judge),
+    (
+        "a conversation has its own model and instructions, and models are compared",
+        remembering::models,
+    ),
     ("what is forgotten is gone", remembering::forget),
     ("what was learned is shown, chosen and taken back", remembering::learn),
     ("files are read, searched, cited at their passage and followed", reading::read),

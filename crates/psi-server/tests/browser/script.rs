@@ -12,6 +12,7 @@ use std::{
 
 use psi_agent::{
     Usage,
+    assistant::Models,
     model::{ChatSource, FinishReason, Generation, Ongoing, Prompt, SourceEvent, SourceSink},
 };
 use serde_json::Value;
@@ -20,9 +21,20 @@ use serde_json::Value;
 const CONTEXT: usize = 2048;
 
 /// The model.
-#[derive(Default)]
 pub(crate) struct Script {
-    n_answers: AtomicUsize,
+    name: String,
+    n_answers: Arc<AtomicUsize>,
+}
+
+/// Finds it under any name, and under the name "script" where none is asked for. Answers are counted together.
+#[derive(Default)]
+pub(crate) struct Scripts(Arc<AtomicUsize>);
+
+impl Models for Scripts {
+    fn find(&self, name: Option<&str>) -> Result<Arc<dyn ChatSource>, String> {
+        let name = name.unwrap_or("script").to_owned();
+        Ok(Arc::new(Script { name, n_answers: Arc::clone(&self.0) }))
+    }
 }
 
 /// What it does with a message.
@@ -35,7 +47,7 @@ struct Plan {
 
 impl ChatSource for Script {
     fn name(&self) -> String {
-        "script".to_owned()
+        self.name.clone()
     }
 
     fn max_context(&self) -> usize {

@@ -12,7 +12,6 @@ use std::{
 
 use psi_agent::{
     Assistant, Clock, Db, Memory, Timestamp,
-    assistant::OneModel,
     memory::HashedNgrams,
     toolbox::{Toolbox, ToolboxOptions},
 };
@@ -21,7 +20,7 @@ use psi_server::{
     ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Run, Suggestion, SuiteChange,
 };
 
-use super::script::Script;
+use super::script::Scripts;
 
 /// The argument that makes this program a server.
 pub(crate) const MODE: &str = "--serve";
@@ -32,7 +31,7 @@ pub(crate) fn serve(home: &str, port: &str) {
     let db =
         Db::open(&Path::new(home).join("psi.db"), Clock::new(Box::new(now))).expect("a database");
     let memory = Memory::new(&db, Arc::new(HashedNgrams));
-    let models = Box::new(OneModel(Arc::new(Script::default())));
+    let models = Box::new(Scripts::default());
     let assistant = Assistant::new(&db, memory, models).expect("an assistant");
     let toolbox = toolbox(home, &db, &assistant);
     let offered = toolbox.clone();

@@ -120,6 +120,31 @@ pub(crate) fn judge(chrome: &Chrome) {
     clean(&server, &tab);
 }
 
+pub(crate) fn models(chrome: &Chrome) {
+    let (server, tab) = begin(chrome);
+    ask(&tab, "who answers?");
+    // This conversation asks for another model from now on, and is told something of its own.
+    tab.click("[data-dialog=configuration]");
+    tab.wait("document.querySelector('#configuration[open]')");
+    tab.eval("document.querySelector('#configuration select').value = 'large-32b'");
+    tab.click("#configuration textarea");
+    tab.write("Be brief.");
+    tab.click("#configuration .primary");
+    tab.wait("document.querySelector('.bar .chip')?.innerText.includes('large-32b')");
+    ask(&tab, "and now?");
+    let kept = "(() => { const x = new XMLHttpRequest(); x.open('GET', '/api' + location.pathname.replace('/c/', '/conversations/'), false); x.send(); return x.responseText; })()";
+    tab.wait(&format!("{kept}.split('\"model\":\"large-32b\"').length > 2"));
+    // An answer of one model beside that of another, without their names.
+    tab.click(".msg.assistant .menu summary");
+    tab.click(".msg.assistant [data-dialog=other-model]");
+    tab.click("#other-model .primary");
+    tab.wait("location.pathname.startsWith('/compare/')");
+    tab.wait("document.querySelectorAll('.two .answer').length === 2 && document.querySelector('[data-post=\"/api/compare\"]')");
+    tab.press("2");
+    tab.wait("location.pathname.startsWith('/c/')");
+    clean(&server, &tab);
+}
+
 pub(crate) fn learn(chrome: &Chrome) {
     let (server, tab) = begin(chrome);
     tab.open(&server.at("/learning"));

@@ -246,7 +246,7 @@ impl Chat {
 
     fn retry(&mut self) -> Outcome<Next> {
         let message = self.last(Role::User)?.id;
-        self.assistant.retry(message).map(Next::Watch).map_err(unusable)
+        self.assistant.retry(message, None).map(Next::Watch).map_err(unusable)
     }
 
     fn save(&mut self) -> Outcome<Next> {

@@ -16,9 +16,10 @@ use psi_store::{Home, Served};
 
 use crate::{
     bundled,
-    commands::served,
+    commands::{doctor, served},
     cpu,
     error::{Failure, Outcome},
+    memory,
 };
 
 /// What a service calls the adapter that was promoted.
@@ -30,6 +31,8 @@ pub(super) struct Shelf {
     cpu: Arc<Cpu>,
     state: Mutex<State>,
     changed: Condvar,
+    /// One more model, which single conversations and comparisons have asked for, by its name.
+    guest: Mutex<Option<(String, Chosen)>>,
 }
 
 /// The model that answers, or is to.
@@ -55,7 +58,13 @@ impl Shelf {
             State { n_chosen: 0, is_own: true, name: bundled::NAME.to_owned(), loaded: None };
         let cpu = cpu::cpu(n_threads)?;
         let state = Mutex::new(state);
-        Ok(Arc::new(Self { home: home.clone(), cpu, state, changed: Condvar::new() }))
+        Ok(Arc::new(Self {
+            home: home.clone(),
+            cpu,
+            state,
+            changed: Condvar::new(),
+            guest: Mutex::default(),
+        }))
     }
 
     /// Makes a model answer (none: the assistant's own). It loads behind this call.
@@ -153,6 +162,45 @@ impl Shelf {
         }
     }
 
+    /// Whether a name is that of the model that answers.
+    fn answers_as(&self, name: &str) -> bool {
+        let state = self.lock();
+        state.name == name || (state.is_own && name == bundled::NAME)
+    }
+
+    /// Another model beside the one that answers. It stays until another guest comes.
+    fn guest(&self, name: &str) -> Result<Chosen, String> {
+        let mut guest = self.guest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, chosen)) = &*guest
+            && known == name
+        {
+            return Ok(chosen.clone());
+        }
+        // Its memory is needed.
+        *guest = None;
+        let path = match name {
+            bundled::NAME => None,
+            name => Some(self.home.model_dir().resolve(name).map_err(|e| e.to_string())?),
+        };
+        let listed = self.home.model_dir().list().unwrap_or_default();
+        let needs =
+            listed.iter().find(|m| m.name == name).map(|m| doctor::needs_of_file(m.n_bytes));
+        if let (Some(needs), Some((_, free))) = (needs, memory::machine())
+            && needs + doctor::RESERVE > free
+        {
+            let gigabytes = |n: u64| n as f64 / 1e9;
+            return Err(format!(
+                "{name} needs {:.1} GB beside {}, and {:.1} GB are free",
+                gigabytes(needs),
+                self.lock().name,
+                gigabytes(free.saturating_sub(doctor::RESERVE))
+            ));
+        }
+        let chosen = self.load(path.as_deref())?;
+        *guest = Some((name.to_owned(), chosen.clone()));
+        Ok(chosen)
+    }
+
     /// How the model that answers stands.
     pub(super) fn state(&self) -> ModelState {
         let state = self.lock();
@@ -188,13 +236,16 @@ fn name_of(path: Option<&Path>, home: &Home) -> String {
     known.or_else(last).unwrap_or_else(|| path.display().to_string())
 }
 
-/// The page's one model answers whatever conversation asks.
+/// The page's model answers, unless a conversation asks for another one.
 pub(super) struct Shelved(pub(super) Arc<Shelf>);
 
 impl Models for Shelved {
-    fn find(&self, _name: Option<&str>) -> Result<Arc<dyn ChatSource>, String> {
+    fn find(&self, name: Option<&str>) -> Result<Arc<dyn ChatSource>, String> {
         served::note_use(&self.0.home);
-        let Chosen { model, adapter } = self.0.wait()?;
+        let Chosen { model, adapter } = match name.filter(|name| !self.0.answers_as(name)) {
+            None => self.0.wait()?,
+            Some(name) => self.0.guest(name)?,
+        };
         Ok(Arc::new(LocalModel::new(model, adapter)))
     }
 }
