@@ -265,7 +265,7 @@ const TOOLS: &[Entry] = &[
         arguments: &[required("title", Text), required("text", Text)],
         group: Group::Notes,
         effect: Effect::Writes,
-        run: |kit, a, _| notes::write(&kit.notes()?, a.text("title"), a.text("text")),
+        run: |kit, a, _| notes::write(&kit.notes()?, a.text("title"), a.verbatim("text")),
     },
     Entry {
         name: "find_notes",
@@ -305,7 +305,7 @@ const TOOLS: &[Entry] = &[
         arguments: &[required("path", Text), required("text", Text)],
         group: Group::Files,
         effect: Effect::Writes,
-        run: |_, a, context| files::write(a.text("path"), a.text("text"), context),
+        run: |_, a, context| files::write(a.text("path"), a.verbatim("text"), context),
     },
     Entry {
         name: "run_code",
@@ -313,7 +313,7 @@ const TOOLS: &[Entry] = &[
         arguments: &[required("code", Text)],
         group: Group::Code,
         effect: Effect::None,
-        run: |_, a, context| code::run(a.text("code"), context),
+        run: |_, a, context| code::run(a.verbatim("code"), context),
     },
     Entry {
         name: RUN_SHELL,
@@ -321,7 +321,7 @@ const TOOLS: &[Entry] = &[
         arguments: &[required("command", Text)],
         group: Group::Programs,
         effect: Effect::Runs,
-        run: |kit, a, context| kit.programs()?.shell(a.text("command"), context),
+        run: |kit, a, context| kit.programs()?.shell(a.verbatim("command"), context),
     },
     Entry {
         name: RUN_PYTHON,
@@ -329,7 +329,7 @@ const TOOLS: &[Entry] = &[
         arguments: &[required("code", Text)],
         group: Group::Programs,
         effect: Effect::Runs,
-        run: |kit, a, context| kit.programs()?.python(a.text("code"), context),
+        run: |kit, a, context| kit.programs()?.python(a.verbatim("code"), context),
     },
     Entry {
         name: "read_page",

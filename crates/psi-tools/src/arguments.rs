@@ -103,17 +103,25 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// A required text.
+    /// A required text without the white space around it, which models write or leave out as it comes.
     ///
     /// # Panics
     /// When the tool does not declare it.
     pub fn text(self, name: &str) -> &'a str {
-        self.optional_text(name).expect("checked: the argument is a text")
+        self.verbatim(name).trim()
     }
 
-    /// An optional text.
+    /// A required text as it was written: what is kept or run.
+    ///
+    /// # Panics
+    /// When the tool does not declare it.
+    pub fn verbatim(self, name: &str) -> &'a str {
+        self.0.get(name).and_then(Value::as_str).expect("checked: the argument is a text")
+    }
+
+    /// [`Self::text`], where it is given.
     pub fn optional_text(self, name: &str) -> Option<&'a str> {
-        self.0.get(name).and_then(Value::as_str)
+        self.0.get(name).and_then(Value::as_str).map(str::trim)
     }
 
     /// A required number, as it was written.

@@ -44,7 +44,7 @@ pub(super) fn copy(scene: &mut Scene) -> Outcome {
     let text = parts.join([" ", ", ", " - "][between]);
     let pattern = COPY.draw(&mut scene.draws);
     scene.user(&pattern, &[("text", &text)]);
-    scene.reply(Skill::Copying, vec![text])
+    scene.reply(Skill::Copying, vec![format!("You said: {text}")])
 }
 
 /// A list of pairs, and up to four questions about it.
@@ -140,7 +140,8 @@ mod tests {
                     _ => None,
                 };
                 let all: Vec<String> = made.messages.iter().filter_map(said).collect();
-                let answer = accepted[0].strip_prefix("The note says: ").unwrap_or(&accepted[0]);
+                let answer = accepted[0].trim_start_matches("The note says: ");
+                let answer = answer.trim_start_matches("You said: ");
                 if is_list && answer == "The note does not say." {
                     n_absent += 1;
                     continue;

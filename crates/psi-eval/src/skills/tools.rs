@@ -154,8 +154,8 @@ impl Call {
         Self { name: name.to_owned(), arguments: arguments.iter().map(pair).collect() }
     }
 
-    /// Whether both ask for the same: spaces in an expression, names of one unit and the letter case
-    /// of what is searched for do not matter; everything else must be equal.
+    /// Whether both ask for the same: spaces around a text and in an expression, names of one unit and the letter
+    /// case of what is searched for do not matter; everything else must be equal.
     pub fn is_same(&self, other: &Self) -> bool {
         let same = |(key, a): (&String, &Value)| {
             other.arguments.get(key).is_some_and(|b| a == b || is_same_argument(key, a, b))
@@ -171,11 +171,12 @@ fn is_same_argument(key: &str, a: &Value, b: &Value) -> bool {
         let numbers = a.as_f64().zip(b.as_f64());
         return numbers.is_some_and(|(x, y)| x == y);
     };
+    let (x, y) = (x.trim(), y.trim());
     match key {
         "expression" => x.replace(' ', "") == y.replace(' ', ""),
         "query" => x.eq_ignore_ascii_case(y),
         "from" | "to" => units::is_same(x, y),
-        _ => false,
+        _ => x == y,
     }
 }
 
