@@ -16,4 +16,5 @@ pub mod split;
 pub mod stats;
 pub mod task;
 pub mod tasks;
+pub mod votes;
 mod wording;

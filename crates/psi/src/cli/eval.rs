@@ -12,6 +12,8 @@ pub(crate) enum Eval {
     Skills(EvalSkills),
     /// Put tasks to a model; every answer is judged and kept at once.
     Run(EvalRun),
+    /// What more answers to the same question buy: accuracy against tokens, by majority and by a verifier.
+    Votes(EvalVotes),
     /// Score answers that were made elsewhere.
     Score(EvalScore),
     /// Two runs item by item: wins, losses, and whether they mean anything.
@@ -83,6 +85,15 @@ pub(crate) struct EvalRun {
     /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EvalVotes {
+    /// Answers to each question; draws differ where the temperature is above 0.
+    #[arg(long, value_name = "K", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) draws: u32,
+    #[command(flatten)]
+    pub(crate) run: EvalRun,
 }
 
 #[derive(Args, Debug)]

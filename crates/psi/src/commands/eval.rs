@@ -9,6 +9,7 @@ mod run;
 mod score;
 mod skills;
 mod tasks;
+mod votes;
 
 use crate::{cli::Eval, error::Outcome};
 
@@ -16,6 +17,7 @@ pub(crate) fn run(args: &Eval) -> Outcome {
     match args {
         Eval::Skills(args) => skills::run(args),
         Eval::Run(args) => run::run(args),
+        Eval::Votes(args) => votes::run(args),
         Eval::Score(args) => score::run(args),
         Eval::Compare(args) => compare::run(args),
         Eval::Report(args) => report::run(args),

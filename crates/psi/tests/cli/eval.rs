@@ -179,3 +179,29 @@ fn the_assistants_own_suite_is_played_by_the_whole_assistant_and_repeats_itself(
     let remote = ["eval", "run", "product", "--model", "http://127.0.0.1:9/v1", "--out", &out];
     program.run(&remote).failed(2, &["only a model of this machine plays the assistant"]);
 }
+
+#[test]
+fn votes_are_counted_over_draws_of_the_same_questions() {
+    let program = Program::new();
+    let nano = psi_testkit::golden_dir().parent().unwrap().join("assets/psi-nano");
+    let nano = nano.to_str().unwrap();
+    let out = program.path("votes").display().to_string();
+    let args = ["eval", "votes", "procedural/parity", "--model", nano, "--n", "12", "--draws", "3"];
+    let more = ["--max-tokens", "48", "--out", &out];
+    program.run(&[&args[..], &more].concat()).failed(2, &["temperature 0"]);
+    let warm = [&args[..], &more, &["--temperature", "0.8", "--json"]].concat();
+    let report = program.run(&warm).ok().json();
+    let points = report["curves"][0]["points"].as_array().unwrap();
+    let figure = |at: usize, name: &str| points[at][name].as_f64().unwrap();
+    assert_eq!(points.iter().map(|p| p["k"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!((figure(2, "tokens") - 3.0 * figure(0, "tokens")).abs() < 1e-9);
+    assert!(figure(2, "verifier") >= figure(0, "verifier"));
+    // One answer is its own majority, and the mean over the draws is that of their runs.
+    let mean = |draw: usize| {
+        let text = fs::read_to_string(program.path(&format!("votes/draw-{draw}/run.json")));
+        let run: Value = serde_json::from_str(&text.unwrap()).unwrap();
+        run["tasks"][0]["summary"]["mean"].as_f64().unwrap()
+    };
+    assert!((figure(0, "majority") - (mean(0) + mean(1) + mean(2)) / 3.0).abs() < 1e-9);
+    assert!(fs::read_to_string(program.path("votes/votes.html")).unwrap().contains("polyline"));
+}

@@ -1,6 +1,11 @@
 //! `psi eval run`: tasks put to a model.
 
-use psi_eval::run::{Cache, OnOverlong, RunFile, RunOptions, TaskRun, run as run_tasks};
+use std::path::Path;
+
+use psi_eval::{
+    run::{Cache, OnOverlong, Player, RunFile, RunOptions, TaskRun, run as run_tasks},
+    task::Task,
+};
 
 use super::player::{cache, player, settings, tasks};
 use crate::{
@@ -14,27 +19,8 @@ use crate::{
 
 pub(crate) fn run(args: &EvalRun) -> Outcome {
     let tasks = tasks(&args.tasks, &args.tasks_from)?;
-    let options = RunOptions {
-        n: args.n,
-        seed: args.seed,
-        overlong: match args.overlong {
-            Overlong::Stop => OnOverlong::Stop,
-            Overlong::Wrong => OnOverlong::Wrong,
-        },
-        resume: args.resume,
-        settings: settings(&args.answers, args.seed)?,
-        now: clock::now(),
-    };
-    let mut player =
-        player(&args.model, args.adapter.as_deref(), args.name.as_deref(), &args.answers)?;
-    let mut cache = cache(&args.model.model, &args.answers).map(|dir| Cache::at(&dir));
-    let mut bar: Option<Progress> = None;
-    let file = run_tasks(&tasks, player.as_mut(), cache.as_mut(), &options, &args.out, &mut |p| {
-        let bar = bar.get_or_insert_with(|| Progress::steps("answering", p.total as u64));
-        bar.set(p.done as u64);
-    });
-    drop(bar);
-    let file = file.map_err(unusable)?;
+    let mut player = player_of(args)?;
+    let file = played(args, &tasks, player.as_mut(), (&args.out, args.seed), "answering")?;
     if args.json {
         outln!("{:#}", serde_json::to_value(&file).unwrap_or_default());
         return Ok(());
@@ -51,6 +37,39 @@ pub(crate) fn run(args: &EvalRun) -> Outcome {
         args.out.join("samples.jsonl").display()
     );
     Ok(())
+}
+
+pub(super) fn player_of(args: &EvalRun) -> Outcome<Box<dyn Player>> {
+    player(&args.model, args.adapter.as_deref(), args.name.as_deref(), &args.answers)
+}
+
+/// Runs the tasks into a folder, with the draws of a seed.
+pub(super) fn played(
+    args: &EvalRun,
+    tasks: &[Task],
+    player: &mut dyn Player,
+    (out, draw): (&Path, u64),
+    doing: &str,
+) -> Outcome<RunFile> {
+    let options = RunOptions {
+        n: args.n,
+        seed: args.seed,
+        overlong: match args.overlong {
+            Overlong::Stop => OnOverlong::Stop,
+            Overlong::Wrong => OnOverlong::Wrong,
+        },
+        resume: args.resume,
+        settings: settings(&args.answers, draw)?,
+        now: clock::now(),
+    };
+    let mut cache = cache(&args.model.model, &args.answers).map(|dir| Cache::at(&dir));
+    let mut bar: Option<Progress> = None;
+    let file = run_tasks(tasks, player, cache.as_mut(), &options, out, &mut |p| {
+        let bar = bar.get_or_insert_with(|| Progress::steps(doing, p.total as u64));
+        bar.set(p.done as u64);
+    });
+    drop(bar);
+    file.map_err(unusable)
 }
 
 fn rows(file: &RunFile) -> Vec<Vec<String>> {
