@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::{Result, TrainError};
 
-/// Share of the examples that only test.
-const KEPT_OUT: f64 = 0.2;
+/// Share of the examples that only test: of forty, enough for the gate to be sure although one in six fails.
+const KEPT_OUT: f64 = 0.3;
 
 /// One rating of an answer, as `psi feedback export` writes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -134,7 +134,7 @@ impl DataSet {
     /// The data set of some ratings.
     ///
     /// Of several ratings with the same conversation and target the first stays; ratings that want
-    /// different answers to the same conversation are left out, all of them. A fifth is kept out, chosen
+    /// different answers to the same conversation are left out, all of them. Three tenths are kept out, chosen
     /// by the conversation alone, so that a corrected correction stays on its side.
     pub fn new(ratings: &[Rating], rules: &Rules) -> Self {
         let mut left_out = Vec::new();
@@ -299,13 +299,13 @@ mod tests {
     }
 
     #[test]
-    fn a_fifth_is_kept_out_by_its_question_and_the_version_names_the_rest() {
+    fn a_part_is_kept_out_by_its_question_and_the_version_names_the_rest() {
         let ratings: Vec<Rating> = (0..200)
             .map(|i| rating(&i.to_string(), &format!("What is {i}?"), "a number"))
             .collect();
         let set = DataSet::new(&ratings, &Rules::default());
         assert_eq!(set.train.len() + set.kept_out.len(), 200);
-        assert!((20..60).contains(&set.kept_out.len()), "{}", set.kept_out.len());
+        assert!((40..80).contains(&set.kept_out.len()), "{}", set.kept_out.len());
         let mut turned = ratings.clone();
         turned.reverse();
         assert_eq!(DataSet::new(&turned, &Rules::default()).version, set.version);

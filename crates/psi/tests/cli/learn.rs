@@ -342,10 +342,10 @@ fn a_round_killed_at_any_moment_serves_nothing_ungated_and_ends() {
     while killed < n || ended == 0 {
         // Each attempt goes on where the last one was; after as many kills as are wanted it may end.
         let mut child = school.program.start(&args);
-        if killed < n {
-            sleep(Duration::from_millis(rng.below(whole_ms)));
-        } else {
-            child.wait().unwrap();
+        let patience = Duration::from_millis(rng.below(whole_ms));
+        let begun = Instant::now();
+        while child.try_wait().unwrap().is_none() && (killed == n || begun.elapsed() < patience) {
+            sleep(Duration::from_millis(20));
         }
         if child.try_wait().unwrap().is_none() {
             child.kill().unwrap();
