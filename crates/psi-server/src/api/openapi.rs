@@ -50,7 +50,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         Answer::Json(of) => json!({ "application/json": { "schema": of(generator) } }),
         Answer::JsonOrEvents(of) => json!({
             "application/json": { "schema": of(generator) },
-            "text/event-stream": { "schema": { "type": "string" } },
+            "text/event-stream": { "schema": event() },
         }),
         Answer::Text => json!({ "text/plain": { "schema": { "type": "string" } } }),
     };
@@ -69,6 +69,13 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     }
     operation
+}
+
+/// One event of a stream. Readers of OpenAPI before 3.2, which has `itemSchema`, take the schema of an event stream as that
+/// of each event.
+fn event() -> Value {
+    let text = json!({ "type": "string" });
+    json!({ "type": "object", "required": ["data"], "properties": { "event": text, "data": text } })
 }
 
 /// `POST /v1/chat/completions` is `post_v1_chat_completions`.
