@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use message::{
     Attachment, Details, Draft, Excerpt, MemoryUse, Message, MessageId, MessageState, Role,
-    ToolCall, ToolRun, Usage,
+    ToolCall, ToolRun, Usage, Votes,
 };
 pub(crate) use message::{enum_from, enum_name, json_from, to_json};
 pub use search::Hit;

@@ -29,7 +29,7 @@ pub use assistant::Assistant;
 pub use conversation::{
     Attachment, Conversation, ConversationId, Conversations, Details, Draft, Excerpt, Hit,
     MemoryUse, Message, MessageId, MessageState, NewConversation, Role, Summary, TitleOrigin,
-    ToolCall, ToolRun, Usage,
+    ToolCall, ToolRun, Usage, Votes,
 };
 pub use db::Db;
 pub use error::{AgentError, Result};

@@ -4,6 +4,7 @@
 //! old one closes it; only forgetting erases. Retrieval puts a full-text ranking and a ranking by
 //! vectors together, with the time asked for as a third voice.
 
+pub(crate) mod by_model;
 mod embed;
 mod episodes;
 mod extract;

@@ -1,12 +1,14 @@
 //! What the assistant needs of a model: to count a prompt, to answer it piece by piece, to stop.
 
 mod local;
+mod vote;
 
 use serde_json::Value;
 
 pub use local::LocalModel;
+pub(crate) use vote::vote;
 
-use crate::conversation::Usage;
+use crate::conversation::{Usage, Votes};
 
 /// A model that converses.
 pub trait ChatSource: Send + Sync {
@@ -58,6 +60,8 @@ pub struct Prompt {
     pub tools: Vec<Value>,
     /// Whether it may think first.
     pub thinking: bool,
+    /// Most tokens that it may think; `None`: as many as it likes.
+    pub budget: Option<usize>,
 }
 
 /// How a prompt is to be answered.
@@ -103,6 +107,8 @@ pub enum SourceEvent {
         /// The piece of JSON.
         fragment: String,
     },
+    /// How a vote stands, where the model was asked several times.
+    Voted(Votes),
     /// The end.
     Finished {
         /// Why.

@@ -91,10 +91,22 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Flag { default: true },
     },
     Setting {
+        name: "answer.thinking_budget",
+        title: "Longest thought",
+        help: "Most tokens that a model may think before it answers; 0: as many as it likes.",
+        kind: Kind::Number { default: 0, min: 0, max: 131_072 },
+    },
+    Setting {
         name: "answer.tools",
         title: "Use tools",
         help: "Offer tools to models that can call them.",
         kind: Kind::Flag { default: true },
+    },
+    Setting {
+        name: "answer.votes",
+        title: "Answers to vote on",
+        help: "How many answers the model writes each time: what most of them say is taken. More are right more often, and cost as much more.",
+        kind: Kind::Number { default: 1, min: 1, max: 16 },
     },
     Setting {
         name: "context.attached",
@@ -123,7 +135,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "memory.extract",
         title: "Learn facts from what I say",
-        help: "How facts are drawn from what you say.",
+        help: "By rules alone, or also by the model after its answer, if it holds 4,096 tokens or more: what it writes is kept only where your words bear it out.",
         kind: Kind::Choice { of: &["rules", "rules_and_model", "off"] },
     },
     Setting {

@@ -13,6 +13,7 @@ use crate::{
     compare::{Comparison, compare},
     gate::{GateError, Record},
     run::{Result, RunFile, Sample, samples},
+    votes::Curve,
 };
 
 /// Samples of each task on a page, right and wrong ones each.
@@ -99,8 +100,13 @@ impl RunPage {
     }
 }
 
+/// Curves of accuracy against tokens as one file without references to others.
+pub fn curves_html(curves: &[Curve]) -> String {
+    html::of_curves(curves).into_string()
+}
+
 /// A share as percent.
-fn percent(x: f64) -> String {
+pub fn percent(x: f64) -> String {
     format!("{:.1} %", 100.0 * x)
 }
 

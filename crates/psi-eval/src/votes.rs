@@ -3,7 +3,6 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use maud::{DOCTYPE, PreEscaped, html};
 use serde::Serialize;
 
 use crate::{
@@ -126,67 +125,6 @@ fn winner<'a>(voters: &[&'a Draw]) -> Option<&'a Draw> {
     standing.max_by_key(|d| votes(&d.answer)).copied()
 }
 
-/// The curves as one page that opens from disk.
-pub fn page(curves: &[Curve]) -> String {
-    let style = "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:820px;padding:0 1em;\
-        color-scheme:light dark}svg{width:100%}.grid{stroke:#8884}.axis{fill:currentColor;font-size:12px}\
-        .majority{stroke:#0a7d6c;fill:none;stroke-width:2}.verifier{stroke:#b4621b;fill:none;stroke-width:2;\
-        stroke-dasharray:5 4}td,th{text-align:right;padding:3px 14px}";
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head { meta charset="utf-8"; title { "Accuracy against tokens" } style { (PreEscaped(style)) } }
-            body {
-                h1 { "Accuracy against tokens" }
-                p { "Solid: the most frequent of k answers. Dashed: with a verifier that finds a right one among them (pass@k)." }
-                @for curve in curves {
-                    h2 { (curve.task) " (" (curve.n) " questions)" }
-                    (plot(&curve.points))
-                    table {
-                        thead { tr { th { "answers" } th { "tokens a question" } th { "majority" } th { "verifier" } } }
-                        tbody { @for p in &curve.points {
-                            tr { td { (p.k) } td { (format!("{:.0}", p.tokens)) } td { (percent(p.majority)) } td { (percent(p.verifier)) } }
-                        } }
-                    }
-                }
-            }
-        }
-    }
-    .into_string()
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1} %", 100.0 * share)
-}
-
-/// Both lines over a logarithmic axis of tokens.
-fn plot(points: &[Point]) -> maud::Markup {
-    const WIDTH: f64 = 760.0;
-    const HEIGHT: f64 = 260.0;
-    const LEFT: f64 = 46.0;
-    const FOOT: f64 = 30.0;
-    let log = |p: &Point| p.tokens.max(1.0).log2();
-    let (first, last) = (points.first().map_or(0.0, log), points.last().map_or(1.0, log));
-    let x = |p: &Point| LEFT + (log(p) - first) / (last - first).max(1e-9) * (WIDTH - LEFT - 40.0);
-    let y = |share: f64| 10.0 + (1.0 - share) * (HEIGHT - FOOT - 10.0);
-    let line = |of: fn(&Point) -> f64| -> String {
-        let at = |p: &Point| format!("{:.1},{:.1}", x(p), y(of(p)));
-        points.iter().map(at).collect::<Vec<_>>().join(" ")
-    };
-    html! {
-        svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label="accuracy against tokens" {
-            @for i in 0..=4 {
-                @let share = f64::from(i) / 4.0;
-                line.grid x1=(LEFT) x2=(WIDTH - 20.0) y1=(y(share)) y2=(y(share)) {}
-                text.axis x=(LEFT - 6.0) y=(y(share) + 4.0) text-anchor="end" { (format!("{:.0} %", 100.0 * share)) }
-            }
-            @for p in points { text.axis x=(x(p)) y=(HEIGHT - 8.0) text-anchor="middle" { (format!("{:.0}", p.tokens)) } }
-            polyline.verifier points=(line(|p| p.verifier)) {}
-            polyline.majority points=(line(|p| p.majority)) {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,14 +158,5 @@ mod tests {
         let nobody = draws(&[("", false)]);
         assert!(winner(&[&nobody[0]]).is_none());
         assert!((majority(&nobody, 1) - 0.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn the_page_has_a_line_per_way_and_a_row_per_k() {
-        let points = points(&[draws(&[("1", true), ("2", false)])]);
-        let page = page(&[Curve { task: "a<b".to_owned(), n: 1, points }]);
-        assert_eq!(page.matches("<polyline").count(), 2);
-        assert_eq!(page.matches("<tr>").count(), 3);
-        assert!(page.contains("a&lt;b"));
     }
 }

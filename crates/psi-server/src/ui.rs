@@ -142,6 +142,15 @@ impl Ui {
         self.keys.read().map_or_else(|e| Arc::clone(&e.into_inner()), |keys| Arc::clone(&keys))
     }
 
+    /// The model of that name; an empty one is the model that answers everywhere.
+    pub(crate) fn known_model<'a>(&self, name: &'a str) -> Result<Option<&'a str>, Failure> {
+        match name.trim() {
+            "" => Ok(None),
+            name if self.host.models().iter().any(|m| m.name == name) => Ok(Some(name)),
+            name => Err(Failure::bad(format!("there is no model {name} on this machine"))),
+        }
+    }
+
     /// Other keys from now on.
     pub(crate) fn set_keys(&self, keys: Keys) {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);

@@ -54,7 +54,7 @@ const MAX_DEPTH: usize = 64;
 const MAX_FACTORIAL: u32 = 1000;
 
 /// The value of an expression: `+ - * / ^ !`, `%` after a number, parentheses, decimals, the constants `pi` and `e`, and
-/// [`FUNCTIONS`].
+/// functions by name: `sqrt(x)`, `round(x, places)`, `log(x, base)` and others.
 ///
 /// # Errors
 /// [`CalculatorError`].

@@ -28,7 +28,7 @@ pub struct Rational {
 }
 
 impl Rational {
-    /// `above / below` in lowest terms; `None` when `below` is zero or a part is over [`MAX_BITS`].
+    /// `above / below` in lowest terms; `None` when `below` is zero or a part is over 2^14 bits.
     pub fn new(above: BigInt, below: BigInt) -> Option<Self> {
         if below.is_zero() {
             return None;

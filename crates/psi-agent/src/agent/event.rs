@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Approval, Ending};
 use crate::{
-    conversation::{MemoryUse, Message, MessageId, ToolCall},
+    conversation::{MemoryUse, Message, MessageId, ToolCall, Votes},
     tool::Effect,
 };
 
@@ -52,6 +52,13 @@ pub enum AgentEvent {
         message: MessageId,
         /// The piece.
         text: String,
+    },
+    /// The model writes several answers, of which the most frequent is taken.
+    Voted {
+        /// The assistant's message.
+        message: MessageId,
+        /// How it stands.
+        votes: Votes,
     },
     /// The model calls a tool.
     ToolCall {

@@ -29,7 +29,8 @@ use crate::{
     },
     error::{AgentError, Result},
     feedback::Feedback,
-    model::{ChatSource, Generation, Ongoing, Prompt, SourceEvent},
+    memory::{Fact, by_model},
+    model::{ChatSource, Generation, Ongoing, Prompt, SourceEvent, vote},
     tool::{CallContext, Tool, ToolError, ToolOutput, definitions},
 };
 
@@ -37,10 +38,10 @@ use crate::{
 const SAVE_EVERY: Duration = Duration::from_millis(500);
 /// How long after its deadline a call that does not return is given up.
 const GRACE: Duration = Duration::from_secs(2);
-/// Most tokens of a summary that a model writes.
-const SUMMARY_TOKENS: usize = 320;
-/// A model with a smaller context sums up by rule unless told otherwise.
-const MIN_SUMMARY_CONTEXT: usize = 4096;
+/// Most tokens of what a model writes for psi itself: a summary, facts.
+const WRITING_TOKENS: usize = 320;
+/// A model with a smaller context sums up by rule unless told otherwise, and is not asked for facts.
+const MIN_WRITING_CONTEXT: usize = 4096;
 
 pub(super) struct Driver {
     assistant: Assistant,
@@ -61,6 +62,8 @@ pub(super) struct Driver {
     /// Calls that run, with the moment at which they are given up.
     deadlines: Vec<(String, Instant)>,
     approvals: Vec<Approval>,
+    /// Facts drawn from the user's message by rule, if it is to be read for facts.
+    learned: Option<Vec<Fact>>,
     is_closed: bool,
 }
 
@@ -90,6 +93,7 @@ pub(super) fn spawn(
         ongoing: None,
         deadlines: Vec::new(),
         approvals: Vec::new(),
+        learned: None,
         is_closed: false,
     };
     std::thread::Builder::new()
@@ -160,17 +164,39 @@ impl Driver {
     }
 
     /// Draws facts from what the user said and returns those that fit it.
-    fn remember(&self, is_new: bool) -> Result<Vec<MemoryUse>> {
-        let Inner { settings, memory, .. } = self.inner();
-        if is_new && settings.text("memory.extract")? != "off" {
-            let learned = memory.learn(&self.asked)?;
-            if !learned.is_empty() {
-                let facts = learned.iter().map(|fact| fact.to_use(1.0)).collect();
-                self.run.emit(AgentEvent::Remembered { facts });
-            }
+    fn remember(&mut self, is_new: bool) -> Result<Vec<MemoryUse>> {
+        if is_new && self.inner().settings.text("memory.extract")? != "off" {
+            let learned = self.inner().memory.learn(&self.asked)?;
+            self.say_learned(&learned);
+            self.learned = Some(learned);
         }
+        let Inner { settings, memory, .. } = self.inner();
         let limit = settings.number("memory.in_prompt")?;
         memory.for_prompt(&self.asked, limit)
+    }
+
+    /// Lets the model read the user's message for facts that no rule found, where the user wants that.
+    fn remember_by_model(&self) -> Result<()> {
+        let Some(known) = &self.learned else { return Ok(()) };
+        let Inner { settings, memory, .. } = self.inner();
+        let is_able = self.model().max_context() >= MIN_WRITING_CONTEXT;
+        if !is_able || settings.text("memory.extract")? != "rules_and_model" {
+            return Ok(());
+        }
+        let Some(reply) = self.write(&by_model::request(&self.asked)) else { return Ok(()) };
+        let mut learned = Vec::new();
+        for fact in by_model::read(&reply, &self.asked, known) {
+            learned.extend(memory.keep(&fact)?);
+        }
+        self.say_learned(&learned);
+        Ok(())
+    }
+
+    fn say_learned(&self, learned: &[Fact]) {
+        if !learned.is_empty() {
+            let facts = learned.iter().map(|fact| fact.to_use(1.0)).collect();
+            self.run.emit(AgentEvent::Remembered { facts });
+        }
     }
 
     fn execute(&mut self, command: Command) -> Result<Option<Input>> {
@@ -210,10 +236,12 @@ impl Driver {
         self.preamble.summary = prompt::summary_of(&summaries, &path).cloned();
         let after = self.preamble.summary.as_ref().map(|s| s.upto);
         let system = self.preamble.text();
+        let settings = &self.inner().settings;
         Ok(Prompt {
             messages: prompt::render(system.as_deref(), &path, after),
             tools: if with_tools { definitions(&self.tools) } else { Vec::new() },
-            thinking: self.inner().settings.flag("answer.thinking")?,
+            thinking: settings.flag("answer.thinking")?,
+            budget: Some(settings.number("answer.thinking_budget")?).filter(|n| *n > 0),
         })
     }
 
@@ -243,7 +271,7 @@ impl Driver {
         let messages = &path[covered.map_or(0, |at| at + 1)..end];
         let by = self.inner().settings.text("context.summary")?;
         let limit = self.model().max_context();
-        let asks_model = by == "model" || (by == "auto" && limit >= MIN_SUMMARY_CONTEXT);
+        let asks_model = by == "model" || (by == "auto" && limit >= MIN_WRITING_CONTEXT);
         let written =
             if asks_model { self.write(&summary::request(old.as_ref(), messages)) } else { None };
         let model = written.as_ref().map(|_| self.model().name());
@@ -262,11 +290,11 @@ impl Driver {
         let message = json!({"role": "user", "content": request});
         let prompt = Prompt { messages: vec![message], ..Prompt::default() };
         let n_prompt = self.model().count(&prompt).ok()?;
-        if n_prompt + SUMMARY_TOKENS > self.model().max_context() {
+        if n_prompt + WRITING_TOKENS > self.model().max_context() {
             return None;
         }
         let generation =
-            Generation { prompt, max_tokens: SUMMARY_TOKENS, temperature: 0.0, client: client() };
+            Generation { prompt, max_tokens: WRITING_TOKENS, temperature: 0.0, client: client() };
         let (sender, events) = mpsc::channel();
         // A receiver that is gone has had all it wants.
         let sink = Box::new(move |event| drop(sender.send(event)));
@@ -322,7 +350,11 @@ impl Driver {
         let generation = Generation { prompt, max_tokens, temperature, client: client() };
         let run = self.run.clone();
         let sink = Box::new(move |event| run.tell(Happening::Model(event)));
-        match model.start(generation, sink) {
+        let started = match self.inner().settings.number("answer.votes")? {
+            0 | 1 => model.start(generation, sink),
+            n => vote(model.as_ref(), n, &generation, sink),
+        };
+        match started {
             Ok(ongoing) => {
                 self.ongoing = Some(ongoing);
                 Ok(None)
@@ -474,7 +506,12 @@ impl Driver {
                 self.keep_failure(error)?;
                 self.close(AgentEvent::Failed { error: error.clone(), hint: None });
             }
-            _ => self.close(AgentEvent::Finished { ending }),
+            _ => {
+                if ending == Ending::Answered {
+                    self.remember_by_model()?;
+                }
+                self.close(AgentEvent::Finished { ending });
+            }
         }
         Ok(())
     }

@@ -151,6 +151,9 @@ pub struct Details {
     /// Tokens read and written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// What the model was asked several times for, and how many of its answers agreed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub votes: Option<Votes>,
     /// Why it ends: `stop`, `length`, `tool_calls`, `cancelled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finish: Option<String>,
@@ -197,6 +200,19 @@ pub struct Usage {
     /// Of those, taken from the cache.
     pub n_cached: usize,
     /// Tokens written.
+    pub n_generated: usize,
+}
+
+/// The answers that a model wrote to one prompt, of which the most frequent was taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Votes {
+    /// How many it writes.
+    pub of: usize,
+    /// How many it has written.
+    pub done: usize,
+    /// How many of them say the same as the one taken.
+    pub agreed: usize,
+    /// Tokens of all of them.
     pub n_generated: usize,
 }
 

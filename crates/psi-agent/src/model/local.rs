@@ -61,7 +61,7 @@ impl ChatSource for LocalModel {
     ) -> Result<Box<dyn Ongoing>, String> {
         let Generation { prompt, max_tokens, temperature, client } = generation;
         let request = ChatRequest {
-            reasoning: Reasoning { enabled: thinking(&prompt), budget: None },
+            reasoning: Reasoning { enabled: thinking(&prompt), budget: prompt.budget },
             messages: prompt.messages,
             tools: prompt.tools,
             max_tokens,

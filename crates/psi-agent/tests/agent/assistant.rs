@@ -8,10 +8,10 @@ use std::{
 
 use psi_agent::{
     Assistant, CallContext, Conversations, Db, Effect, Memory, MessageState, NewConversation, Role,
-    Tool, ToolError, ToolOutput, Usage,
+    Settings, Tool, ToolError, ToolOutput, Usage,
     agent::{AgentEvent, Decision, Ending, Scope},
     assistant::{Ask, OneModel, Run},
-    memory::HashedNgrams,
+    memory::{HashedNgrams, Origin},
     model::{ChatSource, FinishReason, Generation, Ongoing, Prompt, SourceEvent, SourceSink},
 };
 use serde_json::{Value, json};
@@ -414,4 +414,75 @@ fn a_run_that_is_shut_down_ends_and_keeps_its_part() {
     let last = scene.all.branch(id).unwrap().pop().unwrap();
     assert_eq!((last.role, last.content.as_str()), (Role::Assistant, "half an ans"));
     assert!(scene.db.scrub().is_ok());
+}
+
+#[test]
+fn of_several_answers_the_most_frequent_is_kept_with_how_many_agreed() {
+    let turns = ["the answer is 4", "the answer is 5", "so the answer is 5."].map(Turn::Says);
+    let s = scene(&turns);
+    Settings::new(&s.db).set("answer.votes", &json!(3)).expect("set");
+    let id = s.conversation();
+    let run = s.ask(id, "2 + 3?");
+    assert_eq!(ending(&run), answered());
+    let branch = s.all.branch(id).expect("a branch");
+    let answer = branch.last().expect("an answer");
+    assert!(answer.content.ends_with('5') || answer.content.ends_with("5."), "{answer:?}");
+    let votes = answer.details.votes.expect("a vote");
+    assert_eq!((votes.of, votes.done, votes.agreed, votes.n_generated), (3, 3, 2, 9));
+    let stands = run.events().iter().filter(|e| matches!(e, AgentEvent::Voted { .. })).count();
+    assert_eq!(stands, 3);
+}
+
+#[test]
+fn a_call_that_most_answers_make_runs_once() {
+    let call = |n: i32| Turn::Calls("echo", json!({ "n": n }));
+    let s = scene(&[
+        call(1),
+        call(2),
+        call(2),
+        Turn::Says("done"),
+        Turn::Says("done"),
+        Turn::Says("no"),
+    ]);
+    Settings::new(&s.db).set("answer.votes", &json!(3)).expect("set");
+    let id = s.conversation();
+    let run = s.ask(id, "echo 2");
+    assert_eq!(ending(&run), answered());
+    assert_eq!(s.branch(id), ["User: echo 2", "Assistant: ", "Tool: {\"n\":2}", "Assistant: done"]);
+}
+
+#[test]
+fn a_vote_that_is_stopped_ends() {
+    let s = scene(&[Turn::Hangs("the answer"), Turn::Hangs("the answer"), Turn::Says("5")]);
+    Settings::new(&s.db).set("answer.votes", &json!(3)).expect("set");
+    let id = s.conversation();
+    let run = s.ask(id, "2 + 3?");
+    until(&run, |e| matches!(e, AgentEvent::Voted { .. }));
+    run.cancel();
+    assert_eq!(ending(&run), AgentEvent::Finished { ending: Ending::Cancelled });
+}
+
+#[test]
+fn a_model_finds_facts_that_no_rule_finds_and_only_those_that_were_said() {
+    let found = "- The user's name is Ana.\n- The user moves to Lisbon in 2027.\n\
+                 - The user works for Google.\nThe user knows Tomas.\nWhat a nice plan!";
+    let turns = [Turn::Says("Good luck"), Turn::Says(found)];
+    let s = with_context(&turns, 5000);
+    Settings::new(&s.db).set("memory.extract", &json!("rules_and_model")).expect("set");
+    let id = s.conversation();
+    let run = s.ask(id, "My name is Ana. In 2027 we go to Lisbon, Tomas starts there");
+    assert_eq!(ending(&run), answered());
+    let memory = Memory::new(&s.db, Arc::new(HashedNgrams));
+    let mut facts: Vec<(String, Origin)> =
+        memory.list(true, 10, 0).expect("facts").into_iter().map(|f| (f.text, f.origin)).collect();
+    facts.sort_by(|a, b| a.0.cmp(&b.0));
+    let by_model: Vec<&str> =
+        facts.iter().filter(|f| f.1 == Origin::Model).map(|f| f.0.as_str()).collect();
+    assert_eq!(by_model, ["The user knows Tomas.", "The user moves to Lisbon in 2027."]);
+    assert!(facts.iter().any(|f| f.1 == Origin::Rule), "{facts:?}");
+    assert_eq!(
+        s.branch(id).len(),
+        2,
+        "what was asked for psi itself is no part of the conversation"
+    );
 }

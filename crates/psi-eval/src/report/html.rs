@@ -7,6 +7,7 @@ use crate::{
     compare::{Comparison, Flip, TaskComparison},
     gate::{Decision, Evidence, Record},
     run::{RunFile, Sample},
+    votes::Curve,
 };
 
 const STYLE: &str = include_str!("style.css");
@@ -22,6 +23,32 @@ pub(super) fn page(page: &Page) -> Markup {
         }
         Page::Gate(gate) => (format!("gate: {}", gate.record.decision), of_gate(gate)),
     };
+    document(&title, &body)
+}
+
+/// Curves of accuracy against tokens.
+pub(super) fn of_curves(curves: &[Curve]) -> Markup {
+    let title = "Accuracy against tokens";
+    document(
+        title,
+        &html! {
+            h1 { (title) }
+            p.soft { "Solid: the most frequent of k answers. Dashed: with a verifier that finds a right one among them (pass@k)." }
+            @for curve in curves {
+                h2 { (curve.task) " (" (curve.n) " questions)" }
+                (plots::curves(&curve.points))
+                table {
+                    thead { tr { th { "answers" } th { "tokens a question" } th { "majority" } th { "verifier" } } }
+                    tbody { @for p in &curve.points {
+                        tr { td { (p.k) } td { (format!("{:.0}", p.tokens)) } td { (percent(p.majority)) } td { (percent(p.verifier)) } }
+                    } }
+                }
+            }
+        },
+    )
+}
+
+fn document(title: &str, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {

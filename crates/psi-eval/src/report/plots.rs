@@ -1,6 +1,8 @@
-//! Plots as SVG: intervals of several things over one axis, and money at the gate.
+//! Plots as SVG: intervals of several things over one axis, money at the gate, accuracy against tokens.
 
 use maud::{Markup, html};
+
+use crate::votes::Point;
 
 const WIDTH: f64 = 760.0;
 const LEFT: f64 = 210.0;
@@ -75,6 +77,32 @@ pub(super) fn money(trace: &[(usize, f64, f64)], promotes: f64, blocks: f64) -> 
             polyline.for points=(path(|t| t.1)) {}
             polyline.against points=(path(|t| t.2)) {}
             text.axis x=(WIDTH - RIGHT) y=(HEIGHT - 6.0) text-anchor="end" { (last) " items" }
+        }
+    }
+}
+
+/// Accuracy over a logarithmic axis of tokens: a majority's and a verifier's.
+pub(super) fn curves(points: &[Point]) -> Markup {
+    const HEIGHT: f64 = 260.0;
+    const LEFT: f64 = 46.0;
+    let log = |p: &Point| p.tokens.max(1.0).log2();
+    let (first, last) = (points.first().map_or(0.0, log), points.last().map_or(1.0, log));
+    let x = |p: &Point| LEFT + (log(p) - first) / (last - first).max(1e-9) * (WIDTH - LEFT - RIGHT);
+    let y = |share: f64| 10.0 + (1.0 - share) * (HEIGHT - AXIS - 10.0);
+    let line = |of: fn(&Point) -> f64| -> String {
+        let at = |p: &Point| format!("{:.1},{:.1}", x(p), y(of(p)));
+        points.iter().map(at).collect::<Vec<_>>().join(" ")
+    };
+    html! {
+        svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label="accuracy against tokens" {
+            @for i in 0..=4 {
+                @let share = f64::from(i) / 4.0;
+                line.grid x1=(LEFT) x2=(WIDTH - RIGHT) y1=(y(share)) y2=(y(share)) {}
+                text.axis x=(LEFT - 6.0) y=(y(share) + 4.0) text-anchor="end" { (format!("{:.0} %", 100.0 * share)) }
+            }
+            @for p in points { text.axis x=(x(p)) y=(HEIGHT - 6.0) text-anchor="middle" { (format!("{:.0}", p.tokens)) } }
+            polyline.verifier points=(line(|p| p.verifier)) {}
+            polyline.majority points=(line(|p| p.majority)) {}
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use super::{
     Skill,
+    notes::search,
     scene::{Outcome, Scene},
     words,
 };
@@ -66,22 +67,20 @@ pub(super) fn look_up(scene: &mut Scene) -> Outcome {
     let first = asked.next().expect("at least one");
     let pattern = LIST.draw(&mut scene.draws);
     scene.user(&pattern, &[("list", &list), ("key", &keys[first])]);
-    let mut outcome = answer(scene, values.get(first));
+    let mut outcome = answer(scene, &keys, &values, first);
     for at in asked {
         let pattern = LOOK_ON.draw(&mut scene.draws);
         scene.user(&pattern, &[("key", &keys[at])]);
-        outcome = answer(scene, values.get(at));
+        outcome = answer(scene, &keys, &values, at);
     }
     outcome
 }
 
 /// As a note is answered.
-fn answer(scene: &mut Scene, value: Option<&String>) -> Outcome {
-    let says = match value {
-        Some(value) => format!("The note says: {value}."),
-        None => "The note does not say.".to_owned(),
-    };
-    scene.reply(Skill::LookingUp, vec![says])
+fn answer(scene: &mut Scene, keys: &[String], values: &[String], at: usize) -> Outcome {
+    let passed = keys[..at.min(values.len())].iter().cloned();
+    let thought = search(&keys[at], passed, values.get(at).map(String::as_str));
+    scene.reply_from_note(Skill::LookingUp, thought, values.get(at).cloned())
 }
 
 /// One or two words, none of them twice.

@@ -1,4 +1,7 @@
 //! Reading: a short note, a question, and an answer that stands in the note or does not.
+//!
+//! The assistant thinks first: what is asked for, then statement by statement what it is about, up to the one that
+//! answers. To find an answer in one step, or to be sure that there is none, is beyond a small model; each of these is one look.
 
 mod topics;
 
@@ -80,6 +83,14 @@ impl About {
         }
     }
 
+    /// What a thought calls it.
+    fn label(&self) -> &str {
+        match self {
+            Self::Known(..) => self.attribute().label,
+            Self::Free(word) => word,
+        }
+    }
+
     /// What is said with these wordings.
     fn say(&self, wordings: &Wordings, subject: &str, value: &str, draws: &mut Draws) -> String {
         let pattern = wordings.draw(draws);
@@ -128,17 +139,27 @@ impl Note {
         self.statements.iter().map(|s| s.sentence.as_str()).collect::<Vec<_>>().join(" ")
     }
 
-    /// A question with its answer, or with `None` when the note does not say; which of the two may be wanted.
-    fn question(&self, answered: Option<bool>, draws: &mut Draws) -> (String, Option<String>) {
+    /// A question that the note answers or not; which of the two may be wanted.
+    fn question(&self, answered: Option<bool>, draws: &mut Draws) -> Question {
         let unanswered = self.unanswered();
         if unanswered.is_empty() || answered.unwrap_or_else(|| draws.chance(0.6)) {
-            let Statement { about, subject, value, .. } =
-                &self.statements[draws.below(self.statements.len())];
-            let question = about.say(&about.attribute().asked, subject, value, draws);
-            return (question, Some(value.clone()));
+            let at = draws.below(self.statements.len());
+            let Statement { about, subject, value, .. } = &self.statements[at];
+            let text = about.say(&about.attribute().asked, subject, value, draws);
+            let thought = self.search(about, subject, Some(at));
+            return Question { text, thought, answer: Some(value.clone()) };
         }
         let (about, subject) = draws.pick(&unanswered);
-        (about.say(&about.attribute().asked, subject, "", draws), None)
+        let text = about.say(&about.attribute().asked, subject, "", draws);
+        Question { text, thought: self.search(about, subject, None), answer: None }
+    }
+
+    /// The way to the statement that answers, or past all of them.
+    fn search(&self, about: &About, subject: &str, found: Option<usize>) -> String {
+        let passed = &self.statements[..found.unwrap_or(self.statements.len())];
+        let passed = passed.iter().map(|s| format!("{} {}", s.subject, s.about.label()));
+        let value = found.map(|at| self.statements[at].value.as_str());
+        search(&format!("{subject} {}", about.label()), passed, value)
     }
 
     /// What could be asked about its subjects and is not told, with the subject.
@@ -154,6 +175,31 @@ impl Note {
         }
         open
     }
+}
+
+/// A question about a note.
+struct Question {
+    text: String,
+    /// How its answer is looked for.
+    thought: String,
+    /// `None` when the note does not say.
+    answer: Option<String>,
+}
+
+/// The thought of somebody who looks for `asked` in a list, past others, up to its value if there is one.
+pub(super) fn search(
+    asked: &str,
+    passed: impl Iterator<Item = String>,
+    value: Option<&str>,
+) -> String {
+    let mut thought = format!("{asked}?");
+    for other in passed {
+        thought.push_str(&format!(" {other}: no."));
+    }
+    if let Some(value) = value {
+        thought.push_str(&format!(" {asked}: {value}."));
+    }
+    thought
 }
 
 /// One to three things that a note is about.
@@ -203,12 +249,12 @@ fn may_answer(said: &About, asked: &About) -> bool {
 pub(crate) fn read(scene: &mut Scene) -> (Outcome, Note) {
     let note = Note::draw(&mut scene.draws);
     let text = scene.style.cased(&note.text());
-    let (question, answer) = note.question(None, &mut scene.draws);
-    let question = scene.style.cased(&question);
-    let question = if scene.style.cased("A") == "A" { capitalised(&question) } else { question };
+    let question = note.question(None, &mut scene.draws);
+    let asked = scene.style.cased(&question.text);
+    let asked = if scene.style.cased("A") == "A" { capitalised(&asked) } else { asked };
     let pattern = WITH_NOTE.draw(&mut scene.draws);
-    scene.user(&pattern, &[("note", &text), ("question", &question)]);
-    (reply(scene, answer), note)
+    scene.user(&pattern, &[("note", &text), ("question", &asked)]);
+    (reply(scene, question), note)
 }
 
 /// Another question about the same note; outside evaluation one that it does not answer if the question before
@@ -218,19 +264,16 @@ pub(crate) fn read_on(scene: &mut Scene, note: &Note, before: Skill) -> Outcome 
         Split::Eval => None,
         Split::Train | Split::Validation => Some(before == Skill::NotInNote),
     };
-    let (question, answer) = note.question(answered, &mut scene.draws);
-    let question = scene.style.cased(&question);
+    let question = note.question(answered, &mut scene.draws);
+    let asked = scene.style.cased(&question.text);
     let pattern = READ_ON.draw(&mut scene.draws);
-    scene.user(&pattern, &[("q", &question)]);
-    reply(scene, answer)
+    scene.user(&pattern, &[("q", &asked)]);
+    reply(scene, question)
 }
 
-fn reply(scene: &mut Scene, answer: Option<String>) -> Outcome {
-    match answer {
-        Some(value) => {
-            let value = scene.style.cased(&value);
-            scene.reply(Skill::Reading, vec![format!("The note says: {value}.")])
-        }
-        None => scene.reply(Skill::NotInNote, vec!["The note does not say.".to_owned()]),
-    }
+fn reply(scene: &mut Scene, question: Question) -> Outcome {
+    let thought = scene.style.cased(&question.thought);
+    let answer = question.answer.map(|value| scene.style.cased(&value));
+    let skill = if answer.is_some() { Skill::Reading } else { Skill::NotInNote };
+    scene.reply_from_note(skill, thought, answer)
 }

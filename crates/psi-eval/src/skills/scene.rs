@@ -100,6 +100,22 @@ impl Scene {
         answer
     }
 
+    /// What a note says, or that it does not, after a search for it.
+    pub(crate) fn reply_from_note(
+        &mut self,
+        skill: Skill,
+        thought: String,
+        value: Option<String>,
+    ) -> Outcome {
+        let says = match value {
+            Some(value) => format!("The note says: {value}."),
+            None => "The note does not say.".to_owned(),
+        };
+        let turn = Turn { reasoning: Some(thought), ..Turn::says(says.clone()) };
+        self.messages.push(Message::Assistant(turn));
+        Outcome { skill, check: Check::Reply(vec![says]) }
+    }
+
     /// The assistant's last word. All of `accepted` would have been right; the first is what it says.
     pub(crate) fn reply(&mut self, skill: Skill, accepted: Vec<String>) -> Outcome {
         let first = accepted.first().expect("at least one answer is right").clone();

@@ -175,7 +175,7 @@ fn is_same_argument(key: &str, a: &Value, b: &Value) -> bool {
     match key {
         "expression" => x.replace(' ', "") == y.replace(' ', ""),
         "query" => x.eq_ignore_ascii_case(y),
-        "from" | "to" => units::is_same(x, y),
+        "from" | "to" => x == y || units::is_same(x, y),
         _ => x == y,
     }
 }
@@ -291,5 +291,10 @@ mod tests {
         assert!(!sum("1 + 2").is_same(&sum("2 + 1")));
         let fact = |text: &str| Call::new("remember", &[("fact", json!(text))]);
         assert!(!fact("my dog is Rex").is_same(&fact("my dog is rex")));
+        let days = |from: &str| {
+            Call::new("date_diff", &[("from", json!(from)), ("to", json!("2027-01-24"))])
+        };
+        assert!(days("2026-10-04").is_same(&days(" 2026-10-04")));
+        assert!(!days("2026-10-04").is_same(&days("2026-10-05")));
     }
 }

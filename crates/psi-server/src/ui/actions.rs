@@ -224,12 +224,8 @@ pub(crate) async fn configure(
 ) -> Outcome {
     blocking(&ui, move |ui| {
         let Configuration { model, instructions } = body(&bytes)?;
-        let (model, instructions) = (model.trim(), instructions.trim());
-        if !model.is_empty() && !ui.host.models().iter().any(|m| m.name == model) {
-            return Err(Failure::bad(format!("there is no model {model} on this machine")));
-        }
-        let [model, instructions] =
-            [model, instructions].map(|text| Some(text).filter(|text| !text.is_empty()));
+        let model = ui.known_model(&model)?;
+        let instructions = Some(instructions.trim()).filter(|text| !text.is_empty());
         ui.assistant.conversations().configure(ConversationId(id), model, instructions)?;
         Ok(Reply::done().refresh())
     })

@@ -307,7 +307,7 @@ fn configuration(models: &[ListedModel]) -> Markup {
                     span { "Instructions " span.soft { "(empty: those of the settings)" } }
                     textarea name="instructions" rows="5" maxlength="8000" {}
                 }
-                (dialog_end("Keep"))
+                (shell::dialog_end(&html! { "Keep" }))
             }
         }
     }
@@ -324,17 +324,8 @@ fn other_model(models: &[ListedModel]) -> Markup {
                     select name="model" { @for model in models { option value=(model.name) { (model.name) } } }
                 }
                 @if models.len() < 2 { p { "There is only one model here. " a href="/models" { "Get another" } } }
-                (dialog_end("Ask it"))
+                (shell::dialog_end(&html! { "Ask it" }))
             }
-        }
-    }
-}
-
-fn dialog_end(done: &str) -> Markup {
-    html! {
-        div class="row end" {
-            button.btn type="button" data-close { "Cancel" }
-            button class="btn primary" { (done) }
         }
     }
 }

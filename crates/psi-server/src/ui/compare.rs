@@ -35,8 +35,7 @@ struct By {
 pub(crate) async fn begin(State(ui): State<Arc<Ui>>, Path(id): Path<i64>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let By { model } = body(&bytes)?;
-        let model = Some(model.as_str()).filter(|model| !model.is_empty());
-        let run = ui.assistant.retry(MessageId(id), model)?;
+        let run = ui.assistant.retry(MessageId(id), ui.known_model(&model)?)?;
         ui.rooms.of(run.conversation()).follow(&run);
         Ok(Reply::done().go(format!("/compare/{id}/new")))
     })

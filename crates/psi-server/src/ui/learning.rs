@@ -180,7 +180,7 @@ fn round_of_log(round: &LearningRound) -> Markup {
     html! {
         li.thing id=(round.name) {
             div.row {
-                h3.grow { @match round.at { Some(at) => (when(Timestamp(at.cast_signed() * 1000))), None => "Not finished" } }
+                h3.grow { @match round.at { Some(at) => (when(Timestamp(at.saturating_mul(1000).cast_signed()))), None => "Not finished" } }
                 span class=(class) { @if let Some(sign) = sign { (icon(sign)) } (what) }
                 @if round.fate == Fate::Serves {
                     button class="btn small" type="button" data-post="/api/learning/rollback"

@@ -269,6 +269,9 @@ impl State {
             AgentEvent::Content { message, text } => {
                 self.change(*message, |m| m.content.push_str(text));
             }
+            AgentEvent::Voted { message, votes } => {
+                self.change(*message, |m| m.details.votes = Some(*votes));
+            }
             AgentEvent::ToolCall { message, call, .. } => {
                 self.change(*message, |m| {
                     match m.tool_calls.iter_mut().find(|c| c.id == call.id) {

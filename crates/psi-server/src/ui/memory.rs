@@ -63,10 +63,7 @@ pub(crate) async fn page(
                 form data-send="" {
                     h2 id="edit-fact-title" { "Correct a fact" }
                     label.field { span.sr { "The fact" } textarea name="text" rows="3" required {} }
-                    div class="row end" {
-                        button.btn type="button" data-close { "Cancel" }
-                        button class="btn primary" { "Keep" }
-                    }
+                    (shell::dialog_end(&html! { "Keep" }))
                 }
             }
         };

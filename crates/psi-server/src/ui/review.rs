@@ -214,10 +214,7 @@ pub(crate) fn better_dialog() -> Markup {
                     input type="text" name="tags" list="tags" autocomplete="off" placeholder="wrong, too long";
                 }
                 datalist id="tags" { @for tag in TAGS { option value=(tag) {} } }
-                div class="row end" {
-                    button.btn type="button" data-close { "Cancel" }
-                    button class="btn primary" { (icon("check")) "Keep" }
-                }
+                (shell::dialog_end(&html! { (icon("check")) "Keep" }))
             }
         }
     }

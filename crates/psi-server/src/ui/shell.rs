@@ -208,6 +208,16 @@ fn line(chat: &Conversation, here: Option<ConversationId>, busy: &[ConversationI
     }
 }
 
+/// The buttons that end a dialog: leave it, or send its form.
+pub(super) fn dialog_end(done: &Markup) -> Markup {
+    html! {
+        div class="row end" {
+            button.btn type="button" data-close { "Cancel" }
+            button class="btn primary" { (done) }
+        }
+    }
+}
+
 /// The dialog in which a conversation is renamed.
 pub(crate) fn rename_dialog() -> Markup {
     html! {
@@ -215,10 +225,7 @@ pub(crate) fn rename_dialog() -> Markup {
             form data-send="" {
                 h2 id="rename-title" { "Rename" }
                 label.field { span { "Title" } input type="text" name="title" maxlength="200" required; }
-                div class="row end" {
-                    button.btn type="button" data-close { "Cancel" }
-                    button class="btn primary" { "Rename" }
-                }
+                (dialog_end(&html! { "Rename" }))
             }
         }
     }

@@ -200,8 +200,10 @@ impl Answer<'_> {
     /// What was known and thought before the first word.
     pub(crate) fn before(&self) -> Markup {
         let thinking = self.is_growing() && self.message.content.is_empty();
+        let votes = self.message.details.votes.filter(|_| thinking);
         html! {
             div id={ (self.id()) "-before" } {
+                @if let Some(votes) = votes { p.soft { (votes.done) " of " (votes.of) " answers are written; what most of them say is taken." } }
                 @if !self.message.reasoning.is_empty() {
                     details.fold id={ (self.id()) "-thoughts" } {
                         summary { (turning()) @if thinking { "Thinking\u{2026}" } @else { "Thought about it" } }
@@ -331,11 +333,20 @@ fn timing(message: &Message) -> String {
     if let Some(adapter) = &details.adapter {
         parts.push(adapter.clone());
     }
+    let votes = details.votes.filter(|votes| votes.done == votes.of);
+    if let Some(votes) = votes {
+        parts.push(format!("{} of {} answers agree", votes.agreed, votes.of));
+        parts.push(format!("{} tokens", votes.n_generated));
+    }
     if let Some(total) = details.total_ms {
         parts.push(duration(total));
-        let first = details.first_ms.unwrap_or(0);
-        if let Some(usage) = details.usage.filter(|u| u.n_generated > 1 && total > first) {
-            let speed = usage.n_generated as f64 * 1000.0 / (total - first) as f64;
+        // The first piece of a vote comes when all its answers are there.
+        let (n_written, first) = match votes {
+            Some(votes) => (votes.n_generated, 0),
+            None => (details.usage.map_or(0, |u| u.n_generated), details.first_ms.unwrap_or(0)),
+        };
+        if n_written > 1 && total > first {
+            let speed = n_written as f64 * 1000.0 / (total - first) as f64;
             parts.push(format!("{speed:.0} tokens/s"));
         }
     }

@@ -111,6 +111,13 @@ fn launch(program: &str, profile: &Path) -> Option<Child> {
 
 impl Wire {
     fn call(&mut self, session: Option<&str>, method: &str, params: &Value) -> Value {
+        let answer = self.ask(session, method, params);
+        assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+        answer["result"].clone()
+    }
+
+    /// The whole answer, with `result` or with `error`.
+    fn ask(&mut self, session: Option<&str>, method: &str, params: &Value) -> Value {
         self.last_id += 1;
         let id = self.last_id;
         let mut request = json!({ "id": id, "method": method, "params": params });
@@ -121,8 +128,7 @@ impl Wire {
         loop {
             let answer = self.read();
             if answer["id"] == json!(id) {
-                assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
-                return answer["result"].clone();
+                return answer;
             }
             self.events.push_back(answer);
         }
@@ -149,6 +155,24 @@ impl Tab {
         self.wire.borrow_mut().call(Some(&self.session), method, params)
     }
 
+    /// Lets the page evaluate something. A page that is being left cannot, and the next one is asked.
+    #[track_caller]
+    fn evaluate(&self, params: &Value) -> Value {
+        let begun = Instant::now();
+        loop {
+            let mut wire = self.wire.borrow_mut();
+            let answer = wire.ask(Some(&self.session), "Runtime.evaluate", params);
+            drop(wire);
+            if answer["error"].is_null() {
+                return answer["result"].clone();
+            }
+            let why = answer["error"]["message"].as_str().unwrap_or_default();
+            let is_leaving = why.contains("navigated") || why.contains("context");
+            assert!(is_leaving && begun.elapsed() < PATIENCE, "{params}: {why}");
+            std::thread::sleep(Duration::from_millis(25));
+        }
+    }
+
     /// Opens an address and waits until it is loaded.
     pub(crate) fn open(&self, address: &str) {
         self.call("Page.navigate", &json!({ "url": address }));
@@ -165,7 +189,7 @@ impl Tab {
     /// The value of an expression.
     pub(crate) fn eval(&self, script: &str) -> Value {
         let params = json!({ "expression": script, "returnByValue": true, "awaitPromise": true, "userGesture": true });
-        let answer = self.call("Runtime.evaluate", &params);
+        let answer = self.evaluate(&params);
         assert!(answer["exceptionDetails"].is_null(), "{script}: {}", answer["exceptionDetails"]);
         answer["result"]["value"].clone()
     }
@@ -181,7 +205,7 @@ impl Tab {
         let begun = Instant::now();
         loop {
             let params = json!({ "expression": format!("!!({condition})"), "returnByValue": true });
-            let answer = self.call("Runtime.evaluate", &params);
+            let answer = self.evaluate(&params);
             if answer["result"]["value"] == json!(true) {
                 return;
             }

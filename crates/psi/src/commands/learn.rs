@@ -96,7 +96,7 @@ pub(crate) fn read_ratings(lines: &[Value]) -> Outcome<Vec<Rating>> {
 }
 
 /// What is served: the last promotion, else the model given, else the one that comes with psi.
-pub(crate) fn incumbent(model: Option<&Path>, home: &Home) -> Outcome<Served> {
+fn incumbent(model: Option<&Path>, home: &Home) -> Outcome<Served> {
     if let Some(served) = served::promoted(home)? {
         return Ok(served);
     }

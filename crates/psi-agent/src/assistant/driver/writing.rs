@@ -54,6 +54,7 @@ impl Writing {
                 Some(AgentEvent::Reasoning { message, text: text.clone() })
             }
             SourceEvent::Content(text) => Some(AgentEvent::Content { message, text: text.clone() }),
+            SourceEvent::Voted(votes) => Some(AgentEvent::Voted { message, votes: *votes }),
             _ => None,
         }
     }
@@ -82,6 +83,10 @@ impl Writing {
             SourceEvent::Arguments { index, fragment } => {
                 let call = self.calls.get_mut(index)?;
                 call.arguments.push_str(&fragment);
+            }
+            SourceEvent::Voted(votes) => {
+                self.is_dirty = true;
+                self.draft.details.votes = Some(votes);
             }
             SourceEvent::Finished { reason, usage } => {
                 self.draft.state = match reason {

@@ -2,8 +2,9 @@
 
 // Before the modules that use it.
 macro_rules! attribute {
-    ($value:expr, [$($told:expr),+], [$($told_eval:expr),+], [$($asked:expr),+], [$($asked_eval:expr),+]) => {
+    ($label:expr, $value:expr, [$($told:expr),+], [$($told_eval:expr),+], [$($asked:expr),+], [$($asked_eval:expr),+]) => {
         Attribute {
+            label: $label,
             value: $value,
             told: Wordings { train: &[$($told),+], eval: &[$($told_eval),+] },
             asked: Wordings { train: &[$($asked),+], eval: &[$($asked_eval),+] },
@@ -19,6 +20,8 @@ use crate::{draws::Draws, wording::Wordings};
 
 /// Something a note can say about its subject `{it}`.
 pub(super) struct Attribute {
+    /// What a thought calls it; [`FREE`] is called by its word.
+    pub(super) label: &'static str,
     pub(super) value: fn(&mut Draws) -> String,
     pub(super) told: Wordings,
     pub(super) asked: Wordings,
@@ -92,6 +95,7 @@ pub(super) const TOPICS: &[Topic] = &[
 /// What a note can say of anything: a word that stands for the attribute, as people write labels and registers.
 /// Only training has them; they teach to look for the words of the question.
 pub(super) const FREE: Attribute = Attribute {
+    label: "",
     value: |d| match d.below(5) {
         0 => names(d),
         1 => numbers(d),

@@ -3,7 +3,10 @@
 
 use std::io::IsTerminal;
 
-use psi_agent::agent::{AgentEvent, Approval};
+use psi_agent::{
+    Votes,
+    agent::{AgentEvent, Approval},
+};
 
 use crate::out::out;
 
@@ -55,6 +58,11 @@ impl Screen {
                     "(the first {n_messages} messages now stand as a summary)\n{}",
                     plain(text)
                 );
+            }
+            AgentEvent::Voted { votes, .. } if votes.done == votes.of => {
+                let Votes { of, agreed, n_generated, .. } = votes;
+                self.line_end();
+                eprintln!("({agreed} of {of} answers agree, {n_generated} tokens)");
             }
             AgentEvent::ToolCall { call, .. } => {
                 self.line_end();

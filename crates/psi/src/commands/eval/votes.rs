@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use psi_eval::votes::{curves, page};
+use psi_eval::{
+    report::{curves_html, percent},
+    votes::curves,
+};
 use psi_store::write_atomic;
 use serde_json::json;
 
@@ -35,7 +38,7 @@ pub(crate) fn run(args: &EvalVotes) -> Outcome {
     let folders: Vec<_> = folders.iter().map(PathBuf::as_path).collect();
     let curves = curves(&folders).map_err(unusable)?;
     let report = run.out.join("votes.html");
-    write_atomic(&report, page(&curves).as_bytes()).map_err(unusable)?;
+    write_atomic(&report, curves_html(&curves).as_bytes()).map_err(unusable)?;
     if run.json {
         outln!("{:#}", json!({ "curves": curves, "page": report }));
         return Ok(());
@@ -49,8 +52,8 @@ pub(crate) fn run(args: &EvalVotes) -> Outcome {
                 curve.n.to_string(),
                 p.k.to_string(),
                 format!("{:.0}", p.tokens),
-                format!("{:.1} %", 100.0 * p.majority),
-                format!("{:.1} %", 100.0 * p.verifier),
+                percent(p.majority),
+                percent(p.verifier),
             ]
         }));
     }

@@ -42,16 +42,20 @@ impl Running {
         let running = Self(Arc::new(Mutex::new(child)));
         let child = running.clone();
         let follow = move || {
-            // What it prints is little and comes at its end; a pipe holds it as long as this reads the other one.
+            // A full pipe would hold it up, so each has a reader.
+            let read = move || {
+                let mut text = String::new();
+                output.map_or(Ok(0), |mut o| o.read_to_string(&mut text)).map(|_| text)
+            };
+            let output = std::thread::Builder::new().name("psi-output".to_owned()).spawn(read);
             let errors = errors.into_iter().flat_map(|e| BufReader::new(e).lines());
             for line in errors.map_while(Result::ok) {
                 said(line.strip_prefix("psi: ").unwrap_or(&line));
             }
-            let mut text = String::new();
-            let read = output.map(|mut o| o.read_to_string(&mut text));
+            let output = output.ok().and_then(|o| o.join().ok()?.ok());
             let status = child.0.lock().unwrap_or_else(PoisonError::into_inner).wait();
-            let is_well = status.is_ok_and(|s| s.success()) && !matches!(read, Some(Err(_)));
-            ended(Ended { is_well, output: text });
+            let is_well = status.is_ok_and(|s| s.success()) && output.is_some();
+            ended(Ended { is_well, output: output.unwrap_or_default() });
         };
         let thread = std::thread::Builder::new().name(format!("psi-{name}")).spawn(follow);
         match thread {

@@ -1,7 +1,10 @@
 //! The learning loop as the page shows it: `psi learn` beside the page, its rounds, its owner's rules.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -39,6 +42,8 @@ struct Inner {
     home: Home,
     db: Db,
     now: Mutex<Option<Now>>,
+    /// When the schedule last began a round, in seconds: one that fails at once leaves no record.
+    scheduled: AtomicU64,
     /// What is served as long as nothing was promoted: its hash takes a pass over its files.
     bundled: OnceLock<Served>,
 }
@@ -55,6 +60,7 @@ impl UpLearning {
             home: home.clone(),
             db: db.clone(),
             now: Mutex::default(),
+            scheduled: AtomicU64::new(0),
             bundled: OnceLock::new(),
         });
         let learning = Arc::downgrade(&inner);
@@ -236,9 +242,12 @@ impl Inner {
         let state = self.state()?;
         let n = state.next.iter().filter(|l| l.place == LessonPlace::Learned).count();
         let last = state.rounds.iter().filter_map(|round| round.at).max().unwrap_or(0);
-        if !state.is_new || n < ENOUGH || clock::now().saturating_sub(last) < DAY {
+        let last = last.max(self.scheduled.load(Ordering::Relaxed));
+        let now = clock::now();
+        if !state.is_new || n < ENOUGH || now.saturating_sub(last) < DAY {
             return Ok(());
         }
+        self.scheduled.store(now, Ordering::Relaxed);
         self.start(true).map_err(Failure::failed)
     }
 }

@@ -6,6 +6,7 @@ pub(super) const PERSON: Topic = Topic {
     subject: names,
     attributes: &[
         attribute!(
+            "job",
             |d| words::of(d, pools::JOBS),
             [
                 "{it} works as a {v}",
@@ -32,6 +33,7 @@ pub(super) const PERSON: Topic = Topic {
             ["which job does {it} have?"]
         ),
         attribute!(
+            "home",
             cities,
             [
                 "{it} lives in {v}",
@@ -57,6 +59,7 @@ pub(super) const PERSON: Topic = Topic {
             ["in which city is {it} at home?"]
         ),
         attribute!(
+            "pet",
             |d| words::of(d, pools::PETS),
             [
                 "{it} has a {v}",
@@ -82,6 +85,7 @@ pub(super) const PERSON: Topic = Topic {
             ["what kind of pet has {it}?"]
         ),
         attribute!(
+            "instrument",
             |d| words::of(d, pools::INSTRUMENTS),
             [
                 "{it} plays the {v}",
@@ -106,6 +110,7 @@ pub(super) const PERSON: Topic = Topic {
             ["what does {it} play?"]
         ),
         attribute!(
+            "hobby",
             |d| words::of(d, pools::HOBBIES),
             [
                 "{it} likes {v}",
@@ -130,6 +135,7 @@ pub(super) const PERSON: Topic = Topic {
             ["which hobby does {it} have?"]
         ),
         attribute!(
+            "age",
             numbers,
             [
                 "{it} is {v} years old",
@@ -154,6 +160,7 @@ pub(super) const PERSON: Topic = Topic {
             ["what age is {it}?"]
         ),
         attribute!(
+            "food",
             |d| words::of(d, pools::FOODS),
             [
                 "{it} loves {v}",
@@ -179,6 +186,7 @@ pub(super) const PERSON: Topic = Topic {
             ["which food is {it}'s favourite?"]
         ),
         attribute!(
+            "car",
             colours,
             [
                 "{it} drives a {v} car",
@@ -210,6 +218,7 @@ pub(super) const PROJECT: Topic = Topic {
     subject: |d| format!("project {}", words::of(d, pools::CODE_NAMES)),
     attributes: &[
         attribute!(
+            "lead",
             names,
             [
                 "{v} leads {it}",
@@ -233,6 +242,7 @@ pub(super) const PROJECT: Topic = Topic {
             ["who is responsible for {it}?"]
         ),
         attribute!(
+            "deadline",
             dates,
             [
                 "{it} is due on {v}",
@@ -258,6 +268,7 @@ pub(super) const PROJECT: Topic = Topic {
             ["by when must {it} be done?"]
         ),
         attribute!(
+            "budget",
             |d| format!("{}000 euros", d.number(2, 400)),
             [
                 "the budget of {it} is {v}",
@@ -283,6 +294,7 @@ pub(super) const PROJECT: Topic = Topic {
             ["how much money does {it} have?"]
         ),
         attribute!(
+            "team",
             |d| format!("{} people", d.number(2, 60)),
             [
                 "{v} work on {it}",
@@ -307,6 +319,7 @@ pub(super) const PROJECT: Topic = Topic {
             ["what size is the team of {it}?"]
         ),
         attribute!(
+            "office",
             cities,
             [
                 "{it} is based in {v}",
@@ -329,6 +342,7 @@ pub(super) const PROJECT: Topic = Topic {
             ["in which city is {it}?"]
         ),
         attribute!(
+            "customer",
             names,
             [
                 "the [customer|client|buyer] of {it} is {v}",
@@ -359,6 +373,7 @@ pub(super) const TRAIN: Topic = Topic {
     subject: |d| format!("the train to {}", words::of(d, pools::CITIES)),
     attributes: &[
         attribute!(
+            "departure",
             times,
             [
                 "{it} leaves at {v}",
@@ -383,6 +398,7 @@ pub(super) const TRAIN: Topic = Topic {
             ["at what time does {it} go?"]
         ),
         attribute!(
+            "arrival",
             times,
             [
                 "{it} arrives at {v}",
@@ -407,6 +423,7 @@ pub(super) const TRAIN: Topic = Topic {
             ["at what time does {it} get there?"]
         ),
         attribute!(
+            "platform",
             |d| format!("platform {}", d.number(2, 19)),
             [
                 "{it} goes from {v}",
@@ -431,6 +448,7 @@ pub(super) const TRAIN: Topic = Topic {
             ["at which platform is {it}?"]
         ),
         attribute!(
+            "fare",
             prices,
             [
                 "a seat in {it} costs {v}",
@@ -457,6 +475,7 @@ pub(super) const TRAIN: Topic = Topic {
             ["how much do i pay for {it}?"]
         ),
         attribute!(
+            "delay",
             |d| format!("{} minutes", d.number(5, 95)),
             [
                 "{it} is {v} late",

@@ -6,6 +6,7 @@ pub(super) const GATHERING: Topic = Topic {
     subject: |d| format!("the {}", words::of(d, pools::GATHERINGS)),
     attributes: &[
         attribute!(
+            "start",
             times,
             [
                 "{it} [starts|begins|opens|kicks off|commences] at {v}",
@@ -32,6 +33,7 @@ pub(super) const GATHERING: Topic = Topic {
             ["at what time is the start of {it}?"]
         ),
         attribute!(
+            "end",
             times,
             [
                 "{it} [ends|closes|finishes|stops] at {v}",
@@ -58,6 +60,7 @@ pub(super) const GATHERING: Topic = Topic {
             ["at what time does {it} end?"]
         ),
         attribute!(
+            "place",
             |d| words::of(d, pools::VENUES),
             [
                 "{it} takes place in {v}",
@@ -83,6 +86,7 @@ pub(super) const GATHERING: Topic = Topic {
             ["in which place is {it}?"]
         ),
         attribute!(
+            "day",
             weekdays,
             [
                 "{it} is on {v}",
@@ -108,6 +112,7 @@ pub(super) const GATHERING: Topic = Topic {
             ["which day of the week is {it}?"]
         ),
         attribute!(
+            "host",
             names,
             [
                 "{v} [leads|runs|organises|manages|directs|plans|prepares] {it}",
@@ -132,6 +137,7 @@ pub(super) const GATHERING: Topic = Topic {
             ["by whom is {it} run?"]
         ),
         attribute!(
+            "price",
             prices,
             [
                 "a [ticket|seat|place] for {it} [costs|is] {v}",
@@ -159,6 +165,7 @@ pub(super) const GATHERING: Topic = Topic {
             ["how much do i pay for {it}?"]
         ),
         attribute!(
+            "guests",
             numbers,
             [
                 "{it} has room for {v} people",
@@ -184,6 +191,7 @@ pub(super) const GATHERING: Topic = Topic {
             ["how many places does {it} have?"]
         ),
         attribute!(
+            "food",
             |d| words::of(d, pools::FOODS),
             [
                 "at {it} there will be {v}",
@@ -215,6 +223,7 @@ pub(super) const OBJECT: Topic = Topic {
     subject: |d| format!("the {}", words::of(d, pools::OBJECTS)),
     attributes: &[
         attribute!(
+            "colour",
             colours,
             [
                 "{it} is {v}",
@@ -240,6 +249,7 @@ pub(super) const OBJECT: Topic = Topic {
             ["of which colour is {it}?"]
         ),
         attribute!(
+            "material",
             |d| words::of(d, pools::MATERIALS),
             [
                 "{it} is made of {v}",
@@ -264,6 +274,7 @@ pub(super) const OBJECT: Topic = Topic {
             ["of what material is {it}?"]
         ),
         attribute!(
+            "price",
             prices,
             [
                 "{it} costs {v}",
@@ -290,6 +301,7 @@ pub(super) const OBJECT: Topic = Topic {
             ["how much do they ask for {it}?"]
         ),
         attribute!(
+            "weight",
             |d| format!("{} kg", d.number(2, 60)),
             [
                 "{it} weighs {v}",
@@ -314,6 +326,7 @@ pub(super) const OBJECT: Topic = Topic {
             ["what does {it} weigh?"]
         ),
         attribute!(
+            "origin",
             cities,
             [
                 "{it} was [made|built|produced] in {v}",
@@ -338,6 +351,7 @@ pub(super) const OBJECT: Topic = Topic {
             ["in which place was {it} made?"]
         ),
         attribute!(
+            "length",
             |d| format!("{} cm", d.number(20, 300)),
             [
                 "{it} is {v} long",
@@ -361,6 +375,7 @@ pub(super) const OBJECT: Topic = Topic {
             ["what length does {it} have?"]
         ),
         attribute!(
+            "warranty",
             |d| format!("{} years", d.number(2, 15)),
             [
                 "{it} has a warranty of {v}",
@@ -385,6 +400,7 @@ pub(super) const OBJECT: Topic = Topic {
             ["how many years of warranty has {it}?"]
         ),
         attribute!(
+            "owner",
             names,
             [
                 "{it} belongs to {v}",
@@ -416,6 +432,7 @@ pub(super) const THING: Topic = Topic {
     subject: |d| format!("the {}", words::of(d, pools::THINGS)),
     attributes: &[
         attribute!(
+            "place",
             |d| words::of(d, pools::PLACES),
             [
                 "{it} is {v}",
@@ -441,6 +458,7 @@ pub(super) const THING: Topic = Topic {
             ["in what place is {it}?"]
         ),
         attribute!(
+            "user",
             names,
             [
                 "{v} needs {it}",
@@ -464,6 +482,7 @@ pub(super) const THING: Topic = Topic {
             ["who took {it}?"]
         ),
         attribute!(
+            "date",
             dates,
             [
                 "bring {it} back by {v}",
@@ -496,6 +515,7 @@ pub(super) const DISH: Topic = Topic {
     subject: one_food,
     attributes: &[
         attribute!(
+            "time",
             |d| format!("{} minutes", d.number(5, 90)),
             [
                 "{it} [takes|needs] {v}",
@@ -519,6 +539,7 @@ pub(super) const DISH: Topic = Topic {
             ["after what time is {it} ready?"]
         ),
         attribute!(
+            "heat",
             |d| format!("{} degrees", d.number(30, 250)),
             [
                 "bake {it} at {v}",
@@ -543,6 +564,7 @@ pub(super) const DISH: Topic = Topic {
             ["which temperature does {it} want?"]
         ),
         attribute!(
+            "people",
             |d| format!("{} people", d.number(2, 19)),
             [
                 "{it} serves {v}",
@@ -567,6 +589,7 @@ pub(super) const DISH: Topic = Topic {
             ["how many people will {it} feed?"]
         ),
         attribute!(
+            "cook",
             names,
             [
                 "{v} makes {it}",
@@ -589,6 +612,7 @@ pub(super) const DISH: Topic = Topic {
             ["who takes care of {it}?"]
         ),
         attribute!(
+            "price",
             prices,
             [
                 "{it} costs {v}",
