@@ -168,7 +168,9 @@ impl Tab {
             }
             let why = answer["error"]["message"].as_str().unwrap_or_default();
             let is_leaving = why.contains("navigated") || why.contains("context");
-            assert!(is_leaving && begun.elapsed() < PATIENCE, "{params}: {why}");
+            if !is_leaving || begun.elapsed() > PATIENCE {
+                panic!("{params}: {why}");
+            }
             std::thread::sleep(Duration::from_millis(25));
         }
     }
