@@ -215,10 +215,11 @@ impl Feedback {
     /// When the database cannot be read.
     pub fn queue(&self, limit: usize) -> Result<Vec<QueueItem>> {
         let ids: Vec<i64> = self.db.read(|c| {
+            // CROSS JOIN keeps to this order: the newest messages first, until there are enough; not all of every conversation.
             let mut statement = c.prepare_cached(
-                "WITH answer AS (
+                "WITH answer AS NOT MATERIALIZED (
                    SELECT m.id, m.parent FROM message m
-                   JOIN conversation c ON c.id = m.conversation AND c.temporary = 0
+                   CROSS JOIN conversation c ON c.id = m.conversation AND c.temporary = 0
                    WHERE m.role = 'assistant' AND m.content <> '' AND m.tool_calls = '[]'
                      AND m.state IN ('complete', 'stopped')
                      AND NOT EXISTS (SELECT 1 FROM review_skip s WHERE s.message = m.id)),
@@ -226,7 +227,7 @@ impl Feedback {
                    SELECT a.id, a.parent FROM answer a
                    WHERE NOT EXISTS (SELECT 1 FROM feedback f WHERE f.message = a.id)
                    ORDER BY a.id DESC LIMIT ?2)
-                 SELECT a.id AS id, 0 AS place FROM feedback f JOIN answer a ON a.id = f.message
+                 SELECT a.id AS id, 0 AS place FROM feedback f CROSS JOIN answer a ON a.id = f.message
                    WHERE f.rating = -1 AND f.better IS NULL
                  UNION ALL
                  SELECT n.id, 2 - coalesce(p.role = 'tool' AND p.details LIKE '%\"ok\":false%', 0)

@@ -10,14 +10,21 @@ use std::{
 
 /// A zeroed, owned byte buffer aligned to a cache line (2 MiB when it is large, so that the kernel
 /// can back it with huge pages: panels are streamed once per token and TLB misses show).
+///
+/// Large buffers cost nothing until they are written: the system's own zero pages are taken as they come, and only
+/// after the advice about their size. (An allocation aligned to more than 16 bytes would be filled with zeros by hand.)
 pub struct AlignedBuf {
-    ptr: NonNull<u8>,
+    /// What was allocated: the buffer begins at its first aligned byte.
+    start: NonNull<u8>,
     layout: Layout,
+    ptr: NonNull<u8>,
     len: usize,
 }
 
 const LINE: usize = 64;
 const HUGE: usize = 2 << 20;
+/// The alignment up to which allocators give zeroed memory as the system does.
+const PLAIN: usize = 16;
 
 impl AlignedBuf {
     /// `len` zero bytes.
@@ -26,14 +33,20 @@ impl AlignedBuf {
     /// When `len` overflows the address space.
     pub fn zeroed(len: usize) -> Self {
         let align = if len >= HUGE { HUGE } else { LINE };
-        let size = len.next_multiple_of(align).max(LINE);
-        let layout = Layout::from_size_align(size, align)
-            .unwrap_or_else(|_| panic!("a buffer of {len} bytes does not fit the address space"));
-        // SAFETY: `size` is at least one cache line, never zero.
+        let size = len.checked_next_multiple_of(align).and_then(|size| size.checked_add(align));
+        let layout = size.and_then(|size| Layout::from_size_align(size, PLAIN).ok());
+        let layout = layout
+            .unwrap_or_else(|| panic!("a buffer of {len} bytes does not fit the address space"));
+        // SAFETY: the size is at least one cache line, never zero.
         let raw = unsafe { alloc_zeroed(layout) };
-        let Some(ptr) = NonNull::new(raw) else { handle_alloc_error(layout) };
-        advise_huge(ptr, size);
-        Self { ptr, layout, len }
+        let Some(start) = NonNull::new(raw) else { handle_alloc_error(layout) };
+        // SAFETY: the first multiple of `align` lies less than `align` bytes after the start, of which there are `align`
+        // more than the buffer has.
+        let ptr = unsafe { start.add(start.align_offset(align)) };
+        if len >= HUGE {
+            advise_huge(ptr, len);
+        }
+        Self { start, layout, ptr, len }
     }
 
     /// Length in bytes.
@@ -86,7 +99,7 @@ impl AlignedBuf {
 impl Drop for AlignedBuf {
     fn drop(&mut self) {
         // SAFETY: allocated in `zeroed` with this very layout.
-        unsafe { dealloc(self.ptr.as_ptr(), self.layout) }
+        unsafe { dealloc(self.start.as_ptr(), self.layout) }
     }
 }
 
@@ -111,10 +124,8 @@ unsafe impl Sync for AlignedBuf {}
 
 #[cfg(target_os = "linux")]
 fn advise_huge(ptr: NonNull<u8>, size: usize) {
-    if size >= HUGE {
-        // SAFETY: advice on memory this buffer owns; a refusal is harmless and ignored.
-        let _ = unsafe { libc::madvise(ptr.as_ptr().cast(), size, libc::MADV_HUGEPAGE) };
-    }
+    // SAFETY: advice on memory this buffer owns; a refusal is harmless and ignored.
+    let _ = unsafe { libc::madvise(ptr.as_ptr().cast(), size, libc::MADV_HUGEPAGE) };
 }
 
 #[cfg(not(target_os = "linux"))]

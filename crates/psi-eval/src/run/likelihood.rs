@@ -12,8 +12,16 @@ use psi_tokenizer::{TokenId, Tokenizer};
 
 use crate::task::{Choice, LogLikelihood, Span};
 
-/// Most logits held at a time: 64 MB.
-const MAX_LOGITS: usize = 16 << 20;
+/// Logits held at a time: few enough (4 MB) that they, and what was computed for them, stay in the cache and their memory is
+/// used again; more are asked for from the system every time.
+const LOGITS: usize = 1 << 20;
+/// Rows of a batch where the vocabulary is large: fewer would not keep the processor busy.
+const MIN_ROWS: usize = 128;
+
+/// Rows of logits held at a time.
+fn max_rows(engine: &Engine) -> usize {
+    (LOGITS / engine.model().config().vocab_size).max(MIN_ROWS)
+}
 
 /// The choices of one item as tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +113,7 @@ pub(super) fn choices(
     adapter: Option<&Arc<Adapter>>,
     items: &[Choices],
 ) -> Result<Vec<Vec<LogLikelihood>>, EngineError> {
-    let max_rows = (MAX_LOGITS / engine.model().config().vocab_size).max(1);
+    let max_rows = max_rows(engine);
     let mut all = Vec::with_capacity(items.len());
     let mut rest = items;
     while !rest.is_empty() {
@@ -286,7 +294,7 @@ fn window_scores(
     sequence: &mut Sequence,
     window: &[TokenId],
 ) -> Result<Vec<f32>, EngineError> {
-    let rows = (MAX_LOGITS / engine.model().config().vocab_size).max(1);
+    let rows = max_rows(engine);
     let mut scored = Vec::with_capacity(window.len());
     let last = window.len().saturating_sub(1);
     for from in (0..last).step_by(rows) {
