@@ -165,7 +165,7 @@ fn text_is_one_document_or_cut_at_a_line() {
         SourceConfig { split_at: Some(String::new()), ..source },
         &["the cat\nsat\n", "on the mat\n"],
     );
-    let path = shop.file("b.md", "---\none\n---\n---\ntwo\n\nthree\n---\n");
+    let path = shop.file("b.md", "---\none\n---\n---\n \n\u{a0}\n---\ntwo\n\nthree\n---\n");
     let source = SourceConfig { split_at: Some("---".into()), ..SourceConfig::at(&path) };
     holds(&shop, source, &["one\n", "two\n\nthree\n"]);
 }

@@ -37,7 +37,7 @@ impl Documents {
         Ok(self.document(0, bytes))
     }
 
-    /// The next stretch of lines up to a separating line; empty stretches are passed over.
+    /// The next stretch of lines up to a separating line; stretches of white space alone are passed over.
     fn stretch(&mut self, split_at: &[u8]) -> Result<Option<Row>> {
         let (mut text, mut first) = (Vec::new(), None);
         let mut long = false;
@@ -45,6 +45,9 @@ impl Documents {
             let found = self.input.next_line(self.max_bytes, &mut self.line)?;
             let line = self.line.strip_suffix(b"\r").unwrap_or(&self.line);
             let ends = found == Line::End || (found == Line::Whole && line == split_at);
+            if ends && !long && says_nothing(&text) {
+                (text, first) = (Vec::new(), None);
+            }
             if let Some(first) = first.filter(|_| ends) {
                 self.done = found == Line::End;
                 let reason = || too_long("the document", self.max_bytes);
@@ -84,6 +87,10 @@ impl Documents {
         }
         Row { line, body: Body::Text(bytes) }
     }
+}
+
+fn says_nothing(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok_and(|text| text.trim().is_empty())
 }
 
 /// Windows line ends become Unix ones.
