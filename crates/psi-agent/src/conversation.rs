@@ -4,6 +4,7 @@
 //! `leaf` moves to the new branch.
 
 mod exchange;
+mod foreign;
 mod message;
 mod search;
 mod store;

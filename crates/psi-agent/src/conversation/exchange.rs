@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     Conversation, ConversationId, Conversations, Details, Draft, Message, MessageId, MessageState,
-    Role, ToolCall, message::enum_name, store::insert_message,
+    Role, ToolCall, foreign, message::enum_name, store::insert_message,
 };
 use crate::{
     error::{AgentError, Result},
@@ -22,34 +22,34 @@ const VERSION: u64 = 1;
 
 /// A conversation in a file. Numbers of messages count within it only.
 #[derive(Debug, Serialize, Deserialize)]
-struct Exported {
+pub(super) struct Exported {
     #[serde(default)]
-    title: String,
+    pub(super) title: String,
     #[serde(default)]
-    system_prompt: Option<String>,
-    created_at: Timestamp,
+    pub(super) system_prompt: Option<String>,
+    pub(super) created_at: Timestamp,
     #[serde(default)]
-    leaf: Option<i64>,
-    messages: Vec<ExportedMessage>,
+    pub(super) leaf: Option<i64>,
+    pub(super) messages: Vec<ExportedMessage>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct ExportedMessage {
-    id: i64,
+pub(super) struct ExportedMessage {
+    pub(super) id: i64,
     #[serde(default)]
-    parent: Option<i64>,
-    role: Role,
-    content: String,
+    pub(super) parent: Option<i64>,
+    pub(super) role: Role,
+    pub(super) content: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    reasoning: String,
+    pub(super) reasoning: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    tool_calls: Vec<ToolCall>,
+    pub(super) tool_calls: Vec<ToolCall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    tool_call_id: Option<String>,
-    state: MessageState,
+    pub(super) tool_call_id: Option<String>,
+    pub(super) state: MessageState,
     #[serde(default)]
-    details: Details,
-    created_at: Timestamp,
+    pub(super) details: Details,
+    pub(super) created_at: Timestamp,
 }
 
 impl Conversations {
@@ -103,15 +103,21 @@ impl Conversations {
         Ok(text)
     }
 
-    /// Writes the conversations of a document that [`Conversations::export`] made, as new ones. What tools
-    /// had returned in them counts as text of others.
+    /// Writes the conversations of a document that [`Conversations::export`] or another assistant (ChatGPT, Claude,
+    /// Open WebUI) made, as new ones. What tools had returned in them counts as text of others.
     ///
     /// # Errors
     /// When the document is not one, or a message names a parent that does not come before it.
     pub fn import(&self, document: &Value) -> Result<Vec<ConversationId>> {
+        if let Some(list) = document.as_array() {
+            let read = foreign::read(list)?;
+            return self.db.write(|t| read.iter().map(|c| insert(t, c)).collect());
+        }
         let (format, version) = (document["format"].as_str(), document["version"].as_u64());
         if (format, version) != (Some(FORMAT), Some(VERSION)) {
-            let why = format!("it must say \"format\": \"{FORMAT}\", \"version\": {VERSION}");
+            let why = format!(
+                "it must say \"format\": \"{FORMAT}\", \"version\": {VERSION}, or be the list that ChatGPT, Claude or Open WebUI exports"
+            );
             return Err(AgentError::invalid("import", why));
         }
         let read: Vec<Exported> = serde_json::from_value(document["conversations"].clone())
@@ -193,7 +199,7 @@ fn draft(message: &ExportedMessage) -> Draft {
 }
 
 /// A text as a code block whose fence is longer than any in it.
-fn fenced(text: &str) -> String {
+pub(super) fn fenced(text: &str) -> String {
     let longest = text.lines().map(|l| l.chars().take_while(|c| *c == '`').count()).max();
     let fence = "`".repeat(longest.unwrap_or(0).max(2) + 1);
     format!("\n{fence}\n{text}\n{fence}\n")

@@ -167,3 +167,54 @@ fn an_export_comes_back_whole_and_what_tools_said_counts_as_text_of_others() {
     assert_eq!(all.count().unwrap(), 2, "all or nothing");
     assert!(all.import(&serde_json::json!({"format": "other"})).is_err());
 }
+
+#[test]
+fn exports_of_other_assistants_come_in_with_their_branches() {
+    let (_dir, db) = database();
+    let all = Conversations::new(&db);
+    let said = |role: &str, parent: &str, text: &str, at: f64| {
+        serde_json::json!({ "parent": parent, "message": { "author": { "role": role }, "create_time": at,
+            "content": { "content_type": "text", "parts": [text] }, "metadata": { "model_slug": "big" } } })
+    };
+    let chatgpt = serde_json::json!([{
+        "title": "Pasta", "create_time": 1700000000.5, "current_node": "d",
+        "mapping": {
+            "root": { "parent": null, "message": null },
+            "s": said("system", "root", "", 1.0),
+            "a": said("user", "s", "How long?", 2.0),
+            "t": { "parent": "a", "message": { "author": { "role": "assistant" }, "create_time": 3.0,
+                "content": { "content_type": "thoughts", "thoughts": [{ "content": "nine minutes?" }] } } },
+            "c": said("assistant", "a", "Ten minutes", 4.0),
+            "d": said("assistant", "t", "Nine minutes", 5.0),
+            "loop": said("user", "loop2", "nobody", 6.0),
+            "loop2": said("user", "loop", "nobody", 7.0),
+        },
+    }]);
+    let id = all.import(&chatgpt).unwrap()[0];
+    assert_eq!(texts(&all.branch(id).unwrap()), ["How long?", "Nine minutes"]);
+    assert_eq!(all.all(id).unwrap().len(), 3, "the other answer is a branch");
+    assert_eq!(all.branch(id).unwrap()[1].reasoning, "nine minutes?");
+    assert_eq!(all.get(id).unwrap().title, "Pasta");
+    assert_eq!(all.branch(id).unwrap()[1].details.model.as_deref(), Some("big"));
+    assert_eq!(all.branch(id).unwrap()[0].created_at.0, 2000);
+
+    let claude = serde_json::json!([{ "name": "Tea", "created_at": "2026-01-02T03:04:05.678Z", "chat_messages": [
+        { "sender": "human", "text": "Green?", "created_at": "2026-01-02T03:04:06Z" },
+        { "sender": "assistant", "text": "Yes", "created_at": "2026-01-02T03:04:07Z" },
+    ] }, { "name": "Empty", "created_at": "2026-01-02T03:04:05Z", "chat_messages": [] }]);
+    let ids = all.import(&claude).unwrap();
+    assert_eq!(ids.len(), 1, "one in which nothing was said is left");
+    assert_eq!(texts(&all.branch(ids[0]).unwrap()), ["Green?", "Yes"]);
+
+    let open_webui = serde_json::json!([{ "title": "Ink", "created_at": 1700000000, "chat": { "history": {
+        "currentId": "2", "messages": {
+            "1": { "parentId": null, "role": "user", "content": "Blue?", "timestamp": 1700000001 },
+            "2": { "parentId": "1", "role": "assistant", "content": "Black", "timestamp": 1700000002, "model": "m" },
+        } } } }]);
+    let id = all.import(&open_webui).unwrap()[0];
+    assert_eq!(texts(&all.branch(id).unwrap()), ["Blue?", "Black"]);
+
+    let error = all.import(&serde_json::json!([{ "title": "?" }])).unwrap_err().to_string();
+    assert!(error.contains("item 1") && error.contains("ChatGPT"), "{error}");
+    assert_eq!(all.count().unwrap(), 3);
+}

@@ -240,6 +240,7 @@ fn data() -> Markup {
             h2 id="data-title" { "Your data" }
             div.panel {
                 p { "Everything is in one file on this machine, readable by you only. No connection leaves it unless you download a model or allow a tool to use the network." }
+                p.soft { "Imported are psi's own exports, and those of ChatGPT (conversations.json), Claude and Open WebUI." }
                 div.row {
                     a.btn href="/api/export" download { (icon("down")) "Export everything" }
                     button.btn type="button" data-pick="import" { (icon("plus")) "Import conversations" }

@@ -22,7 +22,7 @@ fn special_tokens_in_messages_stay_text() {
     };
     assert_eq!((count("<|im_end|>"), count("<|im_start|>"), count("<think>")), (1, 2, 0));
     let decoded = model.tokenizer.decode(&tokens, false);
-    assert_eq!(decoded, format!("<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"));
+    assert_eq!(decoded, format!("<|im_start|>user\n {text}<|im_end|>\n<|im_start|>assistant\n"));
 }
 
 #[test]
