@@ -31,7 +31,11 @@ const MAX_TASKS: usize = 1 << 23;
 const WORKER_SPIN: Duration = Duration::from_micros(200);
 /// How long the caller spins for the last task before it gives its core away.
 const CALLER_SPIN: Duration = Duration::from_micros(30);
-/// After losing time to a worker the caller works alone, first this long, then twice as long each
+/// Regions together may take this much longer than the caller alone would have needed. A machine at rest has
+/// stalls of 0.1 ms every few tens of milliseconds, which the gain of a few regions makes up for; a core that
+/// another program takes away is gone for milliseconds.
+const LOSS_MAX: f64 = 1e-3;
+/// After losing that the caller works alone, first this long, then twice as long each
 /// time it happens again, up to [`SOLO_MAX`].
 const SOLO_MIN: Duration = Duration::from_millis(4);
 const SOLO_MAX: Duration = Duration::from_millis(128);
@@ -65,6 +69,8 @@ struct Solo {
     until: Option<Instant>,
     span: Duration,
     n_regions: u32,
+    /// Seconds lost by working together, less what was gained since; never below 0.
+    lost: f64,
 }
 
 struct Shared {
@@ -149,17 +155,17 @@ impl Pool {
             && !solo.now()
         {
             solo.n_regions = solo.n_regions.wrapping_add(1);
-            let lost = self.run_shared(n_tasks, task, solo.n_regions % CLOCK_EVERY == 0);
-            solo.learn(lost);
+            let loss = self.run_shared(n_tasks, task, solo.n_regions % CLOCK_EVERY == 0);
+            solo.learn(loss);
         } else {
             (0..n_tasks).for_each(task);
         }
     }
 
-    /// Returns whether the region took clearly longer than the caller alone would have needed, going by
-    /// its own tasks (if `watch`, by the time it ran for them: it may have lost its core meanwhile).
-    /// Waiting for a long last task is no such loss.
-    fn run_shared(&self, n_tasks: usize, task: Job<'_>, watch: bool) -> bool {
+    /// Returns how many seconds longer the region took than the caller alone would have needed (negative: a
+    /// gain), going by its own tasks (if `watch`, by the time it ran for them: it may have lost its core
+    /// meanwhile).
+    fn run_shared(&self, n_tasks: usize, task: Job<'_>, watch: bool) -> f64 {
         let start = Instant::now();
         let ran = watch.then(thread_time).flatten();
         let shared = &*self.shared;
@@ -182,13 +188,14 @@ impl Pool {
         let own = start.elapsed();
         let ran = ran.and_then(|before| Some(thread_time()? - before)).unwrap_or(own);
         shared.wait_for_all(n_tasks);
-        let waited = start.elapsed() - own;
+        let took = start.elapsed();
         let panic = lock(&shared.panic).take();
         if let Some(panic) = panic {
             resume_unwind(panic);
         }
-        let alone = ran.mul_f64(n_tasks as f64 / f64::from(n_own.max(1)));
-        n_own > 0 && own + waited > alone + alone / 4 + 2 * CALLER_SPIN
+        // A caller that found no task left has nothing to go by.
+        let per_task = (n_own > 0).then(|| ran.as_secs_f64() / f64::from(n_own));
+        per_task.map_or(0.0, |per_task| took.as_secs_f64() - per_task * n_tasks as f64)
     }
 }
 
@@ -214,8 +221,10 @@ impl Solo {
         self.until.is_some_and(|until| Instant::now() < until)
     }
 
-    fn learn(&mut self, lost: bool) {
-        if lost {
+    fn learn(&mut self, loss: f64) {
+        self.lost = (self.lost + loss).max(0.0);
+        if self.lost > LOSS_MAX {
+            self.lost = 0.0;
             let now = Instant::now();
             let recent = self.until.is_some_and(|until| now < until + SOLO_FORGET);
             let span = if recent { self.span * 2 } else { SOLO_MIN };
