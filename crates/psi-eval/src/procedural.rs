@@ -91,6 +91,20 @@ impl Family {
     /// # Panics
     /// When there is no such level.
     pub fn problem(&self, draws: &mut Draws, level: usize) -> Problem {
+        self.said(draws, level, |style| style)
+    }
+
+    /// [`Family::problem`] asked in garbled words: some are missing, some are others. What the problem is about
+    /// stays, and so do its solution and its verifier; what is practised is to find the question in words
+    /// that no training pattern has.
+    ///
+    /// # Panics
+    /// As [`Family::problem`].
+    pub fn garbled(&self, draws: &mut Draws, level: usize) -> Problem {
+        self.said(draws, level, Style::garbled)
+    }
+
+    fn said(&self, draws: &mut Draws, level: usize, how: fn(Style) -> Style) -> Problem {
         assert!(level < LEVELS, "level {level} of {LEVELS}");
         let draft = draws.until(|draws| {
             let draft = (self.draw)(draws, level);
@@ -99,7 +113,7 @@ impl Family {
         });
         let slots: Vec<(&str, &str)> = draft.slots.iter().map(|(k, v)| (*k, v.as_str())).collect();
         let pattern = draft.asked.draw(draws);
-        let question = Style::tidy(draws).say(&pattern, &slots, draws);
+        let question = how(Style::tidy(draws)).say(&pattern, &slots, draws);
         Problem { question, reasoning: draft.reasoning, answer: draft.answer }
     }
 

@@ -7,6 +7,7 @@ mod frames;
 
 use crate::{
     draws::Draws,
+    skills::words,
     split::{self, Split},
 };
 
@@ -69,16 +70,24 @@ pub(crate) struct Style {
     lower: bool,
     no_end: bool,
     typo: bool,
+    garbled: bool,
 }
 
 impl Style {
     pub(crate) fn draw(draws: &mut Draws) -> Self {
-        Self { lower: draws.chance(0.3), no_end: draws.chance(0.3), typo: draws.chance(0.12) }
+        let (lower, no_end) = (draws.chance(0.3), draws.chance(0.3));
+        Self { lower, no_end, typo: draws.chance(0.12), garbled: false }
     }
 
     /// Lower case or a missing full stop at times, but no slips.
     pub(crate) fn tidy(draws: &mut Draws) -> Self {
-        Self { lower: draws.chance(0.2), no_end: draws.chance(0.2), typo: false }
+        let (lower, no_end) = (draws.chance(0.2), draws.chance(0.2));
+        Self { lower, no_end, typo: false, garbled: false }
+    }
+
+    /// The same person where some words are lost and others are not the ones that were meant.
+    pub(crate) fn garbled(self) -> Self {
+        Self { garbled: true, ..self }
     }
 
     /// What this person makes of a name or phrase: what is copied must be copied as it was typed.
@@ -100,6 +109,9 @@ impl Style {
         expand(pattern, draws, &mut pieces);
         if self.typo {
             misspell(&mut pieces, draws);
+        }
+        if self.garbled {
+            garble(&mut pieces, draws);
         }
         let mut text = String::new();
         for piece in &pieces {
@@ -247,6 +259,24 @@ fn misspell(pieces: &mut [Piece<'_>], draws: &mut Draws) {
     }
 }
 
+/// One word in seven is another one, one in ten is missing; what is in slots stays.
+fn garble(pieces: &mut [Piece<'_>], draws: &mut Draws) {
+    for piece in pieces {
+        let Piece::Text(text) = piece else { continue };
+        let mut garbled = String::with_capacity(text.len());
+        for part in text.split_inclusive(|c: char| !c.is_alphabetic() && c != '\'') {
+            let word = part.trim_end_matches(|c: char| !c.is_alphabetic());
+            match (word.is_empty(), draws.chance(0.14), draws.chance(0.1)) {
+                (false, true, _) => garbled.push_str(&words::unheard(draws)),
+                (false, false, true) => {}
+                _ => garbled.push_str(word),
+            }
+            garbled.push_str(&part[word.len()..]);
+        }
+        *text = garbled;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,5 +374,25 @@ mod tests {
                 style.say("please remember {fact} carefully.", &[("fact", "QxZ")], &mut draws);
             assert!(text.contains("QxZ"), "{text}");
         }
+    }
+
+    #[test]
+    fn garbling_changes_the_words_between_slots_and_keeps_the_spaces() {
+        let (mut n_words, mut n_kept) = (0, 0);
+        for index in 0..400 {
+            let mut draws = Draws::new(Split::Train, 2, index);
+            let mut pieces = Vec::new();
+            expand("what's the largest of {list}, please?", &mut draws, &mut pieces);
+            garble(&mut pieces, &mut draws);
+            let [Piece::Text(before), Piece::Slot("list"), Piece::Text(after)] = &pieces[..] else {
+                panic!("the slot has moved");
+            };
+            assert!(before.ends_with(' ') && after.starts_with(", ") && after.ends_with('?'));
+            n_words += 4;
+            let said = before.split(' ').chain(after.split([' ', '?']));
+            n_kept += said.filter(|w| ["what's", "the", "largest", "of"].contains(w)).count();
+        }
+        let share = n_kept as f64 / f64::from(n_words);
+        assert!((0.7..0.85).contains(&share), "{share}");
     }
 }

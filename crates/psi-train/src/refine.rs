@@ -34,7 +34,7 @@ use self::{
     episode::{Group, Measures, learning_groups},
     policy::{Deviation, Sampled, weights},
     rollout::{Dialogue, RolloutConfig, run as write_answers},
-    task::Prompt,
+    task::{Prompt, Task},
     workspace::{Answers, micro_batches},
 };
 use crate::{
@@ -144,6 +144,7 @@ impl Refiner {
         let (written, measures) = self.write()?;
         let writing_s = started.elapsed().as_secs_f64();
         let mut record = measures.record(step, writing_s);
+        record.by_task = share_by_task(&self.rl.tasks, &written);
         if step % SHOWN_EVERY == 1 {
             self.show_sample(step, &written)?;
         }
@@ -182,8 +183,9 @@ impl Refiner {
             let chosen: Vec<(usize, usize, Prompt)> = (first..first + missing as u64)
                 .map(|index| {
                     let (task, level) = self.rl_state.choose(self.seed, index, self.rl.curriculum);
-                    let split = Split::Train;
-                    (task, level, self.rl.tasks[task].prompt(split, self.seed, index, level))
+                    let kind = self.rl.tasks[task];
+                    let prompt = kind.practice(self.seed, index, level, self.rl.garbled);
+                    (task, level, prompt)
                 })
                 .collect();
             let n = self.rl.group;
@@ -348,6 +350,17 @@ impl Refiner {
     fn log(&mut self, record: &RefineRecord) -> Result<()> {
         self.core.metrics.write(&serde_json::to_value(record).unwrap_or_default())
     }
+}
+
+/// Share of right answers of every task that was practised.
+fn share_by_task(tasks: &[Task], groups: &[Group]) -> BTreeMap<String, f64> {
+    let mut shares: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for group in groups {
+        let name = tasks[group.task.0].name().to_owned();
+        shares.entry(name).or_default().push(group.share_correct());
+    }
+    let mean = |all: Vec<f64>| all.iter().sum::<f64>() / all.len() as f64;
+    shares.into_iter().map(|(name, all)| (name, mean(all))).collect()
 }
 
 /// What the keys shared with `psi train` say; those that only data need follow from nothing here.

@@ -166,6 +166,7 @@ pub const KEYS: &[Key] = &[
     key("rl.epochs", Kind::Count, Is("1"), "Passes over a step's answers; after the first update they are off-policy."),
     key("rl.refill", Kind::Count, Is("1"), "How often prompts are drawn again to replace groups of equal reward (DAPO's dynamic sampling)."),
     key("rl.curriculum", Kind::Flag, Is("true"), "Draw levels of difficulty by the variance of the model's answers."),
+    key("rl.garbled", Kind::Number, Is("0.0"), "Share of the problems that are asked in garbled words (some missing, some others), so that wordings are practised that training does not hold."),
     key("rl.reward_correct", Kind::Number, Is("1.0"), "Reward of an answer that the verifier accepts."),
     key("rl.reward_format", Kind::Number, Is("0.0"), "Reward of thoughts before the answer and tags that are closed."),
     key("rl.reward_length", Kind::Number, Is("0.0"), "Taken off for an answer of rl.max_tokens, in proportion for shorter ones."),

@@ -31,6 +31,8 @@ pub(crate) struct RlConfig {
     pub(crate) refill: usize,
     /// Levels are drawn by what the model can nearly do.
     pub(crate) curriculum: bool,
+    /// Share of the problems that are asked in garbled words.
+    pub(crate) garbled: f64,
     /// Held-out prompts per evaluation.
     pub(crate) eval_items: usize,
 }
@@ -82,8 +84,16 @@ impl RlConfig {
             epochs: at_least_one("rl.epochs")?,
             refill: s.count("rl.refill"),
             curriculum: s.flag("rl.curriculum"),
+            garbled: share(s, "rl.garbled")?,
             eval_items: s.count("rl.eval_items"),
         })
+    }
+}
+
+fn share(s: &Settings, name: &str) -> Result<f64> {
+    match s.number(name) {
+        x if (0.0..=1.0).contains(&x) => Ok(x),
+        x => Err(s.refuse(name, format!("{x} is not between 0 and 1"))),
     }
 }
 

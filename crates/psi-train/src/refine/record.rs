@@ -15,6 +15,9 @@ pub struct RefineRecord {
     pub reward: f64,
     /// Share of answers that the verifier accepts.
     pub accuracy: f64,
+    /// The same by task.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_task: BTreeMap<String, f64>,
     /// Share of groups with at least one accepted answer: pass@k for the group's k.
     pub pass_at_k: f64,
     /// Mean number of tokens written in an answer.

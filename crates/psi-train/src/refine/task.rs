@@ -2,10 +2,11 @@
 
 use psi_eval::{
     draws::Draws,
-    procedural::{FAMILIES, Family, LEVELS, Problem},
+    procedural::{FAMILIES, LEVELS, Problem},
     skills::{Conversation, Mix, Play, generate_ending_in, tools::definitions, turn::Turn},
     split::Split,
 };
+use psi_infer::rng;
 use serde_json::{Value, json};
 
 /// A source of prompts with a verifier; the same objects that evaluation uses.
@@ -45,12 +46,24 @@ impl Task {
         }
     }
 
+    /// Prompt `index` of the training stream `seed`; a problem is asked in garbled words with probability
+    /// `garbled`.
+    pub(crate) fn practice(self, seed: u64, index: u64, level: usize, garbled: f64) -> Prompt {
+        match self {
+            Self::Problems(i) if rng::uniform(rng::mix(seed), index) < garbled => {
+                let mut draws = Draws::new(Split::Train, seed, index);
+                Prompt::Problem(FAMILIES[i].garbled(&mut draws, level))
+            }
+            _ => self.prompt(Split::Train, seed, index, level),
+        }
+    }
+
     /// Prompt `index` of the stream (`split`, `seed`).
     pub(crate) fn prompt(self, split: Split, seed: u64, index: u64, level: usize) -> Prompt {
         match self {
             Self::Problems(i) => {
-                let family: &Family = &FAMILIES[i];
-                Prompt::Problem(family.problem(&mut Draws::new(split, seed, index), level))
+                let mut draws = Draws::new(split, seed, index);
+                Prompt::Problem(FAMILIES[i].problem(&mut draws, level))
             }
             Self::Exchanges(name) => {
                 let conversation = generate_ending_in(name, split, seed, index);
