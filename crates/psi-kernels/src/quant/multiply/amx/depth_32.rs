@@ -1,11 +1,11 @@
 //! Formats with 32-value blocks in tiles of 32 k values: one f16 scale each, so one flush to f32 each.
-#![expect(unsafe_code, reason = "AMX through asm!, AVX-512 intrinsics")]
+#![expect(unsafe_code, reason = "AVX-512 intrinsics; kernels need their tier")]
 
-use std::{
-    arch::{asm, x86_64::*},
-    ops::Range,
-};
+mod stream;
 
+use std::{arch::x86_64::*, ops::Range};
+
+use self::stream::{RECORDS_PER_PART, Stream};
 use super::{
     super::{Task, groups::for_groups},
     DEPTH_32, TILE, TILE_ROWS, Tiles,
@@ -19,9 +19,7 @@ use crate::quant::{
 type Lane = Avx512<true>;
 
 /// Records (of 64 k values) per pass over the rows: their weights stay in the L1 cache.
-const RECORDS: usize = 8;
-/// Blocks per tile step: one accumulator each.
-const BLOCKS: usize = 4;
+const RECORDS: usize = 16;
 
 /// Signed weights `[record][quad][16][4]`.
 #[repr(C, align(64))]
@@ -38,10 +36,16 @@ impl Default for Weights {
 #[repr(C, align(64))]
 struct Scales([[f32; ROWS]; 2 * RECORDS]);
 
-/// Stored accumulators of one step.
-#[derive(Default)]
-#[repr(C, align(64))]
-struct Products([[[i32; ROWS]; TILE_ROWS]; BLOCKS]);
+/// Stored accumulators: of two records, of the two blocks of each. Aligned so that one bit of an address tells
+/// which record's they are.
+#[repr(C, align(4096))]
+struct Products([[[[i32; ROWS]; TILE_ROWS]; 2]; 2]);
+
+impl Default for Products {
+    fn default() -> Self {
+        Self([[[[0; _]; _]; _]; _])
+    }
+}
 
 /// # Safety
 /// The CPU has the AMX tier; the task's panels are of F; x is in groups of 16 rows.
@@ -106,7 +110,7 @@ struct Part {
     weights: Weights,
     scales: Scales,
     mins: Scales,
-    products: [Products; 2],
+    products: Products,
 }
 
 impl Part {
@@ -155,7 +159,7 @@ impl Part {
     ///
     /// # Safety
     /// As [`Self::multiply`].
-    #[inline(always)]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
     unsafe fn multiply_rows<F: Format32>(
         &mut self,
         x: &Activations,
@@ -163,118 +167,32 @@ impl Part {
         at: usize,
         sums: &mut [[f32; ROWS]],
     ) {
-        let n_steps = self.n_records.div_ceil(BLOCKS / 2);
         // SAFETY: the CPU has the tier (contract).
         let mut acc = unsafe { [_mm512_setzero_ps(); TILE_ROWS] };
         for r in 0..TILE_ROWS {
             // SAFETY: 16 rows of sums.
             acc[r] = unsafe { _mm512_loadu_ps(sums[r].as_ptr()) };
         }
-        // One step more than there are: the vector units finish a step while the tile unit is at
-        // the next.
-        for i in 0..=n_steps {
-            if i < n_steps {
-                let record = i * BLOCKS / 2;
-                let a = &x.values(first, (at + record) / 4)[record % 4 * TILE..];
-                let (a, b) = (a.as_ptr(), self.weights.0[record].as_ptr());
-                let out = &mut self.products[i % 2];
-                // SAFETY: one or two records of weights and activations follow; tiles are configured.
-                unsafe {
-                    if record + 1 < self.n_records {
-                        multiply_4(a, b, out);
-                    } else {
-                        multiply_2(a, b, out);
-                    }
-                }
-            }
-            if i > 0 {
-                let done = (i - 1) * BLOCKS;
-                let n_blocks = BLOCKS.min(2 * self.n_records - done);
-                for b in 0..n_blocks {
-                    let d_a = x.scales(first, 2 * at + done + b)[..TILE_ROWS].as_ptr();
-                    let tile = &self.products[(i - 1) % 2].0[b];
-                    // SAFETY: whole rows of arrays; 16 scales.
-                    unsafe {
-                        let d = _mm512_load_ps(self.scales.0[done + b].as_ptr());
-                        for r in 0..TILE_ROWS {
-                            let dots = _mm512_load_si512(tile[r].as_ptr().cast());
-                            acc[r] = Lane::add_scaled(dots, Lane::scale(d, *d_a.add(r)), acc[r]);
-                        }
-                        if F::MIN {
-                            let m = _mm512_load_ps(self.mins.0[done + b].as_ptr());
-                            let bias = x.bias(first, 2 * at + done + b)[..TILE_ROWS].as_ptr();
-                            for r in 0..TILE_ROWS {
-                                let sum = _mm512_set1_epi32(*bias.add(r));
-                                acc[r] = Lane::add_scaled(sum, Lane::scale(m, *d_a.add(r)), acc[r]);
-                            }
-                        }
-                    }
-                }
+        debug_assert!(at.is_multiple_of(RECORDS_PER_PART), "a pass begins with a part of x");
+        let stream = Stream {
+            n_records: self.n_records,
+            a: x.values(first, at / RECORDS_PER_PART).as_ptr(),
+            part_bytes: x.part_bytes(),
+            d_a: x.scales(first, 2 * at)[..TILE_ROWS].as_ptr(),
+            rows: x.rows(),
+        };
+        match F::MIN {
+            // SAFETY: as many records of weights and activations follow; tiles are configured.
+            false => unsafe { self.add_records(&stream, &mut acc) },
+            true => {
+                let bias = x.bias(first, 2 * at)[..TILE_ROWS].as_ptr();
+                // SAFETY: as above; the biases lie as the scales do.
+                unsafe { self.add_records_with_minimum(&stream, bias, &mut acc) }
             }
         }
         for r in 0..TILE_ROWS {
             // SAFETY: 16 rows of sums.
             unsafe { _mm512_storeu_ps(sums[r].as_mut_ptr(), acc[r]) };
         }
-    }
-}
-
-/// Dot products of 16 rows of x with four blocks of 32 k values.
-///
-/// # Safety
-/// Tiles are configured 32 deep; 2 KiB may be read at `a` and `b`.
-#[inline(always)]
-unsafe fn multiply_4(a: *const u8, b: *const u8, out: &mut Products) {
-    // SAFETY: reads 2 KiB at a and b, writes 4 KiB at out; all tiles clobbered.
-    unsafe {
-        asm!(
-            "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
-            "tileloadd tmm6, [{b} + {s}*1]",
-            "tileloadd tmm4, [{a} + {s}*1]",
-            "tdpbssd tmm0, tmm4, tmm6",
-            "tileloadd tmm7, [{b} + {s}*1 + 512]",
-            "tileloadd tmm5, [{a} + {s}*1 + 32]",
-            "tdpbssd tmm1, tmm5, tmm7",
-            "tileloadd tmm6, [{b} + {s}*1 + 1024]",
-            "tileloadd tmm4, [{a} + {s}*1 + 1024]",
-            "tdpbssd tmm2, tmm4, tmm6",
-            "tileloadd tmm7, [{b} + {s}*1 + 1536]",
-            "tileloadd tmm5, [{a} + {s}*1 + 1056]",
-            "tdpbssd tmm3, tmm5, tmm7",
-            "tilestored [{o} + {s}*1], tmm0",
-            "tilestored [{o} + {s}*1 + 1024], tmm1",
-            "tilestored [{o} + {s}*1 + 2048], tmm2",
-            "tilestored [{o} + {s}*1 + 3072], tmm3",
-            a = in(reg) a, b = in(reg) b, o = in(reg) out.0.as_mut_ptr(), s = in(reg) 64_usize,
-            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-            options(nostack),
-        );
-    }
-}
-
-/// Dot products of 16 rows of x with two blocks.
-///
-/// # Safety
-/// Tiles are configured 32 deep; 1 KiB may be read at `a` and `b`.
-#[inline(always)]
-unsafe fn multiply_2(a: *const u8, b: *const u8, out: &mut Products) {
-    // SAFETY: reads 1 KiB at a and b, writes half of out; all used tiles clobbered.
-    unsafe {
-        asm!(
-            "tilezero tmm0", "tilezero tmm1",
-            "tileloadd tmm6, [{b} + {s}*1]",
-            "tileloadd tmm4, [{a} + {s}*1]",
-            "tdpbssd tmm0, tmm4, tmm6",
-            "tileloadd tmm7, [{b} + {s}*1 + 512]",
-            "tileloadd tmm5, [{a} + {s}*1 + 32]",
-            "tdpbssd tmm1, tmm5, tmm7",
-            "tilestored [{o} + {s}*1], tmm0",
-            "tilestored [{o} + {s}*1 + 1024], tmm1",
-            a = in(reg) a, b = in(reg) b, o = in(reg) out.0.as_mut_ptr(), s = in(reg) 64_usize,
-            out("tmm0") _, out("tmm1") _, out("tmm4") _, out("tmm5") _, out("tmm6") _,
-            out("tmm7") _,
-            options(nostack),
-        );
     }
 }
