@@ -22,7 +22,7 @@ const SHAPES: &str = "2048x2048,8192x2048,2048x8192,128256x2048,576x576,1536x576
 const ROWS: &str = "1,2,4,8,16,32,64,512";
 /// Weights in rotation: more than a cache this thread could keep.
 const ROTATION: usize = 768 << 20;
-const SECONDS: f64 = 4.0;
+const SECONDS: f64 = 0.25;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -9,11 +9,14 @@
 
 use std::arch::{asm, x86_64::*};
 
-use super::{Part, Products};
-use crate::quant::multiply::{
-    amx::{TILE, TILE_ROWS},
-    avx512::Avx512,
-    lanes::Lanes,
+use super::Record;
+use crate::quant::{
+    multiply::{
+        amx::{TILE, TILE_ROWS},
+        avx512::Avx512,
+        lanes::Lanes,
+    },
+    panels::{B32_SCALES, ROWS},
 };
 
 type Lane = Avx512<true>;
@@ -21,16 +24,29 @@ type Lane = Avx512<true>;
 /// Records of x that follow one another, before the next part of 256 values.
 pub(super) const RECORDS_PER_PART: usize = 4;
 
-/// 16 rows of x, some records long.
+/// Stored tiles: of two records, of the two blocks of each. Aligned so that one bit of an address tells which
+/// record's they are.
+#[repr(C, align(4096))]
+pub(super) struct Products([[[[i32; ROWS]; TILE_ROWS]; 2]; 2]);
+
+impl Default for Products {
+    fn default() -> Self {
+        Self([[[[0; _]; _]; _]; _])
+    }
+}
+
+/// Some records of a panel and of 16 rows of x.
 pub(super) struct Stream {
     /// At least 1.
     pub(super) n_records: usize,
+    /// Records of Q8_0.
+    pub(super) weights: *const u8,
     /// Values of the first row and record; the record begins a part.
-    pub(super) a: *const u8,
-    /// Bytes from a part to the next.
+    pub(super) x: *const u8,
+    /// Bytes from a part of x to the next.
     pub(super) part_bytes: usize,
-    /// 16 scales of the first block.
-    pub(super) d_a: *const f32,
+    /// 16 scales d_a of the first block of x.
+    pub(super) x_scales: *const f32,
     /// Scales from a block to the next.
     pub(super) rows: usize,
 }
@@ -47,7 +63,7 @@ macro_rules! weights {
     ($b:literal, $tile:literal) => {
         concat!(
             concat!("tilezero tmm", $b, "\n"),
-            concat!("tileloadd tmm", $tile, ", [{b} + {s}*1 + 512*", $b, "]\n"),
+            concat!("tileloadd tmm", $tile, ", [{w} + {s}*1 + 64 + 512*", $b, "]\n"),
         )
     };
 }
@@ -55,7 +71,7 @@ macro_rules! weights {
 /// Loads the activations of block `$b`.
 macro_rules! activations {
     ($b:literal, $tile:literal) => {
-        concat!("tileloadd tmm", $tile, ", [{a} + {s}*1 + 32*", $b, "]\n")
+        concat!("tileloadd tmm", $tile, ", [{x} + {s}*1 + 32*", $b, "]\n")
     };
 }
 
@@ -73,7 +89,7 @@ macro_rules! multiply {
 /// A record of both.
 macro_rules! multiply_record {
     () => {
-        concat!(multiply!(0, 4, 6), multiply!(1, 5, 7), "add {a}, 1024\n", "add {b}, 1024\n",)
+        concat!(multiply!(0, 4, 6), multiply!(1, 5, 7), "add {x}, 1024\n", "add {w}, 1088\n",)
     };
 }
 
@@ -91,7 +107,7 @@ macro_rules! add_rows {
 /// Loads the scales of a record's weights.
 macro_rules! scales {
     () => {
-        "vmovaps zmm0, [{d}]\nvmovaps zmm1, [{d} + 64]\nadd {d}, 128\n"
+        "vcvtph2ps zmm0, [{d}]\nvcvtph2ps zmm1, [{d} + 32]\nadd {d}, 1088\n"
     };
 }
 
@@ -132,18 +148,22 @@ macro_rules! swap {
     };
 }
 
-impl Part {
+impl Stream {
     /// sums += d d_a (a w) for every block, in order of k.
     ///
     /// # Safety
-    /// The CPU has the AMX tier; tiles are configured 32 deep; the stream has as many records as this part.
+    /// The CPU has the AMX tier; tiles are configured 32 deep; the stream is as long as it says.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-    pub(super) unsafe fn add_records(&mut self, x: &Stream, sums: &mut [__m512; TILE_ROWS]) {
-        let Products(records) = &mut self.products;
+    pub(super) unsafe fn add(
+        &self,
+        Products(records): &mut Products,
+        sums: &mut [__m512; TILE_ROWS],
+    ) {
+        const { assert!(size_of::<Record>() == 1088 && TILE == 1024 && B32_SCALES == 64) };
         let p = records.as_mut_ptr().cast::<u8>();
-        // SAFETY: reads `n_records` records of x (parts of four, `part_bytes` apart) and of the expanded weights with
-        // the scales of both; writes the products. Everything it changes is named. `p` is a multiple of 4096, so
-        // bit 11 tells the two records' places apart.
+        // SAFETY: reads `n_records` records of the weights and of x (parts of four, `part_bytes` apart) with the scales
+        // of both; writes the products. Everything it changes is named. `p` is a multiple of 4096, so bit 11
+        // tells the two records' places apart.
         unsafe {
             asm!(
                 multiply_record!(),
@@ -159,13 +179,13 @@ impl Part {
                 stages!(0, 4, 6, ""),
                 stages!(1, 5, 7, "+ {rows}*4"),
                 "lea {d_a}, [{d_a} + {rows}*8]",
-                "add {a}, 1024",
-                "add {b}, 1024",
+                "add {x}, 1024",
+                "add {w}, 1088",
                 swap!(),
                 "add {i}, 1",
                 "test {i}, 3",
                 "jnz 3f",
-                "add {a}, {jump}",
+                "add {x}, {jump}",
                 "3:",
                 "cmp {i}, {n}",
                 "jb 2b",
@@ -179,16 +199,16 @@ impl Part {
                 swap!(),
                 add_record!(),
                 "5:",
-                a = inout(reg) x.a => _,
-                b = inout(reg) self.weights.0.as_ptr() => _,
-                d = inout(reg) self.scales.0.as_ptr() => _,
-                d_a = inout(reg) x.d_a => _,
+                x = inout(reg) self.x => _,
+                w = inout(reg) self.weights => _,
+                d = inout(reg) self.weights => _,
+                d_a = inout(reg) self.x_scales => _,
                 p = inout(reg) p => _,
                 q = inout(reg) p.add(2048) => _,
                 i = out(reg) _,
-                n = in(reg) x.n_records,
-                rows = in(reg) x.rows,
-                jump = in(reg) x.part_bytes - RECORDS_PER_PART * TILE,
+                n = in(reg) self.n_records,
+                rows = in(reg) self.rows,
+                jump = in(reg) self.part_bytes - RECORDS_PER_PART * TILE,
                 s = in(reg) 64_usize,
                 out("zmm0") _, out("zmm1") _, out("zmm2") _, out("zmm3") _,
                 out("tmm0") _, out("tmm1") _, out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
@@ -213,42 +233,39 @@ impl Part {
         }
     }
 
-    /// [`Part::add_records`] for formats whose blocks have a minimum m too: sums += d d_a (a w) + m d_a sum(a).
+    /// [`Stream::add`] for formats whose blocks have a minimum m too: sums += d d_a (a w) + m d_a sum(a).
     ///
     /// # Safety
-    /// As [`Part::add_records`]; `bias` has the sums of a as the stream its scales.
+    /// As [`Stream::add`]; `minima` has 32 f16 m for each record, and `bias` the sums of a as the stream the scales.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-    pub(super) unsafe fn add_records_with_minimum(
-        &mut self,
-        x: &Stream,
+    pub(super) unsafe fn add_with_minima<'a>(
+        &self,
+        minima: impl Iterator<Item = &'a [u8]>,
         bias: *const i32,
+        Products([products, _]): &mut Products,
         sums: &mut [__m512; TILE_ROWS],
     ) {
-        for record in 0..x.n_records {
+        for (record, minima) in minima.enumerate() {
             let (part, chunk) = (record / RECORDS_PER_PART, record % RECORDS_PER_PART);
-            let Products([products, _]) = &mut self.products;
-            // SAFETY: reads 1 KiB at a and b, writes 2 KiB of products; all used tiles are named.
+            // SAFETY: the caller's contract; reads a record of each, writes 2 KiB of products; all used tiles are named.
             unsafe {
+                let weights = self.weights.add(record * size_of::<Record>());
                 asm!(
                     multiply!(0, 4, 6),
                     multiply!(1, 5, 7),
                     store!(0), store!(1),
-                    a = in(reg) x.a.add(part * x.part_bytes + chunk * TILE),
-                    b = in(reg) self.weights.0[record].as_ptr(),
+                    x = in(reg) self.x.add(part * self.part_bytes + chunk * TILE),
+                    w = in(reg) weights,
                     p = in(reg) products.as_mut_ptr(),
                     s = in(reg) 64_usize,
                     out("tmm0") _, out("tmm1") _, out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                     options(nostack),
                 );
-            }
-            for (b, tile) in products.iter().enumerate() {
-                let block = 2 * record + b;
-                // SAFETY: whole rows of arrays; 16 scales and sums of each block.
-                unsafe {
-                    let d_a = x.d_a.add(block * x.rows);
-                    let bias = bias.add(block * x.rows);
-                    let d = _mm512_load_ps(self.scales.0[block].as_ptr());
-                    let m = _mm512_load_ps(self.mins.0[block].as_ptr());
+                for (b, tile) in products.iter().enumerate() {
+                    let at = (2 * record + b) * self.rows;
+                    let (d_a, bias) = (self.x_scales.add(at), bias.add(at));
+                    let d = Lane::f16s(weights.add(b * 32));
+                    let m = Lane::f16s(minima[b * 32..][..32].as_ptr());
                     for r in 0..TILE_ROWS {
                         let dots = _mm512_load_si512(tile[r].as_ptr().cast());
                         sums[r] = Lane::add_scaled(dots, Lane::scale(d, *d_a.add(r)), sums[r]);
