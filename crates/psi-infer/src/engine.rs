@@ -312,6 +312,12 @@ impl Engine {
         Ok(Logits { values, vocab_size: self.model.config().vocab_size })
     }
 
+    /// Gives back the memory of logits that are done with: a step of many sequences has megabytes of them, and
+    /// fresh ones would be paged in each time.
+    pub fn recycle(&self, logits: Logits) {
+        self.graph.recycle(logits.values);
+    }
+
     /// [`Engine::forward`] up to the output head: the normed residual stream (rows, d_model).
     ///
     /// # Errors
@@ -397,7 +403,10 @@ impl Engine {
                 Output::Logits => self.model.forward(graph, &batch, arena, want),
                 Output::Features => self.model.features(graph, &batch, arena, want),
             };
-            values.extend_from_slice(&out.data());
+            match values.is_empty() {
+                true => *values = self.graph.take(out),
+                false => values.extend_from_slice(&out.data()),
+            }
         }
     }
 }

@@ -193,6 +193,7 @@ fn run(
         }
         let token = sample(&params.sampling, logits.row_mut(0), &history, prompt.len())
             .ok_or(GenerateError::NoToken)?;
+        engine.recycle(logits);
         if params.stop_tokens.contains(&token) {
             finish = Finish::StopToken(token);
             break;

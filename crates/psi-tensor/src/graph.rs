@@ -240,8 +240,20 @@ impl Graph {
         self.state.borrow_mut().buffers.take(len)
     }
 
-    /// Gives a buffer back.
-    pub(crate) fn recycle(&self, buffer: Vec<f32>) {
+    /// Takes a value's memory out of the graph; [`Graph::recycle`] gives it back.
+    ///
+    /// # Panics
+    /// When the value is gone already.
+    #[track_caller]
+    pub fn take(&self, v: Var<'_>) -> Vec<f32> {
+        let value = &mut self.state.borrow_mut().values[v.id as usize];
+        assert!(!value.released, "{v:?} was released");
+        value.released = true;
+        std::mem::take(&mut value.data)
+    }
+
+    /// Gives a buffer back, for the next values.
+    pub fn recycle(&self, buffer: Vec<f32>) {
         self.state.borrow_mut().buffers.put(buffer);
     }
 

@@ -377,6 +377,7 @@ impl Scheduler {
                 drafter.truncate(draft_sequence, piece.start + n_right);
             }
         }
+        self.engine.recycle(logits);
         self.report(|status| {
             status.n_steps += 1;
             status.n_generated_tokens += n_generated as u64;

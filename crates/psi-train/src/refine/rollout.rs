@@ -264,6 +264,7 @@ fn step(
         let token = token.unwrap_or(0);
         chosen.push((token, before[token as usize] - lse[i]));
     }
+    engine.recycle(logits);
     Ok(chosen)
 }
 
