@@ -19,5 +19,6 @@ pub use runs::{FindRuns, Run, RunsServer};
 pub use serve::{ServeError, Server, ServerOptions};
 pub use ui::{
     Fate, Host, Learning, LearningNow, LearningRound, LearningState, Lesson, LessonPlace,
-    ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Suggestion, SuiteChange,
+    ListedModel, LockedPage, Machine, ModelState, PageOptions, PageServer, Pull, Suggestion,
+    SuiteChange, Unlock,
 };

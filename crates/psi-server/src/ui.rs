@@ -21,6 +21,7 @@ mod icon;
 mod keys;
 mod learning;
 mod live;
+mod locked;
 mod memory;
 mod models;
 mod reply;
@@ -43,6 +44,7 @@ pub use host::{
 };
 use keys::Keys;
 use live::Rooms;
+pub use locked::{LockedPage, Unlock};
 use psi_agent::{Access, Assistant, Feedback, toolbox::Toolbox};
 use reply::Failure;
 

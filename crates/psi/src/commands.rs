@@ -26,3 +26,4 @@ mod served;
 pub(crate) mod tokenize;
 pub(crate) mod train;
 pub(crate) mod up;
+pub(crate) mod vault;

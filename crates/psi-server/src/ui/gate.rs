@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Seconds between two attempts at the password, whoever makes them.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 /// Longest time in which nothing of a request's body arrives.
 const BODY_TIME: Duration = Duration::from_secs(30);
 /// Seconds for which a browser stays signed in.
@@ -77,13 +77,8 @@ impl Gate {
         Ok(self.access.set_password(password)?)
     }
 
-    /// Whether a Host header is this server's. A page whose name was rebound to this machine has a name of its
-    /// own, never a number.
     fn is_own(&self, host: &str) -> bool {
-        let Some(name) = name_of(host) else { return false };
-        is_loopback(host)
-            || self.names.iter().any(|n| n.eq_ignore_ascii_case(name))
-            || (self.is_open && name.parse::<IpAddr>().is_ok())
+        is_own(host, &self.names, self.is_open)
     }
 
     /// Whether the browser has a token, or none is needed.
@@ -161,6 +156,15 @@ impl Gate {
         let message = "psi was restarted: load the page again".to_owned();
         Some(Failure { status: StatusCode::FORBIDDEN, message }.into_response())
     }
+}
+
+/// Whether a Host header is this server's. A page whose name was rebound to this machine has a name of its
+/// own, never a number.
+pub(super) fn is_own(host: &str, names: &[String], is_open: bool) -> bool {
+    let Some(name) = name_of(host) else { return false };
+    is_loopback(host)
+        || names.iter().any(|n| n.eq_ignore_ascii_case(name))
+        || (is_open && name.parse::<IpAddr>().is_ok())
 }
 
 /// Stands before every route.
@@ -262,7 +266,7 @@ fn token() -> io::Result<String> {
 }
 
 /// The text of a form's field.
-fn decode(field: &str) -> String {
+pub(super) fn decode(field: &str) -> String {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field.bytes();
     while let Some(byte) = rest.next() {

@@ -1,4 +1,4 @@
-//! The arguments of `psi chat`, `psi memory` and `psi feedback`.
+//! The arguments of `psi chat`, `psi memory`, `psi feedback` and `psi vault`.
 
 use std::path::PathBuf;
 
@@ -77,4 +77,20 @@ pub(crate) enum Memory {
 pub(crate) enum Feedback {
     /// Ratings, better answers and choices with their exact prompts, as JSON lines for training.
     Export,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Vault {
+    /// Encrypt the database with a passphrase. Without it nobody can read the database again: there is no way around.
+    Encrypt,
+    /// Decrypt the database for good.
+    Decrypt,
+    /// Change the passphrase.
+    Passphrase,
+    /// Whether the database is encrypted, and what of the home lies outside of it.
+    Status {
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
 }

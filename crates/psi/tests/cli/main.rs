@@ -22,4 +22,5 @@ mod skills;
 mod tokenize;
 mod train;
 mod up;
+mod vault;
 mod workshop;
