@@ -17,6 +17,7 @@ mod files;
 mod gate;
 mod hello;
 mod host;
+mod i18n;
 mod icon;
 mod keys;
 mod learning;
@@ -34,14 +35,16 @@ mod training;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use axum::http::HeaderMap;
 pub use host::{
     Fate, Host, Learning, LearningNow, LearningRound, LearningState, Lesson, LessonPlace,
     ListedModel, Machine, ModelState, Pull, Suggestion, SuiteChange,
 };
+use i18n::{Lang, tf};
 use keys::Keys;
 use live::Rooms;
 pub use locked::{LockedPage, Unlock};
@@ -117,6 +120,8 @@ pub(crate) struct Ui {
     pub(crate) rooms: Rooms,
     pub(crate) gate: gate::Gate,
     keys: RwLock<Arc<Keys>>,
+    /// The language that the user has chosen, if any.
+    language: Mutex<Option<Lang>>,
 }
 
 impl Ui {
@@ -128,6 +133,7 @@ impl Ui {
         let access = Access::new(options.assistant.db());
         let gate = gate::Gate::new(options.address, options.names, access);
         let keys = settings::stored_keys(options.assistant.settings());
+        let language = settings::stored_language(options.assistant.settings());
         Ok(Self {
             feedback: Feedback::new(options.assistant.db()),
             assistant: options.assistant,
@@ -136,6 +142,7 @@ impl Ui {
             rooms: Rooms::new(epoch),
             gate: gate.map_err(ServeError::Start)?,
             keys: RwLock::new(Arc::new(keys)),
+            language: Mutex::new(language),
         })
     }
 
@@ -149,8 +156,19 @@ impl Ui {
         match name.trim() {
             "" => Ok(None),
             name if self.host.models().iter().any(|m| m.name == name) => Ok(Some(name)),
-            name => Err(Failure::bad(format!("there is no model {name} on this machine"))),
+            name => Err(Failure::bad(tf!("there is no model {name} on this machine", name = name))),
         }
+    }
+
+    /// The language of whoever sends these headers.
+    pub(crate) fn language(&self, headers: &HeaderMap) -> Lang {
+        let chosen = *self.language.lock().unwrap_or_else(PoisonError::into_inner);
+        chosen.unwrap_or_else(|| Lang::of(headers))
+    }
+
+    /// Another language from now on; none: what the browser asks for.
+    pub(crate) fn set_language(&self, language: Option<Lang>) {
+        *self.language.lock().unwrap_or_else(PoisonError::into_inner) = language;
     }
 
     /// Other keys from now on.
@@ -164,6 +182,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
     ui: &Arc<Ui>,
     work: impl FnOnce(&Arc<Ui>) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let ui = Arc::clone(ui);
-    tokio::task::spawn_blocking(move || work(&ui)).await.unwrap_or_else(|_| Err(Failure::broken()))
+    let (ui, lang) = (Arc::clone(ui), Lang::now());
+    let work = move || lang.within(|| work(&ui));
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::broken()))
 }

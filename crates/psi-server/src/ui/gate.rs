@@ -19,6 +19,7 @@ use psi_agent::Access;
 
 use super::{
     Ui, chat,
+    i18n::{Lang, t},
     reply::{self, Failure},
     shell,
 };
@@ -72,7 +73,7 @@ impl Gate {
     /// Sets the password, or takes it away.
     pub(crate) fn set_password(&self, password: Option<&str>) -> Result<(), Failure> {
         if password.is_none() && self.is_open {
-            return Err(Failure::bad("psi was started with --host: it needs a password"));
+            return Err(Failure::bad(t("psi was started with --host: it needs a password")));
         }
         Ok(self.access.set_password(password)?)
     }
@@ -95,13 +96,13 @@ impl Gate {
     fn sign_in(&self, password: &str) -> Result<String, Failure> {
         let mut last = self.last_attempt.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_some_and(|at| at.elapsed() < PATIENCE) {
-            let message = "too many attempts: wait a second".to_owned();
+            let message = t("too many attempts: wait a second").to_owned();
             return Err(Failure { status: StatusCode::TOO_MANY_REQUESTS, message });
         }
         *last = Some(Instant::now());
         drop(last);
         if !self.access.check_password(password)? {
-            let message = "that is not the password".to_owned();
+            let message = t("that is not the password").to_owned();
             return Err(Failure { status: StatusCode::UNAUTHORIZED, message });
         }
         Ok(self.access.issue_token("browser")?)
@@ -140,7 +141,7 @@ impl Gate {
         let reads = method == Method::GET || method == Method::HEAD;
         let is_door = path == "/login" || path.starts_with("/assets/");
         if !is_door && !self.is_signed_in(headers) {
-            let message = "sign in first".to_owned();
+            let message = t("sign in first").to_owned();
             let api = path.starts_with("/api/") || !reads;
             return Some(match api {
                 true => Failure { status: StatusCode::UNAUTHORIZED, message }.into_response(),
@@ -153,7 +154,7 @@ impl Gate {
         if reads || own_form || token == Some(self.csrf()) {
             return None;
         }
-        let message = "psi was restarted: load the page again".to_owned();
+        let message = t("psi was restarted: load the page again").to_owned();
         Some(Failure { status: StatusCode::FORBIDDEN, message }.into_response())
     }
 }
@@ -169,6 +170,11 @@ pub(super) fn is_own(host: &str, names: &[String], is_open: bool) -> bool {
 
 /// Stands before every route.
 pub(crate) async fn gate(State(ui): State<Arc<Ui>>, request: Request, next: Next) -> Response {
+    let lang = ui.language(request.headers());
+    lang.scope(answer(ui, request, next)).await
+}
+
+async fn answer(ui: Arc<Ui>, request: Request, next: Next) -> Response {
     let accepts = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok());
     let reader =
         accepts.is_some_and(|kinds| kinds.contains("text/html")).then(|| request.headers().clone());
@@ -229,16 +235,16 @@ pub(crate) async fn sign_out(State(ui): State<Arc<Ui>>, headers: HeaderMap) -> R
 fn login(wrong: Option<&str>) -> Markup {
     html! {
         (DOCTYPE)
-        html lang="en" {
-            head { (shell::head("Sign in")) }
+        html lang=(Lang::now().code()) dir=(Lang::now().dir()) {
+            head { (shell::head(t("Sign in"))) }
             body {
                 main.login {
                     h1 { "psi" }
-                    p.soft { "This psi asks for its password." }
+                    p.soft { (t("This psi asks for its password.")) }
                     form method="post" action="/login" {
-                        label.field { span { "Password" } input type="password" name="password" autocomplete="current-password" required autofocus; }
+                        label.field { span { (t("Password")) } input type="password" name="password" autocomplete="current-password" required autofocus; }
                         @if let Some(wrong) = wrong { p.bad role="alert" { (wrong) } }
-                        button class="btn primary" { "Sign in" }
+                        button class="btn primary" { (t("Sign in")) }
                     }
                 }
             }

@@ -19,6 +19,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::{
     gate::{PATIENCE, decode, is_own},
+    i18n::{Lang, t},
     reply::{self, Failure},
     shell,
 };
@@ -90,6 +91,11 @@ impl fmt::Debug for Locked {
 
 /// Asked by a name of ours only; the form comes from this page only.
 async fn guard(State(locked): State<Arc<Locked>>, request: Request, next: Next) -> Response {
+    let lang = Lang::of(request.headers());
+    lang.scope(answer(locked, request, next)).await
+}
+
+async fn answer(locked: Arc<Locked>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let names = check_names(headers, &|host| is_own(host, &locked.names, locked.is_open));
     let is_form = request.method() == Method::POST;
@@ -114,7 +120,7 @@ async fn open(State(locked): State<Arc<Locked>>, body: String) -> Response {
     {
         let mut last = locked.last_attempt.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_some_and(|at| at.elapsed() < PATIENCE) {
-            let page = form(Some("Too many attempts: wait a second."));
+            let page = form(Some(t("too many attempts: wait a second")));
             return (StatusCode::TOO_MANY_REQUESTS, reply::html(page)).into_response();
         }
         *last = Some(Instant::now());
@@ -122,10 +128,11 @@ async fn open(State(locked): State<Arc<Locked>>, body: String) -> Response {
     let field = body.split('&').find_map(|pair| pair.strip_prefix("passphrase="));
     let passphrase = decode(field.unwrap_or_default());
     let tried = tokio::task::spawn_blocking(move || (locked.unlock)(&passphrase)).await;
-    match tried.unwrap_or_else(|_| Err("psi made a mistake; its terminal says more".to_owned())) {
+    match tried.unwrap_or_else(|_| Err(t("psi made a mistake; its terminal says more").to_owned()))
+    {
         Ok(true) => reply::html(opening()),
         Ok(false) => {
-            let page = form(Some("That is not the passphrase."));
+            let page = form(Some(t("that is not the passphrase")));
             (StatusCode::UNAUTHORIZED, reply::html(page)).into_response()
         }
         Err(why) => {
@@ -147,16 +154,16 @@ async fn refused(request: Request) -> Response {
 fn form(wrong: Option<&str>) -> Markup {
     html! {
         (DOCTYPE)
-        html lang="en" {
-            head { (shell::head("Locked")) }
+        html lang=(Lang::now().code()) dir=(Lang::now().dir()) {
+            head { (shell::head(t("Locked"))) }
             body {
                 main.login {
                     h1 { "psi" }
-                    p.soft { "What you told psi is encrypted. Its passphrase opens it." }
+                    p.soft { (t("What you told psi is encrypted. Its passphrase opens it.")) }
                     form method="post" action="/" {
-                        label.field { span { "Passphrase" } input type="password" name="passphrase" autocomplete="current-password" required autofocus; }
+                        label.field { span { (t("Passphrase")) } input type="password" name="passphrase" autocomplete="current-password" required autofocus; }
                         @if let Some(wrong) = wrong { p.bad role="alert" { (wrong) } }
-                        button class="btn primary" { "Unlock" }
+                        button class="btn primary" { (t("Unlock")) }
                     }
                 }
             }
@@ -168,9 +175,9 @@ fn form(wrong: Option<&str>) -> Markup {
 fn opening() -> Markup {
     html! {
         (DOCTYPE)
-        html lang="en" {
-            head { (shell::head("Opening")) meta http-equiv="refresh" content="2;url=/"; }
-            body { main.login { h1 { "psi" } p.soft role="status" { "Unlocked: the page opens in a moment." } p { a href="/" { "Open it" } } } }
+        html lang=(Lang::now().code()) dir=(Lang::now().dir()) {
+            head { (shell::head(t("Opening"))) meta http-equiv="refresh" content="2;url=/"; }
+            body { main.login { h1 { "psi" } p.soft role="status" { (t("Unlocked: the page opens in a moment.")) } p { a href="/" { (t("Open it")) } } } }
         }
     }
 }

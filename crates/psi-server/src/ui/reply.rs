@@ -9,7 +9,7 @@ use psi_agent::AgentError;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::live::Part;
+use super::{i18n::t, live::Part};
 
 /// An answer to a request of the page's script. Programs read the data, the script reads `page`.
 #[derive(Debug, Default)]
@@ -132,7 +132,7 @@ impl Failure {
 
     /// A fault of psi's own.
     pub(crate) fn broken() -> Self {
-        let message = "psi made a mistake; its terminal says more".to_owned();
+        let message = t("psi made a mistake; its terminal says more").to_owned();
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, message }
     }
 }
