@@ -141,6 +141,7 @@ fn start(address: &str, password: Option<&str>) -> Result<House, ServeError> {
         toolbox: Toolbox::open(&db, &memory, embedder, tools).unwrap(),
         api: None,
         host: Arc::new(Bench),
+        accounts: None,
     };
     Ok(House { server: PageServer::start(options)?, assistant, home })
 }

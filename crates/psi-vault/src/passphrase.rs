@@ -37,6 +37,14 @@ impl Passphrase {
         Err(VaultError::Unfit { why })
     }
 
+    /// Takes as long as trying it on a file, for whoever should not learn that there is no file.
+    ///
+    /// # Errors
+    /// When there is not the memory for it.
+    pub fn try_in_vain(&self, cost: Cost) -> Result<()> {
+        self.stretch(&[0; 32], cost).map(drop)
+    }
+
     /// Whether they are the same.
     pub fn is(&self, other: &Self) -> bool {
         self.0.as_str() == other.0.as_str()

@@ -77,6 +77,9 @@ pub(crate) enum Command {
     Gate(Gate),
     /// This machine's roof, then kernels, prefill and decode as a share of it.
     Bench(Bench),
+    /// The people who use this psi beside its owner: each with conversations and memory of their own.
+    #[command(subcommand)]
+    Users(Users),
     /// Encryption of the database: turn it on or off, change the passphrase.
     #[command(subcommand)]
     Vault(Vault),

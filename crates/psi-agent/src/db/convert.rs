@@ -53,7 +53,9 @@ pub(super) fn tidy_up(path: &Path) -> Result<()> {
     for suffix in ["", "-wal", "-shm"] {
         shred(&with_suffix(&new, suffix))?;
     }
-    if !old.exists() {
+    // Without a database the old file would be all that is left.
+    let is_there = fs::metadata(path).is_ok_and(|found| found.len() > 0);
+    if !old.exists() || !is_there {
         return Ok(());
     }
     // The old name of the one file, until the new file has taken its name.

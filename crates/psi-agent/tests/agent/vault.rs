@@ -97,6 +97,13 @@ fn what_a_conversion_that_died_left_is_removed_by_the_next_opening() {
     put("psi.db.old", &plain);
     let db = Db::unlock(&path, clock(), &pass("correct horse")).unwrap();
     assert_eq!((finds(&db), holding(dir.path(), b"Zanzibar").len()), (1, 0));
+    drop(db);
+
+    // Somebody took the database away: what is left is not touched.
+    put("psi.db.old", &plain);
+    std::fs::remove_file(&path).unwrap();
+    drop(Db::open(&path, clock()).unwrap());
+    assert_eq!(std::fs::read(beside("psi.db.old")).unwrap(), plain);
 }
 
 #[test]

@@ -58,6 +58,7 @@ impl Ui {
             csrf: self.gate.csrf(),
             theme: theme(headers),
             keys: &keys,
+            is_guest: self.is_guest,
         };
         Ok(html(frame.page(main)))
     }

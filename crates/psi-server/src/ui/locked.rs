@@ -18,7 +18,7 @@ use axum::{
 use maud::{DOCTYPE, Markup, html};
 
 use super::{
-    gate::{PATIENCE, decode, is_own},
+    gate::{PATIENCE, field, is_own},
     i18n::{Lang, t},
     reply::{self, Failure},
     shell,
@@ -125,8 +125,7 @@ async fn open(State(locked): State<Arc<Locked>>, body: String) -> Response {
         }
         *last = Some(Instant::now());
     }
-    let field = body.split('&').find_map(|pair| pair.strip_prefix("passphrase="));
-    let passphrase = decode(field.unwrap_or_default());
+    let passphrase = field(&body, "passphrase");
     let tried = tokio::task::spawn_blocking(move || (locked.unlock)(&passphrase)).await;
     match tried.unwrap_or_else(|_| Err(t("psi made a mistake; its terminal says more").to_owned()))
     {

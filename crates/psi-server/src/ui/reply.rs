@@ -130,6 +130,11 @@ impl Failure {
         Self { status: StatusCode::CONFLICT, message: message.into() }
     }
 
+    /// Nobody has shown who asks.
+    pub(crate) fn sign_in_first() -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, message: t("sign in first").to_owned() }
+    }
+
     /// A fault of psi's own.
     pub(crate) fn broken() -> Self {
         let message = t("psi made a mistake; its terminal says more").to_owned();

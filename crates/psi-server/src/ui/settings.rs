@@ -10,7 +10,7 @@ use axum::{
 };
 use maud::{Markup, html};
 use psi_agent::{
-    Grant, GrantedFolder,
+    Cost, Grant, GrantedFolder, Passphrase,
     settings::{Kind, SETTINGS, Setting},
     toolbox::ServerState,
 };
@@ -65,12 +65,12 @@ pub(crate) async fn page(
                     }
                 }
             }
-            (folders(&ui.assistant.settings().folders()?))
+            @if !ui.is_guest { (folders(&ui.assistant.settings().folders()?)) }
             (grants(&ui.assistant.grants().list()?))
-            (servers(&ui.toolbox.servers()?))
+            @if !ui.is_guest { (servers(&ui.toolbox.servers()?)) }
             (keyboard(&ui.keys()))
             (data())
-            (access(ui.gate.has_password()?))
+            (access(ui.is_guest || ui.gate.has_password()?))
         };
         let lead = t("Changes take effect at once.");
         let main = shell::place(t("Settings"), lead, &html! {}, &content);
@@ -417,10 +417,22 @@ struct Password {
 pub(crate) async fn set_password(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let Password { password } = body(&bytes)?;
+        if ui.is_guest {
+            return change_passphrase(ui, &password.unwrap_or_default());
+        }
         ui.gate.set_password(password.as_deref().filter(|p| !p.is_empty()))?;
         Ok(Reply::done().refresh())
     })
     .await
+}
+
+/// Another password of a user, which is the passphrase of the user's database. Every session ends.
+fn change_passphrase(ui: &Ui, password: &str) -> Outcome {
+    let vault = ui.assistant.db().vault().ok_or_else(Failure::broken)?;
+    let changed = vault.change_passphrase(&Passphrase::new(password), Cost::USUAL);
+    changed.map_err(|e| Failure::bad(e.to_string()))?;
+    ui.gate.end_sessions()?;
+    Ok(Reply::done().go("/login"))
 }
 
 /// `POST /api/keys`.

@@ -36,6 +36,9 @@ const PLACES: [(Place, &str, &str, &str); 7] = [
     (Place::Settings, "/settings", "gear", "Settings"),
 ];
 
+/// Those that decide about the machine.
+const OWNERS: [Place; 3] = [Place::Learning, Place::Models, Place::Runs];
+
 /// What the page's script says by itself.
 pub(crate) const SCRIPT_TEXTS: &[&str] = &[
     "Copied",
@@ -73,6 +76,8 @@ pub(crate) struct Frame<'a> {
     /// `light` or `dark`, where the user has chosen.
     pub(crate) theme: Option<&'a str>,
     pub(crate) keys: &'a Keys,
+    /// Whether what decides about the machine is left out.
+    pub(crate) is_guest: bool,
 }
 
 impl Frame<'_> {
@@ -114,7 +119,7 @@ impl Frame<'_> {
                 }
                 (self.chats)
                 div.places {
-                    @for (place, address, sign, name) in PLACES {
+                    @for (place, address, sign, name) in PLACES.into_iter().filter(|p| !self.is_guest || !OWNERS.contains(&p.0)) {
                         a href=(address) aria-current=[(place == self.place).then_some("page")] { (icon(sign)) (t(name)) }
                     }
                 }

@@ -1,4 +1,4 @@
-//! The arguments of `psi chat`, `psi memory`, `psi feedback` and `psi vault`.
+//! The arguments of `psi chat`, `psi memory`, `psi feedback`, `psi users` and `psi vault`.
 
 use std::path::PathBuf;
 
@@ -92,5 +92,33 @@ pub(crate) enum Vault {
         /// Print one JSON document.
         #[arg(long)]
         json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Users {
+    /// Let somebody sign in; asks for a password, with which the new user's database is encrypted.
+    Add {
+        /// Small letters, digits, - and _.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Who can sign in beside the owner.
+    List {
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove somebody with everything that they kept here.
+    Remove {
+        /// The user.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// A new password for who forgot theirs. What they kept is lost: it was encrypted with the old one.
+    Reset {
+        /// The user.
+        #[arg(value_name = "NAME")]
+        name: String,
     },
 }

@@ -1,5 +1,6 @@
 //! `psi up`, and `psi` alone: the assistant's page.
 
+mod accounts;
 mod child;
 mod host;
 mod learning;
@@ -17,6 +18,7 @@ use psi_agent::{Access, Assistant, Memory, memory::HashedNgrams};
 use psi_server::{AccessLog, Api, ApiOptions, Limits, PageOptions, PageServer, ServedModels};
 
 use self::{
+    accounts::UpAccounts,
     host::UpHost,
     shelf::{Shelf, Shelved},
 };
@@ -67,6 +69,7 @@ pub(crate) fn run(args: &Up) -> Outcome {
         toolbox: toolbox::offer(&assistant, &home)?,
         api: Some(api(args, &shelf)?),
         host: Arc::new(host),
+        accounts: Some(Arc::new(UpAccounts::new(&home, &shelf))),
     };
     let server =
         PageServer::start(options).map_err(|e| not_served("the page cannot be shown", e))?;

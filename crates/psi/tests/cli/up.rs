@@ -37,6 +37,12 @@ impl Up {
         self.try_ask(request, headers, body).expect("an answer")
     }
 
+    /// The same: status and head.
+    pub(crate) fn ask_whole(&self, request: &str, headers: &str, body: &str) -> (u16, String) {
+        let (status, head, _) = self.exchange(request, headers, body).expect("an answer");
+        (status, head)
+    }
+
     /// The same, while the server may not be there.
     pub(crate) fn try_ask(
         &self,
@@ -44,6 +50,11 @@ impl Up {
         headers: &str,
         body: &str,
     ) -> Option<(u16, String)> {
+        let (status, _, body) = self.exchange(request, headers, body)?;
+        Some((status, body))
+    }
+
+    fn exchange(&self, request: &str, headers: &str, body: &str) -> Option<(u16, String, String)> {
         let mut stream = TcpStream::connect(&self.address).ok()?;
         let host = if headers.contains("Host:") {
             String::new()
@@ -58,7 +69,7 @@ impl Up {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
-        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+        Some((head.split(' ').nth(1)?.parse().ok()?, head.to_owned(), body.to_owned()))
     }
 }
 
