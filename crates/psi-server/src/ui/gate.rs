@@ -226,7 +226,7 @@ fn is_owners(path: &str) -> bool {
     let below = |base: &&str| {
         path.strip_prefix(*base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    OWNERS.iter().any(|base| below(&base))
+    OWNERS.iter().any(below)
 }
 
 /// Stands before every route.
