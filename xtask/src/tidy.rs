@@ -41,7 +41,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "unsafe_budget",
-        asks: "`unsafe` occurs in psi-kernels and psi-store only, within the committed budget",
+        asks: "`unsafe` occurs in psi-kernels, psi-store and psi-vault only, within the committed budget",
         check: budget::check_unsafe,
     },
     Rule {

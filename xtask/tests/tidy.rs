@@ -64,7 +64,7 @@ fn a_manifest_without_description_or_lints_is_caught() {
 }
 
 #[test]
-fn unsafe_outside_its_two_crates_is_caught() {
+fn unsafe_outside_its_crates_is_caught() {
     let check = |text: &str| lines("unsafe_budget", LIB, text);
     assert_eq!(check("//! x\nfn f() { unsafe { g() } }"), [2]);
     assert_eq!(check("//! unsafe\n#![expect(unsafe_code)]\nlet s = \"unsafe\";"), [0; 0]);

@@ -4,6 +4,7 @@
 //! (`synchronous=FULL`). Reads take a connection of their own from a small pool, so that a long search
 //! holds nobody up. What is deleted is overwritten (`secure_delete`, also in the full-text indexes).
 
+mod convert;
 mod schema;
 
 use std::{
@@ -13,6 +14,8 @@ use std::{
     time::Duration,
 };
 
+pub use convert::{decrypt, encrypt};
+use psi_vault::{Passphrase, Vault};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::{
@@ -26,13 +29,12 @@ pub struct Db(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
+    /// Where the file is encrypted.
+    vault: Option<Vault>,
     clock: Clock,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
-    /// No other process had the database open when this one opened it.
-    was_alone: bool,
-    /// Held shared for as long as this process may be writing an answer.
-    _alive: fs::File,
+    presence: Presence,
 }
 
 /// How long a write waits for one of another process.
@@ -45,21 +47,57 @@ impl Db {
     /// date. Answers that a process was writing when it died are marked as interrupted.
     ///
     /// # Errors
-    /// When the file is not a database, belongs to a later psi or cannot be opened.
+    /// When the file is encrypted, is not a database, belongs to a later psi or cannot be opened.
     pub fn open(path: &Path, clock: Clock) -> Result<Self> {
+        Self::open_with(path, clock, None)
+    }
+
+    /// Opens an encrypted file.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and when the passphrase is wrong or the file is not encrypted.
+    pub fn unlock(path: &Path, clock: Clock, passphrase: &Passphrase) -> Result<Self> {
+        Self::open_with(path, clock, Some(passphrase))
+    }
+
+    /// Whether a file is encrypted. One that is not there is not.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn is_encrypted(path: &Path) -> Result<bool> {
+        Ok(Vault::is_encrypted(path)?)
+    }
+
+    fn open_with(path: &Path, clock: Clock, passphrase: Option<&Passphrase>) -> Result<Self> {
         create_private(path)?;
-        let mut writer = connect(path, false).map_err(|e| AgentError::from(e).at(path))?;
+        let mut presence = Presence::begin(path)?;
+        let vault = match (Vault::is_encrypted(path)?, passphrase) {
+            (true, None) => return Err(AgentError::Locked { path: path.to_owned() }),
+            (false, None) => None,
+            (_, Some(passphrase)) => Some(Vault::unlock(path, passphrase)?),
+        };
+        let at = |e: rusqlite::Error| AgentError::from(e).at(path);
+        let mut writer = connect(path, vault.as_ref(), false).map_err(at)?;
         schema::migrate(&mut writer, path, clock.now()).map_err(|e| e.at(path))?;
-        let (alive, was_alone) = recover(&mut writer, path).map_err(|e| e.at(path))?;
+        if presence.was_alone {
+            let sql = "UPDATE message SET state = 'interrupted' WHERE state = 'streaming'";
+            writer.execute(sql, []).map_err(at)?;
+        }
+        presence.share(path, vault.is_some())?;
         let inner = Inner {
             path: path.to_owned(),
+            vault,
             clock,
             writer: Mutex::new(writer),
             readers: Mutex::default(),
-            was_alone,
-            _alive: alive,
+            presence,
         };
         Ok(Self(Arc::new(inner)))
+    }
+
+    /// The encryption of the file, if it is encrypted.
+    pub fn vault(&self) -> Option<&Vault> {
+        self.0.vault.as_ref()
     }
 
     /// The file.
@@ -69,7 +107,7 @@ impl Db {
 
     /// Whether no other process had it open when this one opened it.
     pub fn was_alone(&self) -> bool {
-        self.0.was_alone
+        self.0.presence.was_alone
     }
 
     /// The clock's time.
@@ -86,7 +124,7 @@ impl Db {
         let idle = lock(&self.0.readers).pop();
         let mut reader = match idle {
             Some(reader) => reader,
-            None => connect(&self.0.path, true)?,
+            None => connect(&self.0.path, self.0.vault.as_ref(), true)?,
         };
         let snapshot = reader.transaction()?;
         let result = work(&snapshot);
@@ -141,13 +179,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn connect(path: &Path, read_only: bool) -> rusqlite::Result<Connection> {
+fn connect(path: &Path, vault: Option<&Vault>, read_only: bool) -> rusqlite::Result<Connection> {
     let access = if read_only {
         OpenFlags::SQLITE_OPEN_READ_ONLY
     } else {
         OpenFlags::SQLITE_OPEN_READ_WRITE
     };
-    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = match vault {
+        Some(vault) => Connection::open_with_flags_and_vfs(path, flags, vault.vfs())?,
+        None => Connection::open_with_flags(path, flags)?,
+    };
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);
     if !read_only {
@@ -200,20 +242,45 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Marks the answers of processes that died while writing them. A process that may be writing holds the
-/// lock file shared; whoever gets it alone knows that there is no other. The operating system lets
-/// go of a lock when its process dies, however it dies.
-fn recover(writer: &mut Connection, path: &Path) -> Result<(fs::File, bool)> {
-    let file = with_suffix(path, ".lock");
-    let fail = |source| AgentError::Io { path: file.clone(), doing: "locking", source };
-    let lock = open_private(&file).map_err(fail)?;
-    let is_alone = lock.try_lock().is_ok();
-    if is_alone {
-        writer.execute("UPDATE message SET state = 'interrupted' WHERE state = 'streaming'", [])?;
-        lock.unlock().map_err(fail)?;
+/// That this process has the database open, for others to see: a lock file, held shared. Whoever gets it alone knows
+/// that no other process may be writing an answer, and that none converts the file. The operating system
+/// lets go of a lock when its process dies, however it dies.
+#[derive(Debug)]
+struct Presence {
+    lock: fs::File,
+    /// No other process had the database open when this one opened it.
+    was_alone: bool,
+}
+
+impl Presence {
+    /// Waits until nobody converts the file; tidies up after a conversion that died.
+    fn begin(path: &Path) -> Result<Self> {
+        let file = with_suffix(path, ".lock");
+        let fail = |source| AgentError::Io { path: file.clone(), doing: "locking", source };
+        let lock = open_private(&file).map_err(fail)?;
+        let was_alone = lock.try_lock().is_ok();
+        if was_alone {
+            convert::tidy_up(path)?;
+        } else {
+            lock.lock_shared().map_err(fail)?;
+        }
+        Ok(Self { lock, was_alone })
     }
-    lock.lock_shared().map_err(fail)?;
-    Ok((lock, is_alone))
+
+    /// Lets other processes in. None may have converted the file before this one's lock was shared.
+    fn share(&mut self, path: &Path, is_encrypted: bool) -> Result<()> {
+        let fail =
+            |source| AgentError::Io { path: with_suffix(path, ".lock"), doing: "locking", source };
+        if self.was_alone {
+            self.lock.unlock().map_err(fail)?;
+            self.lock.lock_shared().map_err(fail)?;
+        }
+        if Vault::is_encrypted(path)? == is_encrypted {
+            return Ok(());
+        }
+        let why = "it was encrypted or decrypted at this very moment: try again";
+        Err(AgentError::invalid("psi.db", why))
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, io, path::PathBuf};
 
+use psi_vault::VaultError;
+
 /// What this crate's functions return.
 pub type Result<T, E = AgentError> = std::result::Result<T, E>;
 
@@ -31,6 +33,13 @@ pub enum AgentError {
         /// The change to its tables that this version does not know.
         migration: String,
     },
+    /// The database is encrypted, and nobody gave a passphrase.
+    Locked {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// The database could not be encrypted, unlocked or decrypted.
+    Vault(VaultError),
     /// There is nothing of that number.
     NotFound {
         /// What was looked for: "conversation", "message", ...
@@ -77,8 +86,13 @@ impl AgentError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Newer { .. } => "use the newer psi, or another PSI_HOME",
+            Self::Locked { .. } => "give its passphrase: in a terminal, or by PSI_PASSPHRASE_FILE",
+            Self::Vault(error) => return error.hint().map(str::to_owned),
             Self::Database { source, .. } if is_busy(source) => {
                 "another psi holds it for long; try again when it is done"
+            }
+            Self::Database { source, .. } if is_damaged(source) => {
+                "a page of the encrypted file is not what psi wrote: take the file from a backup"
             }
             Self::Database { source, .. } if is_not_a_database(source) => {
                 "move the file away; psi then starts with an empty one"
@@ -94,6 +108,10 @@ impl AgentError {
 
 fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+}
+
+fn is_damaged(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_DATA)
 }
 
 fn is_not_a_database(error: &rusqlite::Error) -> bool {
@@ -113,6 +131,8 @@ impl fmt::Display for AgentError {
                 "{}: made by a later version of psi (it has `{migration}`)",
                 path.display()
             ),
+            Self::Locked { path } => write!(f, "{}: is encrypted", path.display()),
+            Self::Vault(error) => error.fmt(f),
             Self::NotFound { what, id } => write!(f, "there is no {what} {id}"),
             Self::Invalid { what, why } => write!(f, "{what}: {why}"),
             Self::Corrupt { what, why } => write!(f, "the database's {what} holds {why}"),
@@ -125,8 +145,15 @@ impl Error for AgentError {
         match self {
             Self::Database { source, .. } => Some(source),
             Self::Io { source, .. } => Some(source),
+            Self::Vault(error) => error.source(),
             _ => None,
         }
+    }
+}
+
+impl From<VaultError> for AgentError {
+    fn from(error: VaultError) -> Self {
+        Self::Vault(error)
     }
 }
 

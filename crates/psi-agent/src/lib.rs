@@ -31,11 +31,12 @@ pub use conversation::{
     MemoryUse, Message, MessageId, MessageState, NewConversation, Role, Summary, TitleOrigin,
     ToolCall, ToolRun, Usage, Votes,
 };
-pub use db::Db;
+pub use db::{Db, decrypt, encrypt};
 pub use error::{AgentError, Result};
 pub use feedback::Feedback;
 pub use grants::{Grant, GrantBook};
 pub use memory::Memory;
+pub use psi_vault::{Cost, Passphrase, Vault, VaultError};
 pub use settings::Settings;
 pub use time::{Clock, Timestamp};
 pub use tool::{

@@ -157,6 +157,12 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Text { default: "" },
     },
     Setting {
+        name: "page.language",
+        title: "Language",
+        help: "What the page speaks; auto: what the browser asks for.",
+        kind: Kind::Choice { of: &["auto", "en", "de", "es", "fr"] },
+    },
+    Setting {
         name: "web.enabled",
         title: "Let tools use the network",
         help: "With your approval each time. Addresses of this machine and of your own network stay out of reach.",

@@ -18,6 +18,7 @@ pub use api::{
 pub use runs::{FindRuns, Run, RunsServer};
 pub use serve::{ServeError, Server, ServerOptions};
 pub use ui::{
-    Fate, Host, Learning, LearningNow, LearningRound, LearningState, Lesson, LessonPlace,
-    ListedModel, Machine, ModelState, PageOptions, PageServer, Pull, Suggestion, SuiteChange,
+    Accounts, Fate, Furnished, Host, Learning, LearningNow, LearningRound, LearningState, Lesson,
+    LessonPlace, ListedModel, LockedPage, Machine, ModelState, PageOptions, PageServer, Pull,
+    Suggestion, SuiteChange, Unlock,
 };

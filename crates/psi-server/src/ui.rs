@@ -5,6 +5,7 @@
 //! lasts lies in psi-agent's database. What the program around it can do (models, downloads, training runs)
 //! comes through [`Host`].
 
+mod accounts;
 mod actions;
 mod attached;
 mod card;
@@ -17,10 +18,12 @@ mod files;
 mod gate;
 mod hello;
 mod host;
+mod i18n;
 mod icon;
 mod keys;
 mod learning;
 mod live;
+mod locked;
 mod memory;
 mod models;
 mod reply;
@@ -33,16 +36,20 @@ mod training;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::{SystemTime, UNIX_EPOCH},
 };
 
+pub use accounts::{Accounts, Furnished};
+use axum::http::HeaderMap;
 pub use host::{
     Fate, Host, Learning, LearningNow, LearningRound, LearningState, Lesson, LessonPlace,
     ListedModel, Machine, ModelState, Pull, Suggestion, SuiteChange,
 };
+use i18n::{Lang, tf};
 use keys::Keys;
 use live::Rooms;
+pub use locked::{LockedPage, Unlock};
 use psi_agent::{Access, Assistant, Feedback, toolbox::Toolbox};
 use reply::Failure;
 
@@ -65,6 +72,8 @@ pub struct PageOptions {
     pub api: Option<Api>,
     /// What the program around the page can do.
     pub host: Arc<dyn Host>,
+    /// Who may use it beside its owner.
+    pub accounts: Option<Arc<dyn Accounts>>,
 }
 
 impl std::fmt::Debug for PageOptions {
@@ -86,12 +95,15 @@ impl PageServer {
         let address = options.address;
         let server =
             ServerOptions { host: address.ip(), port: address.port(), ..ServerOptions::default() };
-        let api = options.api.clone();
+        let (api, accounts) = (options.api.clone(), options.accounts.clone());
         let ui = Arc::new(Ui::new(options)?);
         if !address.ip().is_loopback() && !ui.gate.has_password().unwrap_or_default() {
             return Err(ServeError::NoPassword(address));
         }
-        let router = routes::router(&ui, api.as_ref());
+        let mut router = routes::router(&ui, api.as_ref());
+        if let Some(accounts) = accounts {
+            router = accounts::router(&ui, router, accounts, address);
+        }
         Ok(Self(Server::of_router(router, api, &server)?))
     }
 
@@ -114,27 +126,52 @@ pub(crate) struct Ui {
     pub(crate) host: Arc<dyn Host>,
     pub(crate) rooms: Rooms,
     pub(crate) gate: gate::Gate,
+    /// Whose page it is: not the owner's.
+    pub(crate) is_guest: bool,
     keys: RwLock<Arc<Keys>>,
+    /// The language that the user has chosen, if any.
+    language: Mutex<Option<Lang>>,
 }
 
 impl Ui {
     fn new(options: PageOptions) -> Result<Self, ServeError> {
+        let access = Access::new(options.assistant.db());
+        let gate = gate::Gate::new(options.address, options.names, access);
+        let gate = gate.map_err(ServeError::Start)?.with(options.accounts);
+        Ok(Self::over(options.assistant, options.toolbox, options.host, gate))
+    }
+
+    /// The page of a user who is not the owner.
+    fn of_guest(
+        furnished: Furnished,
+        host: Arc<dyn Host>,
+        address: SocketAddr,
+        names: Vec<String>,
+    ) -> Result<Self, ServeError> {
+        let access = Access::new(furnished.assistant.db());
+        let gate = gate::Gate::new(address, names, access).map_err(ServeError::Start)?;
+        let ui = Self::over(furnished.assistant, furnished.toolbox, host, gate.of_guest());
+        Ok(Self { is_guest: true, ..ui })
+    }
+
+    fn over(assistant: Assistant, toolbox: Toolbox, host: Arc<dyn Host>, gate: gate::Gate) -> Self {
         // A number that no earlier server had: the moment at which this one began.
         #[expect(clippy::disallowed_methods, reason = "tells this server from earlier ones")]
         let now = SystemTime::now();
         let epoch = now.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
-        let access = Access::new(options.assistant.db());
-        let gate = gate::Gate::new(options.address, options.names, access);
-        let keys = settings::stored_keys(options.assistant.settings());
-        Ok(Self {
-            feedback: Feedback::new(options.assistant.db()),
-            assistant: options.assistant,
-            toolbox: options.toolbox,
-            host: options.host,
+        let keys = settings::stored_keys(assistant.settings());
+        let language = settings::stored_language(assistant.settings());
+        Self {
+            feedback: Feedback::new(assistant.db()),
+            assistant,
+            toolbox,
+            host,
             rooms: Rooms::new(epoch),
-            gate: gate.map_err(ServeError::Start)?,
+            gate,
+            is_guest: false,
             keys: RwLock::new(Arc::new(keys)),
-        })
+            language: Mutex::new(language),
+        }
     }
 
     /// The keys as the user has set them.
@@ -147,8 +184,19 @@ impl Ui {
         match name.trim() {
             "" => Ok(None),
             name if self.host.models().iter().any(|m| m.name == name) => Ok(Some(name)),
-            name => Err(Failure::bad(format!("there is no model {name} on this machine"))),
+            name => Err(Failure::bad(tf!("there is no model {name} on this machine", name = name))),
         }
+    }
+
+    /// The language of whoever sends these headers.
+    pub(crate) fn language(&self, headers: &HeaderMap) -> Lang {
+        let chosen = *self.language.lock().unwrap_or_else(PoisonError::into_inner);
+        chosen.unwrap_or_else(|| Lang::of(headers))
+    }
+
+    /// Another language from now on; none: what the browser asks for.
+    pub(crate) fn set_language(&self, language: Option<Lang>) {
+        *self.language.lock().unwrap_or_else(PoisonError::into_inner) = language;
     }
 
     /// Other keys from now on.
@@ -162,6 +210,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
     ui: &Arc<Ui>,
     work: impl FnOnce(&Arc<Ui>) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let ui = Arc::clone(ui);
-    tokio::task::spawn_blocking(move || work(&ui)).await.unwrap_or_else(|_| Err(Failure::broken()))
+    let (ui, lang) = (Arc::clone(ui), Lang::now());
+    let work = move || lang.within(|| work(&ui));
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::broken()))
 }

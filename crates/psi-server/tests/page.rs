@@ -141,6 +141,7 @@ fn start(address: &str, password: Option<&str>) -> Result<House, ServeError> {
         toolbox: Toolbox::open(&db, &memory, embedder, tools).unwrap(),
         api: None,
         host: Arc::new(Bench),
+        accounts: None,
     };
     Ok(House { server: PageServer::start(options)?, assistant, home })
 }
@@ -328,6 +329,31 @@ fn t11_t14_names_and_files_of_others_stay_text() {
     }
     assert!(house.get("/").body.contains("&lt;img src=x"));
     assert!(house.get("/attached/1").body.contains("the text"));
+}
+
+#[test]
+fn the_page_speaks_the_browsers_language_or_the_one_chosen() {
+    let house = local();
+    let german = "Accept: text/html\r\nAccept-Language: de-AT,de;q=0.9,en;q=0.5\r\n";
+    let page = house.ask("GET", "/settings", german, "").body;
+    assert!(page.contains("<html lang=\"de\" dir=\"ltr\""), "{page}");
+    assert!(page.contains("Neue Unterhaltung") && page.contains("Wann psi lernt"), "{page}");
+    assert!(page.contains("data-texts=") && !page.contains("New conversation"), "{page}");
+    let gone = house.ask("GET", "/c/999", german, "");
+    assert!(gone.status == 404 && gone.body.contains("Das gibt es hier nicht"), "{}", gone.body);
+    let page = house.get("/settings").body;
+    assert!(page.contains("lang=\"en\"") && !page.contains("data-texts="), "{page}");
+
+    let csrf = house.csrf();
+    let chosen = house.ask("POST", "/api/settings", &csrf, r#"{"page.language": "fr"}"#);
+    assert_eq!(chosen.status, 200, "{}", chosen.body);
+    let page = house.ask("GET", "/", german, "").body;
+    assert!(page.contains("lang=\"fr\"") && page.contains("Nouvelle conversation"), "{page}");
+    let other = house.ask("POST", "/api/settings", &csrf, r#"{"page.language": "xx"}"#);
+    assert_eq!(other.status, 400);
+    let auto = house.ask("POST", "/api/settings", &csrf, r#"{"page.language": "auto"}"#);
+    assert_eq!(auto.status, 200);
+    assert!(house.ask("GET", "/", german, "").body.contains("lang=\"de\""));
 }
 
 #[test]

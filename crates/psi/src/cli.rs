@@ -77,6 +77,12 @@ pub(crate) enum Command {
     Gate(Gate),
     /// This machine's roof, then kernels, prefill and decode as a share of it.
     Bench(Bench),
+    /// The people who use this psi beside its owner: each with conversations and memory of their own.
+    #[command(subcommand)]
+    Users(Users),
+    /// Encryption of the database: turn it on or off, change the passphrase.
+    #[command(subcommand)]
+    Vault(Vault),
     /// What this machine can do: instruction sets, threads, memory, which models fit.
     Doctor(Doctor),
     /// Help on a command or a topic (`psi help environment`).
@@ -326,7 +332,8 @@ pub(crate) struct Train {
 
 #[derive(Args, Debug)]
 pub(crate) struct Learn {
-    /// Judgements as `psi feedback export` prints them (default: those in the assistant's database).
+    /// Judgements as `psi feedback export` prints them, - for standard input (default: those in the
+    /// assistant's database).
     #[arg(long, value_name = "FILE")]
     pub(crate) feedback: Option<PathBuf>,
     /// The model in use, as long as nothing was promoted (default: the one that comes with psi).

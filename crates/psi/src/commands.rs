@@ -26,3 +26,5 @@ mod served;
 pub(crate) mod tokenize;
 pub(crate) mod train;
 pub(crate) mod up;
+pub(crate) mod users;
+pub(crate) mod vault;

@@ -39,6 +39,10 @@ pub(crate) const ENV_VARS: &[EnvVar] = &[
         help: "What to log on standard error: error, warn, info (default), debug.",
     },
     EnvVar {
+        name: "PSI_PASSPHRASE_FILE",
+        help: "File whose first line is the passphrase of an encrypted database (see psi vault).",
+    },
+    EnvVar {
         name: "PSI_PASSWORD",
         help: "Password of the assistant's page, set when `psi up` starts; needed with --host.",
     },
@@ -126,6 +130,11 @@ pub(crate) fn certificates() -> Option<PathBuf> {
 /// `PSI_PASSWORD`, if set.
 pub(crate) fn password() -> Option<String> {
     read("PSI_PASSWORD")
+}
+
+/// `PSI_PASSPHRASE_FILE`, if set.
+pub(crate) fn passphrase_file() -> Option<PathBuf> {
+    read("PSI_PASSPHRASE_FILE").map(PathBuf::from)
 }
 
 /// `PSI_THREADS`, if set.

@@ -69,6 +69,8 @@ fn run(cli: Cli) -> Outcome {
         Command::Eval(args) => commands::eval::run(&args),
         Command::Gate(args) => commands::gate::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
+        Command::Users(command) => commands::users::run(&command),
+        Command::Vault(command) => commands::vault::run(&command),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Help(args) => commands::help::run(&args),
     }

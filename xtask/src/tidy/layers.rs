@@ -9,6 +9,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("psi-store", 0),
     ("psi-tools", 0),
     ("psi-sandbox", 0),
+    ("psi-vault", 0),
     ("psi-tensor", 1),
     ("psi-model", 2),
     ("psi-infer", 3),

@@ -8,6 +8,7 @@ mod feedback;
 mod memory;
 mod scripts;
 mod toolbox;
+mod vault;
 
 use std::path::Path;
 

@@ -7,6 +7,10 @@
 const $ = (selector, root = document) => root.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 const byId = (id) => document.getElementById(id);
+// What this script says by itself, in the page's language; in English it is here.
+const texts = JSON.parse(document.body.dataset.texts ?? "{}");
+const t = (text, values = {}) =>
+  Object.entries(values).reduce((said, [name, value]) => said.replace(`{${name}}`, () => value), texts[text] ?? text);
 // The conversation's element is rendered anew when psi was restarted, and then knows the new one.
 const csrf = () => byId("thread")?.dataset.csrf ?? $("meta[name=csrf]")?.content ?? "";
 
@@ -78,8 +82,8 @@ function dress(element) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "bare copy";
-    button.textContent = "Copy";
-    button.setAttribute("aria-label", "Copy this code");
+    button.textContent = t("Copy");
+    button.setAttribute("aria-label", t("Copy this code"));
     pre.append(button);
   }
 }
@@ -104,12 +108,12 @@ async function send(url, body = {}, method = "POST") {
   try {
     response = await fetch(url, { method, headers, body: JSON.stringify(body) });
   } catch {
-    toast("psi does not answer. Is it still running?");
+    toast(t("psi does not answer. Is it still running?"));
     return null;
   }
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
-    toast(answer.error?.message ?? `That did not work (${response.status}).`);
+    toast(answer.error?.message ?? t("That did not work ({status}).", { status: response.status }));
     return null;
   }
   apply(answer.page ?? {});
@@ -204,9 +208,9 @@ function setRunning(running) {
   for (const button of $$("[data-when]")) button.hidden = (button.dataset.when === "running") !== running;
   if (was && !running) {
     const last = $$(".msg.assistant .answer", thread).at(-1);
-    announce(`The answer is finished. ${last?.lastElementChild?.textContent ?? ""}`);
+    announce(`${t("The answer is finished.")} ${last?.lastElementChild?.textContent ?? ""}`);
   } else if (!was && running) {
-    announce("psi is answering.");
+    announce(t("psi is answering."));
   }
 }
 
@@ -299,11 +303,11 @@ document.addEventListener("change", (event) => {
 
 async function copy(text, button) {
   await navigator.clipboard.writeText(text);
-  announce("Copied.");
+  announce(t("Copied."));
   const label = button.textContent.trim() && button.lastChild;
-  if (!label) return toast("Copied.");
+  if (!label) return toast(t("Copied."));
   const said = label.textContent;
-  label.textContent = "Copied";
+  label.textContent = t("Copied");
   setTimeout(() => (label.textContent = said), 1500);
 }
 
@@ -346,7 +350,7 @@ find?.addEventListener("input", () => {
   clearTimeout(findTimer);
   findTimer = setTimeout(async () => {
     await listChats();
-    if (find.value) announce(`${$$("li", byId("chats")).length} found`);
+    if (find.value) announce(t("{n} found", { n: $$("li", byId("chats")).length }));
   }, 120);
 });
 
@@ -411,7 +415,7 @@ async function upload(url, files) {
     const response = await fetch(`${url}?name=${encodeURIComponent(file.name)}`, { method: "POST", headers, body: file });
     const answer = await response.json().catch(() => ({}));
     if (response.ok) apply(answer.page ?? {});
-    else toast(answer.error?.message ?? `${file.name} cannot be read.`);
+    else toast(answer.error?.message ?? t("{name} cannot be read.", { name: file.name }));
   }
 }
 

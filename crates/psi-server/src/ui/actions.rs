@@ -22,6 +22,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Ui, blocking,
+    i18n::{Lang, t, tf},
     live::{Cursor, Room},
     reply::{Failure, Reply, json_response},
 };
@@ -38,7 +39,7 @@ pub(crate) type Outcome = Result<Reply, Failure>;
 pub(crate) fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Failure> {
     let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
     serde_json::from_slice(text)
-        .map_err(|e| Failure::bad(format!("the request is not understood: {e}")))
+        .map_err(|e| Failure::bad(tf!("the request is not understood: {why}", why = e)))
 }
 
 /// What begins a conversation.
@@ -130,7 +131,7 @@ pub(crate) async fn show(State(ui): State<Arc<Ui>>, Path(id): Path<i64>) -> Outc
         let message = ui.assistant.conversations().message(MessageId(id))?;
         let room = ui.rooms.of(message.conversation);
         if room.is_running() {
-            return Err(Failure::busy("an answer is being written here: stop it first"));
+            return Err(Failure::busy(t("an answer is being written here: stop it first")));
         }
         ui.assistant.conversations().show(message.id)?;
         room.touch();
@@ -167,7 +168,7 @@ pub(crate) async fn decide(
 ) -> Outcome {
     blocking(&ui, move |ui| {
         let verdict: Verdict = body(&bytes)?;
-        let gone = || Failure::gone("this call does not wait any more");
+        let gone = || Failure::gone(t("this call does not wait any more"));
         let run = ui.assistant.run(ConversationId(id)).ok_or_else(gone)?;
         let waiting = run.pending().into_iter().find(|a| a.call.id == verdict.call);
         let approval = waiting.ok_or_else(gone)?;
@@ -196,8 +197,8 @@ pub(crate) async fn decide(
 fn arguments(text: &str) -> Result<Value, Failure> {
     match serde_json::from_str(text) {
         Ok(value @ Value::Object(_)) => Ok(value),
-        Ok(_) => Err(Failure::bad("the arguments must be a JSON object, in braces")),
-        Err(error) => Err(Failure::bad(format!("the arguments are not JSON: {error}"))),
+        Ok(_) => Err(Failure::bad(t("the arguments must be a JSON object, in braces"))),
+        Err(error) => Err(Failure::bad(tf!("the arguments are not JSON: {why}", why = error))),
     }
 }
 
@@ -242,7 +243,7 @@ pub(crate) async fn rename(
         let rename: Rename = body(&bytes)?;
         let title = rename.title.trim();
         if title.is_empty() || title.chars().count() > 200 {
-            return Err(Failure::bad("a title has 1 to 200 characters"));
+            return Err(Failure::bad(t("a title has 1 to 200 characters")));
         }
         ui.assistant.conversations().rename(ConversationId(id), title, TitleOrigin::User)?;
         ui.rooms.of(ConversationId(id)).touch();
@@ -276,7 +277,7 @@ pub(crate) async fn delete(
     blocking(&ui, move |ui| {
         let id = ConversationId(id);
         if ui.rooms.of(id).is_running() {
-            return Err(Failure::busy("an answer is being written here: stop it first"));
+            return Err(Failure::busy(t("an answer is being written here: stop it first")));
         }
         ui.assistant.conversations().delete(id)?;
         ui.rooms.remove(id);
@@ -340,9 +341,9 @@ fn follow(
     room: Arc<Room>,
     from: Cursor,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
-    let changes = room.subscribe();
+    let (changes, lang) = (room.subscribe(), Lang::now());
     let begin = (ui, room, changes, from, None::<bool>, Vec::<Event>::new());
-    stream::unfold(begin, |(ui, room, mut changes, cursor, told, mut ready)| async move {
+    stream::unfold(begin, move |(ui, room, mut changes, cursor, told, mut ready)| async move {
         let (mut cursor, mut told) = (cursor, told);
         loop {
             if let Some(event) = ready.pop() {
@@ -354,7 +355,7 @@ fn follow(
                 tokio::time::sleep(GATHER).await;
             }
             changes.mark_unchanged();
-            let update = room.since(cursor, &ui.keys());
+            let update = lang.within(|| room.since(cursor, &ui.keys()));
             cursor = update.cursor;
             // The last of these is sent first.
             if told != Some(update.running) {

@@ -17,6 +17,7 @@ use super::{
     actions::Outcome,
     blocking,
     files::{Range, text_of_file},
+    i18n::{t, tf},
     icon::icon,
     live::Part,
     reply::{Failure, Reply},
@@ -63,7 +64,7 @@ fn chip(id: i64, name: &str) -> Markup {
             (icon("file"))
             a href={ "/attached/" (id) } target="_blank" { (name) }
             input type="hidden" name={ "given-" (id) } value="on";
-            button.bare type="button" data-post={ "/api/attachments/" (id) "/remove" } aria-label={ "Do not send " (name) } { (icon("cross")) }
+            button.bare type="button" data-post={ "/api/attachments/" (id) "/remove" } aria-label=(tf!("Do not send {name}", name = name)) { (icon("cross")) }
         }
     }
 }
@@ -73,10 +74,10 @@ pub(crate) fn shown(file: &Attachment) -> Markup {
     let address = format!("/attached/{}", file.document);
     html! {
         div class="row end small soft attached" {
-            @if file.document == 0 { span.chip title="It came with an import; only what the model saw is here" { (icon("file")) (file.name) } }
+            @if file.document == 0 { span.chip title=(t("It came with an import; only what the model saw is here")) { (icon("file")) (file.name) } }
             @else { a.chip href=(address) { (icon("file")) (file.name) } }
             @if !file.whole && file.document != 0 {
-                span { "shown to psi: lines" }
+                span { (t("shown to psi: lines")) }
                 @for excerpt in &file.excerpts {
                     a.num href={ (address) "?from=" (excerpt.bytes.0) "&to=" (excerpt.bytes.1) "#here" } { (excerpt.lines.0) "\u{2013}" (excerpt.lines.1) }
                 }
@@ -95,8 +96,12 @@ pub(crate) async fn open(
     blocking(&ui, move |ui| {
         let (name, text) = ui.toolbox.knowledge().attached(id)?;
         let content = text_of_file(&text, &range);
-        let main =
-            shell::place(&name, "Given in a conversation; it goes with it.", &html! {}, &content);
+        let main = shell::place(
+            &name,
+            t("Given in a conversation; it goes with it."),
+            &html! {},
+            &content,
+        );
         ui.page(&headers, (Place::Chat, &name), None, &main)
     })
     .await

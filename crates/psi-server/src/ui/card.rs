@@ -8,6 +8,7 @@ use psi_agent::{
 use serde_json::Value;
 
 use super::{
+    i18n::{decimal, t, tf},
     icon::{icon, turning},
     keys::Keys,
 };
@@ -31,10 +32,10 @@ pub(crate) fn card(conversation: i64, call: &ToolCall, stand: &Stand, keys: &Key
     match stand {
         Stand::Asking(approval) => asking(conversation, &id, approval, keys),
         Stand::Running => html! {
-            div.card id=(id) { div.head { (sign(&call.name)) (name(call)) span.gist { (gist(&call.arguments)) } span.state { span.spin {} "running" } } }
+            div.card id=(id) { div.head { (sign(&call.name)) (name(call)) span.gist { (gist(&call.arguments)) } span.state { span.spin {} (t("running")) } } }
         },
         Stand::Never => html! {
-            div.card id=(id) { div.head { (sign(&call.name)) (name(call)) span.gist { (gist(&call.arguments)) } span.state { "not run" } } }
+            div.card id=(id) { div.head { (sign(&call.name)) (name(call)) span.gist { (gist(&call.arguments)) } span.state { (t("not run")) } } }
         },
         Stand::Done(message) => done(&id, call, message),
     }
@@ -50,20 +51,20 @@ fn done(id: &str, call: &ToolCall, message: &Message) -> Markup {
                 (turning()) (sign(&call.name)) (name(call))
                 span.gist { (gist(&call.arguments)) @if ok { " \u{2192} " (first_line(&message.content)) } }
                 span class={ "state" @if !ok { " failed" } } {
-                    @if denied { (icon("cross")) "denied" }
+                    @if denied { (icon("cross")) (t("denied")) }
                     @else if ok { (icon("check")) @if let Some(run) = run { (duration(run.duration_ms)) } }
-                    @else { (icon("alert")) "failed" }
+                    @else { (icon("alert")) (t("failed")) }
                 }
             }
             div.body {
-                h3 { "Arguments" }
+                h3 { (t("Arguments")) }
                 pre tabindex="0" { (pretty(&call.arguments)) }
-                h3 { "Result" }
+                h3 { (t("Result")) }
                 pre tabindex="0" { (message.content) }
                 @if let Some(run) = run {
                     p class="soft small" {
                         (allowed(&run.approval)) ". " (effect(run.effect)) "."
-                        @if run.untrusted { " This is text of others: with it in the conversation, psi asks before every call that has an effect." }
+                        @if run.untrusted { " " (t("This is text of others: with it in the conversation, psi asks before every call that has an effect.")) }
                     }
                 }
             }
@@ -77,24 +78,24 @@ fn asking(conversation: i64, id: &str, approval: &Approval, keys: &Keys) -> Mark
     let rows = arguments.lines().count().clamp(2, 16);
     let label = format!("{id}-arguments");
     html! {
-        section class="card asking" id=(id) aria-label={ "psi asks to use " (call.name) } {
-            div.head { (icon("shield")) (name(call)) span.gist { (effect(approval.effect)) } span.state { "waits for you" } }
+        section class="card asking" id=(id) aria-label=(tf!("psi asks to use {tool}", tool = call.name)) {
+            div.head { (icon("shield")) (name(call)) span.gist { (effect(approval.effect)) } span.state { (t("waits for you")) } }
             form.body data-send={ "/api/conversations/" (conversation) "/decide" } {
                 input type="hidden" name="call" value=(call.id);
                 @if approval.reason == Reason::UntrustedText {
-                    p { "Text of others stands in this conversation and may have asked for this, so earlier permissions do not count here." }
+                    p { (t("Text of others stands in this conversation and may have asked for this, so earlier permissions do not count here.")) }
                 }
                 @if let Some(what) = hidden(&arguments) {
-                    p.bad { "The arguments hold " (what) "." }
+                    p.bad { (tf!("The arguments hold {what}.", what = what)) }
                 }
-                label.small for=(label) { "Arguments" span.soft { " (you may change them before you allow it)" } }
+                label.small for=(label) { (t("Arguments")) span.soft { " " (t("(you may change them before you allow it)")) } }
                 textarea id=(label) name="arguments" rows=(rows) spellcheck="false" { (arguments) }
                 div.row {
-                    button class="btn primary small" name="decision" value="once" data-key=(keys.of("approve")) { "Allow once" }
-                    button class="btn small" name="decision" value="chat" { "Allow in this chat" }
-                    button class="btn small" name="decision" value="always" { "Always allow" }
+                    button class="btn primary small" name="decision" value="once" data-key=(keys.of("approve")) { (t("Allow once")) }
+                    button class="btn small" name="decision" value="chat" { (t("Allow in this chat")) }
+                    button class="btn small" name="decision" value="always" { (t("Always allow")) }
                     span.grow {}
-                    button class="btn danger small" name="decision" value="deny" data-key=(keys.of("deny")) { "Deny" }
+                    button class="btn danger small" name="decision" value="deny" data-key=(keys.of("deny")) { (t("Deny")) }
                 }
             }
         }
@@ -129,23 +130,23 @@ fn sign(tool: &str) -> Markup {
 /// What a call does to the world, in words.
 pub(crate) fn effect(effect: Effect) -> &'static str {
     match effect {
-        Effect::None => "Has no effect",
-        Effect::Reads => "Reads what you granted",
-        Effect::Writes => "Changes something that lasts",
-        Effect::Runs => "Runs code",
-        Effect::Network => "Uses the network",
+        Effect::None => t("Has no effect"),
+        Effect::Reads => t("Reads what you granted"),
+        Effect::Writes => t("Changes something that lasts"),
+        Effect::Runs => t("Runs code"),
+        Effect::Network => t("Uses the network"),
     }
 }
 
 fn allowed(approval: &str) -> &'static str {
     match approval {
-        "once" => "You allowed it once",
-        "chat" => "You allowed it in this chat",
-        "always" => "You always allow it",
-        "default" => "Allowed by default",
-        "denied" => "You denied it",
-        "refused" => "It could not be run",
-        _ => "It needed no permission",
+        "once" => t("You allowed it once"),
+        "chat" => t("You allowed it in this chat"),
+        "always" => t("You always allow it"),
+        "default" => t("Allowed by default"),
+        "denied" => t("You denied it"),
+        "refused" => t("It could not be run"),
+        _ => t("It needed no permission"),
     }
 }
 
@@ -178,7 +179,7 @@ fn pretty(value: &Value) -> String {
 pub(crate) fn duration(ms: u64) -> String {
     match ms {
         0..1000 => format!("{ms} ms"),
-        1000..60_000 => format!("{:.1} s", ms as f64 / 1000.0),
+        1000..60_000 => format!("{} s", decimal(ms as f64 / 1000.0, 1)),
         _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1000),
     }
 }
@@ -189,9 +190,9 @@ fn hidden(text: &str) -> Option<&'static str> {
         text.chars().any(|c| ranges.iter().any(|(from, to)| (*from..=*to).contains(&u32::from(c))))
     };
     if is(&[(0x202a, 0x202e), (0x2066, 0x2069), (0x200e, 0x200f)]) {
-        Some("characters that change the order in which text is shown")
+        Some(t("characters that change the order in which text is shown"))
     } else if is(&[(0x200b, 0x200d), (0x2060, 0x2064), (0xfeff, 0xfeff), (0xe0000, 0xe007f)]) {
-        Some("invisible characters")
+        Some(t("invisible characters"))
     } else {
         None
     }

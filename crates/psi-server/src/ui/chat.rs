@@ -19,6 +19,7 @@ use super::{
     gate::cookie,
     hello,
     host::{ListedModel, ModelState},
+    i18n::t,
     icon::icon,
     reply::{Failure, html},
     review,
@@ -57,6 +58,7 @@ impl Ui {
             csrf: self.gate.csrf(),
             theme: theme(headers),
             keys: &keys,
+            is_guest: self.is_guest,
         };
         Ok(html(frame.page(main)))
     }
@@ -126,12 +128,12 @@ pub(crate) async fn first(
             keys: &keys,
         };
         let main = html! {
-            (shell::bar(&html! { h1 { "New conversation" } }, &html! {}))
+            (shell::bar(&html! { h1 { (t("New conversation")) } }, &html! {}))
             div.scroll { (hello::hello(&model, is_bundled)) }
             (composer.render())
             (dialogs(&ui.host.models()))
         };
-        ui.page(&headers, (Place::Chat, "New conversation"), None, &main)
+        ui.page(&headers, (Place::Chat, t("New conversation")), None, &main)
     })
     .await
 }
@@ -171,7 +173,7 @@ pub(crate) async fn conversation(
             keys: &keys,
         };
         let title = match conversation.title.as_str() {
-            "" => "New conversation",
+            "" => t("New conversation"),
             title => title,
         };
         let main = html! {
@@ -219,13 +221,13 @@ pub(crate) async fn failed(ui: &Arc<Ui>, headers: HeaderMap, failure: Failure) -
     let (status, bare) = (failure.status, failure.clone());
     let page = blocking(ui, move |ui| {
         let title = match failure.status {
-            StatusCode::NOT_FOUND => "This is not here",
-            _ => "That did not work",
+            StatusCode::NOT_FOUND => t("This is not here"),
+            _ => t("That did not work"),
         };
         let content = html! {
             div.empty {
                 p { (failure.message) }
-                a.btn href="/" { (icon("plus")) "New conversation" }
+                a.btn href="/" { (icon("plus")) (t("New conversation")) }
             }
         };
         let main = shell::place(title, "", &html! {}, &content);
@@ -285,9 +287,9 @@ fn configuring(conversation: &Conversation) -> Markup {
         "instructions": system_prompt.as_deref().unwrap_or_default(),
     });
     html! {
-        @if let Some(model) = model { span.chip title="Answers this conversation" { (icon("chip")) (model) } }
-        @if system_prompt.is_some() { span.chip title="This conversation has instructions of its own" { (icon("pen")) "instructions" } }
-        button.bare type="button" data-dialog="configuration" data-target={ "/api/conversations/" (id) "/configure" } data-set=(now) aria-label="Model and instructions of this conversation" title="Model and instructions" { (icon("gear")) }
+        @if let Some(model) = model { span.chip title=(t("Answers this conversation")) { (icon("chip")) (model) } }
+        @if system_prompt.is_some() { span.chip title=(t("This conversation has instructions of its own")) { (icon("pen")) (t("instructions")) } }
+        button.bare type="button" data-dialog="configuration" data-target={ "/api/conversations/" (id) "/configure" } data-set=(now) aria-label=(t("Model and instructions of this conversation")) title=(t("Model and instructions")) { (icon("gear")) }
     }
 }
 
@@ -295,19 +297,19 @@ fn configuration(models: &[ListedModel]) -> Markup {
     html! {
         dialog id="configuration" aria-labelledby="configuration-title" {
             form data-send="" {
-                h2 id="configuration-title" { "This conversation" }
+                h2 id="configuration-title" { (t("This conversation")) }
                 label.field {
-                    span { "Model" }
+                    span { (t("Model")) }
                     select name="model" {
-                        option value="" { "The one that answers everywhere" }
+                        option value="" { (t("The one that answers everywhere")) }
                         @for model in models { option value=(model.name) { (model.name) } }
                     }
                 }
                 label.field {
-                    span { "Instructions " span.soft { "(empty: those of the settings)" } }
+                    span { (t("Instructions")) " " span.soft { (t("(empty: those of the settings)")) } }
                     textarea name="instructions" rows="5" maxlength="8000" {}
                 }
-                (shell::dialog_end(&html! { "Keep" }))
+                (shell::dialog_end(&html! { (t("Keep")) }))
             }
         }
     }
@@ -317,14 +319,14 @@ fn other_model(models: &[ListedModel]) -> Markup {
     html! {
         dialog id="other-model" aria-labelledby="other-model-title" {
             form data-send="" {
-                h2 id="other-model-title" { "Compare with another model" }
-                p.soft { "The same question goes to it, and both answers stand side by side without their names: choose the better one, and psi learns from your choice." }
+                h2 id="other-model-title" { (t("Compare with another model")) }
+                p.soft { (t("The same question goes to it, and both answers stand side by side without their names: choose the better one, and psi learns from your choice.")) }
                 label.field {
-                    span { "Model" }
+                    span { (t("Model")) }
                     select name="model" { @for model in models { option value=(model.name) { (model.name) } } }
                 }
-                @if models.len() < 2 { p { "There is only one model here. " a href="/models" { "Get another" } } }
-                (shell::dialog_end(&html! { "Ask it" }))
+                @if models.len() < 2 { p { (t("There is only one model here.")) " " a href="/models" { (t("Get another")) } } }
+                (shell::dialog_end(&html! { (t("Ask it")) }))
             }
         }
     }

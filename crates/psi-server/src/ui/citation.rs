@@ -4,7 +4,10 @@ use maud::{Markup, html};
 use psi_agent::{Message, knowledge::Passage};
 use serde_json::Value;
 
-use super::icon::{icon, turning};
+use super::{
+    i18n::{t, tn},
+    icon::{icon, turning},
+};
 
 /// A passage as a search returned it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub(crate) fn list(id: &str, citations: &[Citation], text: &str) -> Markup {
     html! {
         @if !citations.is_empty() {
             details.fold id={ (id) "-read" } open {
-                summary { (turning()) (icon("file")) "Read " (citations.len()) @if citations.len() == 1 { " passage" } @else { " passages" } }
+                summary { (turning()) (icon("file")) (tn!("Read {n} passage|Read {n} passages", citations.len())) }
                 ul class="inside used" { @for citation in citations { (line(citation, text)) } }
             }
         }
@@ -53,7 +56,7 @@ fn line(citation: &Citation, text: &str) -> Markup {
         li {
             span.score { "[" (citation.number) "]" }
             a href=(citation.address) { (citation.place) }
-            @if is_named { span.chip { "cited" } }
+            @if is_named { span.chip { (t("cited")) } }
         }
     }
 }

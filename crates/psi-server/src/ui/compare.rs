@@ -17,6 +17,7 @@ use super::{
     Ui,
     actions::{Outcome, body},
     blocking,
+    i18n::t,
     icon::icon,
     keys::Keys,
     reply::{Failure, Reply, html as page_of},
@@ -50,9 +51,9 @@ pub(crate) async fn page(
 ) -> Result<Response, Failure> {
     blocking(&ui, move |ui| {
         let content = pair(ui, MessageId(a), &b)?;
-        let lead = "Which answer is better? psi learns from your choice, and the conversation goes on from there; both answers stay in it.";
-        let main = shell::place("Compare two answers", lead, &html! {}, &content);
-        ui.page(&headers, (Place::Chat, "Compare two answers"), None, &main)
+        let lead = t("Which answer is better? psi learns from your choice, and the conversation goes on from there; both answers stay in it.");
+        let main = shell::place(t("Compare two answers"), lead, &html! {}, &content);
+        ui.page(&headers, (Place::Chat, t("Compare two answers")), None, &main)
     })
     .await
 }
@@ -78,7 +79,8 @@ fn pair(ui: &Ui, a: MessageId, b: &str) -> Result<Markup, Failure> {
         }
     }
     let question = messages.iter().find(|m| Some(m.id) == first.parent);
-    let question = question.ok_or_else(|| Failure::bad("there is no question to this answer"))?;
+    let question =
+        question.ok_or_else(|| Failure::bad(t("there is no question to this answer")))?;
     let others = messages.iter().filter(|m| m.parent == first.parent && m.id != a);
     let other = match b.parse() {
         Ok(id) => others.into_iter().find(|m| m.id == MessageId(id)),
@@ -95,12 +97,12 @@ fn pair(ui: &Ui, a: MessageId, b: &str) -> Result<Markup, Failure> {
         div.thread-like id="thread" data-events={ "/api/conversations/" (conversation) "/events" } data-refresh={ "/compare/" (a) "/" (b) "/part" } data-after=(after.to_string()) data-csrf=(ui.gate.csrf()) data-running=(running) {
             div.review { div.question { (question.content) } }
             div.two {
-                @for (side, name) in sides.into_iter().zip(["Left", "Right"]) {
-                    section.panel aria-label={ (name) " answer" } {
+                @for (side, (name, label)) in sides.into_iter().zip([(t("Left"), t("Left answer")), (t("Right"), t("Right answer"))]) {
+                    section.panel aria-label=(label) {
                         h2 { (name) }
                         @match side {
                             Some(first) => (turn(first, &messages, running, &keys)),
-                            None => p.soft { span.spin {} " is being written\u{2026}" },
+                            None => p.soft { span.spin {} " " (t("is being written\u{2026}")) },
                         }
                     }
                 }
@@ -129,9 +131,9 @@ fn turn(first: &Message, messages: &[Message], running: bool, keys: &Keys) -> Ma
 
 fn verdicts(left: &Message, right: &Message, keys: &Keys) -> Markup {
     let choices = [
-        ("left", "left", "Left is better", (left, right), false),
-        ("right", "right", "Right is better", (right, left), false),
-        ("tie", "check", "Both are as good", (left, right), true),
+        ("left", "left", t("Left is better"), (left, right), false),
+        ("right", "right", t("Right is better"), (right, left), false),
+        ("tie", "check", t("Both are as good"), (left, right), true),
     ];
     html! {
         div.row {
@@ -140,7 +142,7 @@ fn verdicts(left: &Message, right: &Message, keys: &Keys) -> Markup {
                     data-body=(json!({ "better": chosen.id, "over": over.id, "tie": tie })) { (icon(sign)) (text) }
             }
             span.grow {}
-            a.btn href={ "/c/" (left.conversation) } { "Back to the conversation" }
+            a.btn href={ "/c/" (left.conversation) } { (t("Back to the conversation")) }
         }
     }
 }

@@ -3,7 +3,13 @@
 use maud::{Markup, html};
 use psi_agent::{ConversationId, agent::ContextMeter};
 
-use super::{host::ModelState, icon::icon, keys::Keys, thread};
+use super::{
+    host::ModelState,
+    i18n::{t, tf},
+    icon::icon,
+    keys::Keys,
+    thread,
+};
 
 /// Everything under the messages.
 pub(crate) struct Composer<'a> {
@@ -25,22 +31,22 @@ impl Composer<'_> {
         html! {
             div.composer {
                 form id="composer" data-post=(post) {
-                    label.sr for="say" { "Message" }
+                    label.sr for="say" { (t("Message")) }
                     div.given id="given" {}
-                    textarea id="say" name="content" rows="1" placeholder="Ask, or tell psi something to remember" autocomplete="off" data-key=(self.keys.of("compose")) {}
+                    textarea id="say" name="content" rows="1" placeholder=(t("Ask, or tell psi something to remember")) autocomplete="off" data-key=(self.keys.of("compose")) {}
                     div.under {
-                        button.bare type="button" data-pick="attach" aria-label="Attach a file" title="Attach a file: text, Markdown, HTML, PDF, source code" { (icon("clip")) }
-                        input id="attach" type="file" multiple data-upload="/api/attachments" hidden aria-label="Attach a file";
+                        button.bare type="button" data-pick="attach" aria-label=(t("Attach a file")) title=(t("Attach a file: text, Markdown, HTML, PDF, source code")) { (icon("clip")) }
+                        input id="attach" type="file" multiple data-upload="/api/attachments" hidden aria-label=(t("Attach a file"));
                         @if self.conversation.is_none() {
-                            label class="row small soft" title="Not listed, not searched, not remembered" { input type="checkbox" name="temporary"; "Temporary" }
+                            label class="row small soft" title=(t("Not listed, not searched, not remembered")) { input type="checkbox" name="temporary"; (t("Temporary")) }
                         } @else if self.temporary {
-                            span class="chip warm" { "Temporary: gone when psi next starts" }
+                            span class="chip warm" { (t("Temporary: gone when psi next starts")) }
                         }
                         span.grow {}
                         (thread::meter(self.meter))
-                        button class="btn primary go" aria-label="Send" title="Send" data-when="idle" hidden[self.running] { (icon("send")) }
+                        button class="btn primary go" aria-label=(t("Send")) title=(t("Send")) data-when="idle" hidden[self.running] { (icon("send")) }
                         @if let Some(id) = self.conversation {
-                            button class="btn go" type="button" aria-label="Stop" title="Stop" data-when="running" hidden[!self.running] data-post={ "/api/conversations/" (id) "/stop" } data-key=(self.keys.of("stop")) { (icon("stop")) }
+                            button class="btn go" type="button" aria-label=(t("Stop")) title=(t("Stop")) data-when="running" hidden[!self.running] data-post={ "/api/conversations/" (id) "/stop" } data-key=(self.keys.of("stop")) { (icon("stop")) }
                         }
                     }
                 }
@@ -63,9 +69,9 @@ pub(crate) fn model_line(model: &ModelState) -> Markup {
 fn line(model: &ModelState) -> Markup {
     html! {
         @match model {
-            ModelState::Loading { name } => { (name) " is being loaded\u{2026}" },
-            ModelState::Ready { name, .. } => { a href="/models" { (name) } " answers. It can be wrong: look at what it used and check what matters." },
-            ModelState::Failed { name, why } => span.bad { (name) " cannot be loaded: " (why) },
+            ModelState::Loading { name } => { (tf!("{name} is being loaded\u{2026}", name = name)) },
+            ModelState::Ready { name, .. } => { a href="/models" { (name) } " " (t("answers. It can be wrong: look at what it used and check what matters.")) },
+            ModelState::Failed { name, why } => span.bad { (tf!("{name} cannot be loaded: {why}", name = name, why = why)) },
         }
     }
 }

@@ -14,6 +14,7 @@ use super::{
     Ui,
     actions::Outcome,
     blocking,
+    i18n::{tf, tn},
     reply::{Failure, Reply},
 };
 
@@ -68,12 +69,10 @@ pub(crate) async fn all(State(ui): State<Arc<Ui>>) -> Result<Response, Failure> 
 pub(crate) async fn import(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let document = serde_json::from_slice(&bytes)
-            .map_err(|e| Failure::bad(format!("the file is not JSON: {e}")))?;
+            .map_err(|e| Failure::bad(tf!("the file is not JSON: {why}", why = e)))?;
         let ids = ui.assistant.conversations().import(&document)?;
-        let told = match ids.len() {
-            1 => "One conversation was imported.".to_owned(),
-            n => format!("{n} conversations were imported."),
-        };
+        let told =
+            tn!("One conversation was imported.|{n} conversations were imported.", ids.len());
         Ok(Reply::done().with("conversations", ids).toast(told).chats())
     })
     .await

@@ -16,6 +16,7 @@ use super::{
     Ui,
     actions::{Outcome, body},
     blocking, citation,
+    i18n::{t, tf, tn},
     icon::icon,
     live::Part,
     reply::{Failure, Reply, html as page_of},
@@ -42,21 +43,21 @@ pub(crate) async fn page(
     blocking(&ui, move |ui| {
         let content = html! {
             form role="search" data-filter="/files/found" data-into="found" {
-                label { span.sr { "Search the files" } input type="search" name="q" placeholder="Search in the files" autocomplete="off"; }
+                label { span.sr { (t("Search the files")) } input type="search" name="q" placeholder=(t("Search in the files")) autocomplete="off"; }
             }
             (found(ui, "")?)
             (sources(ui)?)
             section aria-labelledby="add-title" {
-                h2 id="add-title" { "Add a folder or file" }
+                h2 id="add-title" { (t("Add a folder or file")) }
                 form class="panel row" data-send="/api/files" {
-                    label.grow { span.sr { "Its whole path" } input type="text" name="path" required placeholder="The whole path of a folder or file"; }
-                    button.btn { (icon("plus")) "Add" }
+                    label.grow { span.sr { (t("Its whole path")) } input type="text" name="path" required placeholder=(t("The whole path of a folder or file")); }
+                    button.btn { (icon("plus")) (t("Add")) }
                 }
             }
         };
-        let lead = "Folders and files that psi may answer from: text, Markdown, HTML, PDF, source code, tables. They are read here, and stay here.";
-        let main = shell::place("Files", lead, &html! {}, &content);
-        ui.page(&headers, (Place::Files, "Files"), None, &main)
+        let lead = t("Folders and files that psi may answer from: text, Markdown, HTML, PDF, source code, tables. They are read here, and stay here.");
+        let main = shell::place(t("Files"), lead, &html! {}, &content);
+        ui.page(&headers, (Place::Files, t("Files")), None, &main)
     })
     .await
 }
@@ -78,8 +79,8 @@ fn found(ui: &Ui, query: &str) -> Result<Markup, Failure> {
     let passages =
         if query.is_empty() { Vec::new() } else { ui.toolbox.knowledge().search(query, FOUND)? };
     Ok(html! {
-        section id="found" aria-live="polite" aria-label="Passages found" {
-            @if !query.is_empty() && passages.is_empty() { p.soft { "No file says that." } }
+        section id="found" aria-live="polite" aria-label=(t("Passages found")) {
+            @if !query.is_empty() && passages.is_empty() { p.soft { (t("No file says that.")) } }
             ul.things { @for passage in &passages { (hit(passage)) } }
         }
     })
@@ -109,29 +110,29 @@ fn sources(ui: &Ui) -> Result<Markup, Failure> {
     Ok(html! {
         section id="sources" aria-labelledby="sources-title" data-poll=[progress.running.then_some("/files/list")] {
             div.row {
-                h2.grow id="sources-title" { "What psi reads" }
-                @if !sources.is_empty() { button class="btn small" type="button" data-post="/api/files/refresh" { (icon("redo")) "Look for changes" } }
+                h2.grow id="sources-title" { (t("What psi reads")) }
+                @if !sources.is_empty() { button class="btn small" type="button" data-post="/api/files/refresh" { (icon("redo")) (t("Look for changes")) } }
             }
             @if progress.running {
                 div.fit {
-                    progress max=(progress.n_files.max(1)) value=(progress.n_files_done) aria-label="Reading files" {}
-                    span.num { (progress.n_files_done) " of " (progress.n_files) " files" }
+                    progress max=(progress.n_files.max(1)) value=(progress.n_files_done) aria-label=(t("Reading files")) {}
+                    span.num { (tf!("{n} of {all} files", n = progress.n_files_done, all = progress.n_files)) }
                 }
                 p class="soft small" { (progress.current) }
             }
             @for told in [&progress.error, &progress.notice].into_iter().flatten() { p.notice { (icon("alert")) span { (told) } } }
-            @if sources.is_empty() { p.empty { "No files yet. Add a folder with your notes, and ask about them." } }
+            @if sources.is_empty() { p.empty { (t("No files yet. Add a folder with your notes, and ask about them.")) } }
             ul.things {
                 @for source in &sources {
                     li.thing {
                         div.row {
                             (icon("folder"))
                             h3.grow { (source.path.display()) }
-                            button.bare type="button" data-post={ "/api/files/" (source.id) "/remove" } data-confirm={ "Drop " (source.path.display()) "? What was read of it is erased; the files stay." } aria-label={ "Drop " (source.path.display()) } { (icon("trash")) }
+                            button.bare type="button" data-post={ "/api/files/" (source.id) "/remove" } data-confirm=(tf!("Drop {path}? What was read of it is erased; the files stay.", path = source.path.display())) aria-label=(tf!("Drop {path}", path = source.path.display())) { (icon("trash")) }
                         }
                         p.about {
-                            span { (source.n_documents) " files read" }
-                            @if source.n_failed > 0 { span.bad { (source.n_failed) " could not be" } }
+                            span { (tn!("{n} file read|{n} files read", source.n_documents)) }
+                            @if source.n_failed > 0 { span.bad { (tn!("{n} could not be read|{n} could not be read", source.n_failed)) } }
                         }
                         (documents(ui, source.id)?)
                     }
@@ -146,16 +147,16 @@ fn documents(ui: &Ui, source: i64) -> Result<Markup, Failure> {
     Ok(html! {
         @if !documents.is_empty() {
             details.fold id={ "source-" (source) } {
-                summary { (super::icon::turning()) "Files" }
+                summary { (super::icon::turning()) (t("Files")) }
                 ul class="inside used" {
                     @for document in documents.iter().take(LISTED) {
                         li {
                             @if document.state == "indexed" { a.grow href={ "/files/" (document.id) } { (document.path) } }
-                            @else { span.grow { (document.path) } span.bad { (document.why.as_deref().unwrap_or("holds no text")) } }
+                            @else { span.grow { (document.path) } span.bad { (document.why.as_deref().unwrap_or(t("holds no text"))) } }
                             span.soft { (document.kind) }
                         }
                     }
-                    @if documents.len() > LISTED { li.soft { "and " (documents.len() - LISTED) " more" } }
+                    @if documents.len() > LISTED { li.soft { (tf!("and {n} more", n = documents.len() - LISTED)) } }
                 }
             }
         }
@@ -189,15 +190,15 @@ pub(crate) async fn open(
         let (document, text) = ui.toolbox.knowledge().open(id)?;
         let content = text_of_file(&text, &range);
         let title = document.path.rsplit('/').next().unwrap_or_default().to_owned();
-        let lead = format!(
-            "{}, as it was read {}.",
-            document.path,
-            super::memory::when(document.indexed_at)
+        let lead = tf!(
+            "{path}, as it was read {when}.",
+            path = document.path,
+            when = super::memory::when(document.indexed_at)
         );
         let main = shell::place(
             &title,
             &lead,
-            &html! { a class="btn small" href="/files" { "All files" } },
+            &html! { a class="btn small" href="/files" { (t("All files")) } },
             &content,
         );
         ui.page(&headers, (Place::Files, &title), None, &main)

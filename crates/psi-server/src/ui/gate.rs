@@ -18,7 +18,8 @@ use maud::{DOCTYPE, Markup, html};
 use psi_agent::Access;
 
 use super::{
-    Ui, chat,
+    Accounts, Ui, chat,
+    i18n::{Lang, t},
     reply::{self, Failure},
     shell,
 };
@@ -28,13 +29,13 @@ use crate::{
 };
 
 /// Seconds between two attempts at the password, whoever makes them.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 /// Longest time in which nothing of a request's body arrives.
-const BODY_TIME: Duration = Duration::from_secs(30);
+pub(super) const BODY_TIME: Duration = Duration::from_secs(30);
 /// Seconds for which a browser stays signed in.
-const SESSION: u64 = 30 * 24 * 3600;
+pub(super) const SESSION: u64 = 30 * 24 * 3600;
 /// The cookie of a browser that is signed in.
-const COOKIE: &str = "psi_session";
+pub(super) const COOKIE: &str = "psi_session";
 
 /// The page's lock.
 pub(crate) struct Gate {
@@ -44,6 +45,9 @@ pub(crate) struct Gate {
     /// Only the page's own script knows it.
     csrf: String,
     access: Access,
+    /// Others beside the owner: where there are any, the owner signs in as well.
+    accounts: Option<Arc<dyn Accounts>>,
+    is_guest: bool,
     last_attempt: Mutex<Option<Instant>>,
 }
 
@@ -55,8 +59,30 @@ impl Gate {
             is_open: !address.ip().is_loopback(),
             csrf: token()?,
             access,
+            accounts: None,
+            is_guest: false,
             last_attempt: Mutex::default(),
         })
+    }
+
+    /// The owner's, with others beside the owner.
+    pub(super) fn with(self, accounts: Option<Arc<dyn Accounts>>) -> Self {
+        Self { accounts, ..self }
+    }
+
+    /// That of a user who is not the owner.
+    pub(super) fn of_guest(self) -> Self {
+        Self { is_guest: true, ..self }
+    }
+
+    /// Names by which the page may be asked for.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.names.clone()
+    }
+
+    /// Whether there is anybody to keep apart.
+    fn asks(&self) -> bool {
+        self.is_open || self.is_guest || self.accounts.as_ref().is_some_and(|a| a.exist())
     }
 
     /// What the page's script sends with everything that changes something.
@@ -71,24 +97,19 @@ impl Gate {
 
     /// Sets the password, or takes it away.
     pub(crate) fn set_password(&self, password: Option<&str>) -> Result<(), Failure> {
-        if password.is_none() && self.is_open {
-            return Err(Failure::bad("psi was started with --host: it needs a password"));
+        if password.is_none() && self.asks() {
+            return Err(Failure::bad(t("others can reach this psi: it needs a password")));
         }
         Ok(self.access.set_password(password)?)
     }
 
-    /// Whether a Host header is this server's. A page whose name was rebound to this machine has a name of its
-    /// own, never a number.
-    fn is_own(&self, host: &str) -> bool {
-        let Some(name) = name_of(host) else { return false };
-        is_loopback(host)
-            || self.names.iter().any(|n| n.eq_ignore_ascii_case(name))
-            || (self.is_open && name.parse::<IpAddr>().is_ok())
+    pub(super) fn is_own(&self, host: &str) -> bool {
+        is_own(host, &self.names, self.is_open)
     }
 
     /// Whether the browser has a token, or none is needed.
     fn is_signed_in(&self, headers: &HeaderMap) -> bool {
-        !self.is_open || cookie(headers, COOKIE).is_some_and(|token| self.knows(token))
+        !self.asks() || cookie(headers, COOKIE).is_some_and(|token| self.knows(token))
     }
 
     /// Whether this is a token of somebody who knew the password. What the database cannot tell is a no.
@@ -97,19 +118,34 @@ impl Gate {
     }
 
     /// A token for whoever knows the password; not more than one attempt a second.
-    fn sign_in(&self, password: &str) -> Result<String, Failure> {
+    pub(super) fn sign_in(&self, password: &str) -> Result<String, Failure> {
+        self.attempt()?;
+        if !self.access.check_password(password)? {
+            let message = t("that is not the password").to_owned();
+            return Err(Failure { status: StatusCode::UNAUTHORIZED, message });
+        }
+        self.issue()
+    }
+
+    /// Takes the one attempt that there is in a second.
+    pub(super) fn attempt(&self) -> Result<(), Failure> {
         let mut last = self.last_attempt.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_some_and(|at| at.elapsed() < PATIENCE) {
-            let message = "too many attempts: wait a second".to_owned();
+            let message = t("too many attempts: wait a second").to_owned();
             return Err(Failure { status: StatusCode::TOO_MANY_REQUESTS, message });
         }
         *last = Some(Instant::now());
-        drop(last);
-        if !self.access.check_password(password)? {
-            let message = "that is not the password".to_owned();
-            return Err(Failure { status: StatusCode::UNAUTHORIZED, message });
-        }
+        Ok(())
+    }
+
+    /// A session for whoever has shown who they are.
+    pub(super) fn issue(&self) -> Result<String, Failure> {
         Ok(self.access.issue_token("browser")?)
+    }
+
+    /// Ends every session.
+    pub(super) fn end_sessions(&self) -> Result<(), Failure> {
+        Ok(self.access.set_password(None)?)
     }
 
     fn sign_out(&self, headers: &HeaderMap) -> Result<(), Failure> {
@@ -145,12 +181,15 @@ impl Gate {
         let reads = method == Method::GET || method == Method::HEAD;
         let is_door = path == "/login" || path.starts_with("/assets/");
         if !is_door && !self.is_signed_in(headers) {
-            let message = "sign in first".to_owned();
             let api = path.starts_with("/api/") || !reads;
             return Some(match api {
-                true => Failure { status: StatusCode::UNAUTHORIZED, message }.into_response(),
+                true => Failure::sign_in_first().into_response(),
                 false => Redirect::temporary("/login").into_response(),
             });
+        }
+        if self.is_guest && is_owners(path) {
+            let message = t("only the owner of this psi can do that").to_owned();
+            return Some(Failure { status: StatusCode::FORBIDDEN, message }.into_response());
         }
         // A form of another site sends no header of ours, and a browser says where a form comes from.
         let own_form = path == "/login" && headers.contains_key(header::ORIGIN);
@@ -158,13 +197,45 @@ impl Gate {
         if reads || own_form || token == Some(self.csrf()) {
             return None;
         }
-        let message = "psi was restarted: load the page again".to_owned();
+        let message = t("psi was restarted: load the page again").to_owned();
         Some(Failure { status: StatusCode::FORBIDDEN, message }.into_response())
     }
 }
 
+/// Whether a Host header is this server's. A page whose name was rebound to this machine has a name of its
+/// own, never a number.
+pub(super) fn is_own(host: &str, names: &[String], is_open: bool) -> bool {
+    let Some(name) = name_of(host) else { return false };
+    is_loopback(host)
+        || names.iter().any(|n| n.eq_ignore_ascii_case(name))
+        || (is_open && name.parse::<IpAddr>().is_ok())
+}
+
+/// What decides about the machine: models, learning, and the files that psi, which runs as the owner, may read.
+fn is_owners(path: &str) -> bool {
+    const OWNERS: [&str; 8] = [
+        "/learning",
+        "/runs",
+        "/models",
+        "/api/learning",
+        "/api/model",
+        "/api/pull",
+        "/api/folders",
+        "/api/files",
+    ];
+    let below = |base: &&str| {
+        path.strip_prefix(*base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    OWNERS.iter().any(below)
+}
+
 /// Stands before every route.
 pub(crate) async fn gate(State(ui): State<Arc<Ui>>, request: Request, next: Next) -> Response {
+    let lang = ui.language(request.headers());
+    lang.scope(answer(ui, request, next)).await
+}
+
+async fn answer(ui: Arc<Ui>, request: Request, next: Next) -> Response {
     let accepts = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok());
     let reader =
         accepts.is_some_and(|kinds| kinds.contains("text/html")).then(|| request.headers().clone());
@@ -200,8 +271,7 @@ pub(crate) async fn login_page(State(ui): State<Arc<Ui>>, headers: HeaderMap) ->
 
 /// `POST /login`, from the form, with or without a script.
 pub(crate) async fn sign_in(State(ui): State<Arc<Ui>>, body: String) -> Response {
-    let field = body.split('&').find_map(|pair| pair.strip_prefix("password="));
-    let password = decode(field.unwrap_or_default());
+    let password = field(&body, "password");
     match ui.gate.sign_in(&password) {
         Ok(session) => {
             let cookie =
@@ -225,16 +295,16 @@ pub(crate) async fn sign_out(State(ui): State<Arc<Ui>>, headers: HeaderMap) -> R
 fn login(wrong: Option<&str>) -> Markup {
     html! {
         (DOCTYPE)
-        html lang="en" {
-            head { (shell::head("Sign in")) }
+        html lang=(Lang::now().code()) dir=(Lang::now().dir()) {
+            head { (shell::head(t("Sign in"))) }
             body {
                 main.login {
                     h1 { "psi" }
-                    p.soft { "This psi asks for its password." }
+                    p.soft { (t("This psi asks for its password.")) }
                     form method="post" action="/login" {
-                        label.field { span { "Password" } input type="password" name="password" autocomplete="current-password" required autofocus; }
+                        label.field { span { (t("Password")) } input type="password" name="password" autocomplete="current-password" required autofocus; }
                         @if let Some(wrong) = wrong { p.bad role="alert" { (wrong) } }
-                        button class="btn primary" { "Sign in" }
+                        button class="btn primary" { (t("Sign in")) }
                     }
                 }
             }
@@ -262,6 +332,12 @@ fn token() -> io::Result<String> {
 }
 
 /// The text of a form's field.
+pub(super) fn field(body: &str, name: &str) -> String {
+    let is_it = |pair: &str| pair.split_once('=').is_some_and(|(key, _)| key == name);
+    let pair = body.split('&').find(|pair| is_it(pair));
+    decode(pair.and_then(|pair| pair.split_once('=')).map_or("", |(_, value)| value))
+}
+
 fn decode(field: &str) -> String {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field.bytes();

@@ -2,7 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::{host::ModelState, icon::icon};
+use super::{
+    host::ModelState,
+    i18n::{t, tf},
+    icon::icon,
+};
 
 /// Something to try: its sign, what is said, what it shows.
 type Try = (&'static str, &'static str, &'static str);
@@ -24,22 +28,28 @@ const TRIES: [Try; 5] = [
     ("bulb", "How many kilometres are 26.2 miles?", "Units are converted exactly"),
 ];
 
+/// What the tries show: translated. What is said stays English, which every model here speaks.
+#[cfg(test)]
+pub(crate) fn texts() -> impl Iterator<Item = &'static str> {
+    TRIES.iter().map(|(_, _, what)| *what)
+}
+
 /// The greeting.
 pub(crate) fn hello(model: &ModelState, is_bundled: bool) -> Markup {
     html! {
         section.hello id="hello" {
-            h2 { "What can I do for you?" }
-            p.soft { "Everything happens on this machine: nothing you write leaves it." }
+            h2 { (t("What can I do for you?")) }
+            p.soft { (t("Everything happens on this machine: nothing you write leaves it.")) }
             @match model {
                 ModelState::Failed { name, why } => div class="notice bad" role="alert" {
-                    (icon("alert")) span { (name) " cannot be loaded: " (why) " " a href="/models" { "Choose another model" } }
+                    (icon("alert")) span { (tf!("{name} cannot be loaded: {why}", name = name, why = why)) " " a href="/models" { (t("Choose another model")) } }
                 },
                 _ => {},
             }
-            h3.sr { "Things to try" }
+            h3.sr { (t("Things to try")) }
             ul.tries {
                 @for (sign, say, what) in TRIES {
-                    li { button type="button" data-say=(say) { (icon(sign)) span { (say) small { (what) } } } }
+                    li { button type="button" data-say=(say) { (icon(sign)) span { (say) small { (t(what)) } } } }
                 }
             }
             @if is_bundled { (bundled(model.name())) }
@@ -52,21 +62,21 @@ fn bundled(name: &str) -> Markup {
     html! {
         div.can {
             div.panel {
-                h3 { (name) " can" }
+                h3 { (tf!("{name} can", name = name)) }
                 ul {
-                    li { "use tools: calculate, convert, count days" }
-                    li { "remember what you tell it, and look it up" }
-                    li { "answer from what stands in the conversation" }
-                    li { "think in the open before it answers" }
+                    li { (t("use tools: calculate, convert, count days")) }
+                    li { (t("remember what you tell it, and look it up")) }
+                    li { (t("answer from what stands in the conversation")) }
+                    li { (t("think in the open before it answers")) }
                 }
             }
             div.panel {
-                h3 { "It cannot" }
+                h3 { (t("It cannot")) }
                 ul {
-                    li { "know the world: it is a very small model" }
-                    li { "write long texts or programs" }
-                    li { "speak other languages than English" }
-                    li { "replace a larger one: " a href="/models" { "get one" } " when you want more" }
+                    li { (t("know the world: it is a very small model")) }
+                    li { (t("write long texts or programs")) }
+                    li { (t("speak other languages than English")) }
+                    li { (t("replace a larger one:")) " " a href="/models" { (t("get one when you want more")) } }
                 }
             }
         }

@@ -1,7 +1,9 @@
 //! What the page asks of the program around it.
 
+mod guest;
 mod learning;
 
+pub(crate) use guest::Guest;
 pub use learning::{
     Fate, Learning, LearningNow, LearningRound, LearningState, Lesson, LessonPlace, SuiteChange,
 };

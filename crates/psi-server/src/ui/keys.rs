@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::i18n::t;
 use maud::{Markup, html};
 
 /// Something that a key does.
@@ -80,12 +81,12 @@ pub(crate) fn shown(key: &str) -> Markup {
 pub(crate) fn table(keys: &Keys) -> Markup {
     html! {
         table.keys {
-            thead { tr { th scope="col" { "Key" } th scope="col" { "What it does" } th scope="col" { "Where" } } }
+            thead { tr { th scope="col" { (t("Key")) } th scope="col" { (t("What it does")) } th scope="col" { (t("Where")) } } }
             tbody {
-                tr { td { kbd { "Enter" } } td { "Send; with Shift, a new line" } td { "Message field" } }
-                tr { td { kbd { "\u{2191}" } } td { "Edit your last message (when the field is empty)" } td { "Message field" } }
+                tr { td { kbd { "Enter" } } td { (t("Send; with Shift, a new line")) } td { (t("Message field")) } }
+                tr { td { kbd { "\u{2191}" } } td { (t("Edit your last message (when the field is empty)")) } td { (t("Message field")) } }
                 @for k in KEYS {
-                    tr { td { (shown(keys.of(k.name))) } td { (k.does) } td { (k.place) } }
+                    tr { td { (shown(keys.of(k.name))) } td { (t(k.does)) } td { (t(k.place)) } }
                 }
             }
         }

@@ -14,6 +14,7 @@ use super::{
     actions::{Outcome, body},
     blocking,
     host::{Fate, LearningNow, LearningRound, LearningState, Lesson, LessonPlace, SuiteChange},
+    i18n::{decimal, signed, t, tf},
     icon::{icon, turning},
     memory::when,
     reply::{Failure, Reply, html as page_of},
@@ -36,9 +37,9 @@ pub(crate) async fn page(
             (next(&state, &schedule))
             (log(&state))
         };
-        let lead = "Your verdicts become training on this machine. What comes out answers you only if a gate finds it better at what you asked for, and no worse at the rest.";
-        let main = shell::place("Learning", lead, &html! {}, &content);
-        ui.page(&headers, (Place::Learning, "Learning"), None, &main)
+        let lead = t("Your verdicts become training on this machine. What comes out answers you only if a gate finds it better at what you asked for, and no worse at the rest.");
+        let main = shell::place(t("Learning"), lead, &html! {}, &content);
+        ui.page(&headers, (Place::Learning, t("Learning")), None, &main)
     })
     .await
 }
@@ -59,15 +60,15 @@ fn now(state: &LearningState) -> Markup {
     let can_start = going.is_none() && n > 0 && state.is_new;
     html! {
         section id="learning-now" aria-labelledby="now-title" data-poll=[going.map(|_| "/learning/now")] {
-            h2 id="now-title" { "Now" }
+            h2 id="now-title" { (t("Now")) }
             div.panel {
-                p { span.chip { (icon("check")) "answers" } " " b { (state.serves) } }
+                p { span.chip { (icon("check")) (t("answers")) } " " b { (state.serves) } }
                 @if let Some(now) = &state.now { (round_of_now(now)) }
                 div.row {
                     @if going.is_some() {
-                        button.btn type="button" data-post="/api/learning/stop" { (icon("stop")) "Stop" }
+                        button.btn type="button" data-post="/api/learning/stop" { (icon("stop")) (t("Stop")) }
                     } @else {
-                        @for (idle, class, text) in [(false, "btn primary", "Learn now"), (true, "btn", "Learn when the machine is idle")] {
+                        @for (idle, class, text) in [(false, "btn primary", t("Learn now")), (true, "btn", t("Learn when the machine is idle"))] {
                             button class=(class) type="button" disabled[!can_start] data-post="/api/learning/start" data-body=(json!({ "when_idle": idle })) { (text) }
                         }
                         @if !can_start { span class="soft small" { (why_not(n, state.is_new)) } }
@@ -80,8 +81,8 @@ fn now(state: &LearningState) -> Markup {
 
 fn why_not(n: usize, is_new: bool) -> &'static str {
     match (n, is_new) {
-        (0, _) => "There is nothing to learn from yet: rate answers, and write better ones.",
-        (_, false) => "What answers has learned from all of this already.",
+        (0, _) => t("There is nothing to learn from yet: rate answers, and write better ones."),
+        (_, false) => t("What answers has learned from all of this already."),
         _ => "",
     }
 }
@@ -105,21 +106,21 @@ fn next(state: &LearningState, schedule: &str) -> Markup {
     let tile = |n: usize, what: &str| html! { div.tile { b { (n) } span.soft { (what) } } };
     html! {
         section aria-labelledby="next-title" {
-            h2 id="next-title" { "What comes next" }
+            h2 id="next-title" { (t("What comes next")) }
             div.tiles {
-                (tile(learned.len(), "to learn from"))
-                (tile(kept_out.len(), "kept out, to test the result"))
-                (tile(left_out.len(), "left out"))
+                (tile(learned.len(), t("to learn from")))
+                (tile(kept_out.len(), t("kept out, to test the result")))
+                (tile(left_out.len(), t("left out")))
             }
             p.soft {
-                @if schedule == "when_idle" { "psi learns once a day, while nobody needs the machine." }
-                @else { "psi learns when you ask it to." }
-                " " a href="/settings#set-learning-schedule" { "Change that" } " \u{b7} "
-                a href="/review" { "Review answers" }
+                @if schedule == "when_idle" { (t("psi learns once a day, while nobody needs the machine.")) }
+                @else { (t("psi learns when you ask it to.")) }
+                " " a href="/settings#set-learning-schedule" { (t("Change that")) } " \u{b7} "
+                a href="/review" { (t("Review answers")) }
             }
-            (lessons("to-learn", "To learn from", &learned))
-            (lessons("kept-out", "Kept out, to test the result", &kept_out))
-            (lessons("left-out", "Left out", &left_out))
+            (lessons("to-learn", t("To learn from"), &learned))
+            (lessons("kept-out", t("Kept out, to test the result"), &kept_out))
+            (lessons("left-out", t("Left out"), &left_out))
         }
     }
 }
@@ -143,12 +144,12 @@ fn one(lesson: &Lesson) -> Markup {
             div.row {
                 (said(lesson))
                 @if lesson.conversation.parse::<i64>().is_ok() {
-                    a.small href={ "/c/" (lesson.conversation) } { "In its conversation" }
+                    a.small href={ "/c/" (lesson.conversation) } { (t("In its conversation")) }
                 }
                 @match &lesson.place {
-                    LessonPlace::Struck => button class="btn small" type="button" data-post="/api/learning/strike" data-body=(strike(false)) { "Learn from it again" },
-                    LessonPlace::LeftOut(why) => span.chip { (why) },
-                    _ => button class="btn small" type="button" data-post="/api/learning/strike" data-body=(strike(true)) { "Strike out" },
+                    LessonPlace::Struck => button class="btn small" type="button" data-post="/api/learning/strike" data-body=(strike(false)) { (t("Learn from it again")) },
+                    LessonPlace::LeftOut(why) => span.chip { (t(why)) },
+                    _ => button class="btn small" type="button" data-post="/api/learning/strike" data-body=(strike(true)) { (t("Strike out")) },
                 }
             }
         }
@@ -166,8 +167,8 @@ fn said(lesson: &Lesson) -> Markup {
 fn log(state: &LearningState) -> Markup {
     html! {
         section aria-labelledby="log-title" {
-            h2 id="log-title" { "What was learned" }
-            @if state.rounds.is_empty() { p.empty { "Nothing yet. Each round stays here: what it learned from, what was measured, and what was decided." } }
+            h2 id="log-title" { (t("What was learned")) }
+            @if state.rounds.is_empty() { p.empty { (t("Nothing yet. Each round stays here: what it learned from, what was measured, and what was decided.")) } }
             ul.things { @for round in &state.rounds { (round_of_log(round)) } }
         }
     }
@@ -180,17 +181,17 @@ fn round_of_log(round: &LearningRound) -> Markup {
     html! {
         li.thing id=(round.name) {
             div.row {
-                h3.grow { @match round.at { Some(at) => (when(Timestamp(at.saturating_mul(1000).cast_signed()))), None => "Not finished" } }
+                h3.grow { @match round.at { Some(at) => (when(Timestamp(at.saturating_mul(1000).cast_signed()))), None => (t("Not finished")) } }
                 span class=(class) { @if let Some(sign) = sign { (icon(sign)) } (what) }
                 @if round.fate == Fate::Serves {
                     button class="btn small" type="button" data-post="/api/learning/rollback"
-                        data-confirm="Take this round back? psi answers again as it did before." { (icon("left")) "Roll back" }
+                        data-confirm=(t("Take this round back? psi answers again as it did before.")) { (icon("left")) (t("Roll back")) }
                 }
             }
-            p.about { span { (learned) " learned" } span { (kept_out) " kept out" } code { (round.name) } }
+            p.about { span { (tf!("{n} learned", n = learned)) } span { (tf!("{n} kept out", n = kept_out)) } code { (round.name) } }
             @if !round.suites.is_empty() { (suites(&round.suites)) }
             details.fold id={ "from-" (round.name) } {
-                summary { (turning()) "What it learned from" }
+                summary { (turning()) (t("What it learned from")) }
                 ul.things.inside { @for source in sources(&round.lessons) { (source) } }
             }
         }
@@ -212,7 +213,7 @@ fn sources(lessons: &[Lesson]) -> Vec<Markup> {
                 div.row {
                     div.grow { @for lesson in &of { (said(lesson)) } }
                     button class="btn small danger" type="button" data-post="/api/learning/forget" data-body=(json!({ "conversation": name }))
-                        data-confirm="Forget this? Every round that has learned from this conversation is removed with its weights, and psi answers as it did before them. It is not learned from again." { (icon("trash")) "Forget" }
+                        data-confirm=(t("Forget this? Every round that has learned from this conversation is removed with its weights, and psi answers as it did before them. It is not learned from again.")) { (icon("trash")) (t("Forget")) }
                 }
             }
         }
@@ -222,13 +223,15 @@ fn sources(lessons: &[Lesson]) -> Vec<Markup> {
 
 fn fate(fate: Fate) -> (&'static str, Option<&'static str>, &'static str) {
     match fate {
-        Fate::Unfinished => ("chip warm", None, "goes on with the next \u{201c}Learn now\u{201d}"),
-        Fate::Rejected => ("chip bad", None, "rejected: something got worse"),
-        Fate::Held => ("chip warm", None, "not promoted: too few items to be sure"),
-        Fate::Waiting => ("chip", None, "passed the gate, not promoted"),
-        Fate::Serves => ("chip", Some("check"), "answers"),
-        Fate::Replaced => ("chip", None, "replaced by a later one"),
-        Fate::TakenBack => ("chip", None, "taken back"),
+        Fate::Unfinished => {
+            ("chip warm", None, t("goes on with the next \u{201c}Learn now\u{201d}"))
+        }
+        Fate::Rejected => ("chip bad", None, t("rejected: something got worse")),
+        Fate::Held => ("chip warm", None, t("not promoted: too few items to be sure")),
+        Fate::Waiting => ("chip", None, t("passed the gate, not promoted")),
+        Fate::Serves => ("chip", Some("check"), t("answers")),
+        Fate::Replaced => ("chip", None, t("replaced by a later one")),
+        Fate::TakenBack => ("chip", None, t("taken back")),
     }
 }
 
@@ -238,8 +241,8 @@ fn suites(suites: &[SuiteChange]) -> Markup {
         div.scores {
             table {
                 thead { tr {
-                    th scope="col" { "Suite" } th scope="col" { "Before" } th scope="col" { "After" }
-                    th scope="col" { "Change" } th scope="col" { "95 % interval" } th scope="col" { "Items" } th scope="col" { "Verdict" }
+                    th scope="col" { (t("Suite")) } th scope="col" { (t("Before")) } th scope="col" { (t("After")) }
+                    th scope="col" { (t("Change")) } th scope="col" { (t("95 % interval")) } th scope="col" { (t("Items")) } th scope="col" { (t("Verdict")) }
                 } }
                 tbody { @for suite in suites { (change(suite)) } }
             }
@@ -249,17 +252,17 @@ fn suites(suites: &[SuiteChange]) -> Markup {
 
 fn change(suite: &SuiteChange) -> Markup {
     let (before, after) = suite.means;
-    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-    let points = |share: f64| format!("{:+.1}", 100.0 * share);
+    let percent = |share: f64| format!("{} %", decimal(100.0 * share, 1));
+    let points = |share: f64| signed(100.0 * share, 1);
     html! {
         tr {
             td { (suite.suite.replace('-', " ")) }
             td { (percent(before)) }
             td { (percent(after)) }
             td { (dumbbell(before, after)) }
-            td { (points(suite.interval.0)) " to " (points(suite.interval.1)) }
+            td { (tf!("{from} to {to}", from = points(suite.interval.0), to = points(suite.interval.1))) }
             td { (suite.n) }
-            td { (suite.verdict) }
+            td { (t(&suite.verdict)) }
         }
     }
 }
@@ -267,7 +270,7 @@ fn change(suite: &SuiteChange) -> Markup {
 /// Two scores on a line from 0 to 1: hollow before, filled after.
 fn dumbbell(before: f64, after: f64) -> Markup {
     let x = |share: f64| format!("{:.1}", 6.0 + 108.0 * share.clamp(0.0, 1.0));
-    let label = format!("{:+.1} points", 100.0 * (after - before));
+    let label = tf!("{n} points", n = signed(100.0 * (after - before), 1));
     html! {
         svg.dumbbell viewBox="0 0 120 14" role="img" aria-label=(label) {
             line.grid x1="6" x2="114" y1="7" y2="7" {}
@@ -298,7 +301,7 @@ pub(crate) async fn start(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
 pub(crate) async fn stop(State(ui): State<Arc<Ui>>) -> Outcome {
     blocking(&ui, move |ui| {
         ui.host.learning().stop();
-        shown(ui, Reply::done().toast("Stopped. What was trained is kept."))
+        shown(ui, Reply::done().toast(t("Stopped. What was trained is kept.")))
     })
     .await
 }

@@ -20,6 +20,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::{
+    i18n::{Lang, tf},
     keys::Keys,
     thread::{self, Answer},
 };
@@ -152,13 +153,13 @@ impl Room {
         state.version += 1;
         drop(state);
         self.wake();
-        let room = Arc::clone(self);
+        let (room, lang) = (Arc::clone(self), Lang::now());
         run.subscribe(
             0,
             Box::new(move |number, event| {
                 room.take(event);
                 match event {
-                    AgentEvent::Finished { ending } => room.end(said_of(ending)),
+                    AgentEvent::Finished { ending } => room.end(lang.within(|| said_of(ending))),
                     AgentEvent::Failed { error, hint } => {
                         let hint = hint.as_ref().map_or_else(String::new, |h| format!(" ({h})"));
                         room.end(Some(format!("{error}{hint}")));
@@ -382,9 +383,10 @@ impl State {
 /// What an ending means where no message tells it.
 fn said_of(ending: &Ending) -> Option<String> {
     match ending {
-        Ending::TooLong { n_prompt, limit } => Some(format!(
-            "This conversation needs {n_prompt} tokens, and the model can hold {limit}. \
-             Begin a new one, or choose a model that holds more."
+        Ending::TooLong { n_prompt, limit } => Some(tf!(
+            "This conversation needs {n} tokens, and the model can hold {limit}. Begin a new one, or choose a model that holds more.",
+            n = n_prompt,
+            limit = limit
         )),
         Ending::Failed { error } => Some(error.clone()),
         _ => None,

@@ -21,6 +21,7 @@ use super::{
     Ui,
     actions::{Outcome, body},
     blocking,
+    i18n::{self, decimal, t, tf, tn},
     icon::icon,
     live::Part,
     reply::{Failure, Reply, html as page_of},
@@ -48,28 +49,28 @@ pub(crate) async fn page(
     blocking(&ui, move |ui| {
         let content = html! {
             form class="row" role="search" data-filter="/memory/list" data-into="facts" {
-                label.grow { span.sr { "Search the memory" } input type="search" name="q" value=(search.q) placeholder="Search" autocomplete="off"; }
-                label.row { input type="checkbox" name="old" checked[search.old.is_some()]; "also what holds no longer" }
+                label.grow { span.sr { (t("Search the memory")) } input type="search" name="q" value=(search.q) placeholder=(t("Search")) autocomplete="off"; }
+                label.row { input type="checkbox" name="old" checked[search.old.is_some()]; (t("also what holds no longer")) }
             }
             (list(ui, &search)?)
             section aria-labelledby="add-title" {
-                h2 id="add-title" { "Tell psi something" }
+                h2 id="add-title" { (t("Tell psi something")) }
                 form class="panel row" data-send="/api/memory" {
-                    label.grow { span.sr { "A fact" } input type="text" name="text" required maxlength="1000" placeholder="My sister Ana lives in Lisbon."; }
-                    button.btn { (icon("plus")) "Remember" }
+                    label.grow { span.sr { (t("A fact")) } input type="text" name="text" required maxlength="1000" placeholder=(t("My sister Ana lives in Lisbon.")); }
+                    button.btn { (icon("plus")) (t("Remember")) }
                 }
             }
             dialog id="edit-fact" aria-labelledby="edit-fact-title" {
                 form data-send="" {
-                    h2 id="edit-fact-title" { "Correct a fact" }
-                    label.field { span.sr { "The fact" } textarea name="text" rows="3" required {} }
-                    (shell::dialog_end(&html! { "Keep" }))
+                    h2 id="edit-fact-title" { (t("Correct a fact")) }
+                    label.field { span.sr { (t("The fact")) } textarea name="text" rows="3" required {} }
+                    (shell::dialog_end(&html! { (t("Keep")) }))
                 }
             }
         };
-        let lead = "What psi knows of what you said, with the message it was said in. Answers list what they used.";
-        let main = shell::place("Memory", lead, &html! {}, &content);
-        ui.page(&headers, (Place::Memory, "Memory"), None, &main)
+        let lead = t("What psi knows of what you said, with the message it was said in. Answers list what they used.");
+        let main = shell::place(t("Memory"), lead, &html! {}, &content);
+        ui.page(&headers, (Place::Memory, t("Memory")), None, &main)
     })
     .await
 }
@@ -93,21 +94,21 @@ fn list(ui: &Ui, search: &Search) -> Result<Markup, Failure> {
     };
     let now = ui.assistant.db().now();
     Ok(html! {
-        section id="facts" aria-label="Facts" aria-live="polite" {
+        section id="facts" aria-label=(t("Facts")) aria-live="polite" {
             @if facts.is_empty() {
                 p.empty {
-                    @if search.q.trim().is_empty() { "Nothing yet. Tell psi something, here or in a conversation: \u{201c}Remember that my sister Ana lives in Lisbon.\u{201d}" }
-                    @else { "Nothing is known about \u{201c}" (search.q) "\u{201d}." }
+                    @if search.q.trim().is_empty() { (t("Nothing yet. Tell psi something, here or in a conversation: \u{201c}Remember that my sister Ana lives in Lisbon.\u{201d}")) }
+                    @else { (tf!("Nothing is known about \u{201c}{query}\u{201d}.", query = search.q)) }
                 }
             }
             form data-send="/api/memory/merge" {
                 ul.things { @for (fact, score) in &facts { (one(fact, *score, now)) } }
                 @if facts.len() > 1 {
                     details.fold {
-                        summary { (icon("merge")) "Merge facts that say the same" }
+                        summary { (icon("merge")) (t("Merge facts that say the same")) }
                         div class="inside row" {
-                            label.grow { span.sr { "One fact that says it all" } input type="text" name="text" placeholder="Check the facts above, and say it here in one sentence"; }
-                            button.btn { "Merge" }
+                            label.grow { span.sr { (t("One fact that says it all")) } input type="text" name="text" placeholder=(t("Check the facts above, and say it here in one sentence")); }
+                            button.btn { (t("Merge")) }
                         }
                     }
                 }
@@ -124,29 +125,29 @@ fn one(fact: &Fact, score: Option<f32>, now: Timestamp) -> Markup {
     html! {
         li class={ "thing" @if !holds { " off" } } id=(id) {
             div.row {
-                input type="checkbox" name=(id) aria-label={ "Choose \u{201c}" (fact.text) "\u{201d} for merging" };
+                input type="checkbox" name=(id) aria-label=(tf!("Choose \u{201c}{fact}\u{201d} for merging", fact = fact.text));
                 div class="said grow" { (fact.text) }
                 div.acts {
-                    button.bare type="button" data-post={ (address) "/pin" } data-body=(json!({ "pinned": !fact.pinned })) aria-pressed=(fact.pinned) aria-label="Always put before the model" title="Always put before the model" { (icon("pin")) }
-                    button.bare type="button" data-dialog="edit-fact" data-target={ (address) "/edit" } data-set=(edit) aria-label="Correct" title="Correct" { (icon("pen")) }
-                    button.bare type="button" data-post={ (address) "/forget" } data-confirm={ "Forget \u{201c}" (fact.text) "\u{201d}? It is erased from the memory and its indexes. Messages that say it stay until you delete their conversations." } aria-label="Forget" title="Forget" { (icon("trash")) }
+                    button.bare type="button" data-post={ (address) "/pin" } data-body=(json!({ "pinned": !fact.pinned })) aria-pressed=(fact.pinned) aria-label=(t("Always put before the model")) title=(t("Always put before the model")) { (icon("pin")) }
+                    button.bare type="button" data-dialog="edit-fact" data-target={ (address) "/edit" } data-set=(edit) aria-label=(t("Correct")) title=(t("Correct")) { (icon("pen")) }
+                    button.bare type="button" data-post={ (address) "/forget" } data-confirm=(tf!("Forget \u{201c}{fact}\u{201d}? It is erased from the memory and its indexes. Messages that say it stay until you delete their conversations.", fact = fact.text)) aria-label=(t("Forget")) title=(t("Forget")) { (icon("trash")) }
                 }
             }
             div.about {
-                @if let Some(score) = score { span.num title="How well it fits, from 0 to 1" { (format!("{score:.2}")) } }
+                @if let Some(score) = score { span.num title=(t("How well it fits, from 0 to 1")) { (decimal(f64::from(score), 2)) } }
                 span { (kind(fact.kind)) }
                 span { (origin(fact.origin)) ", " (when(fact.said_at)) }
-                @for source in &fact.sources { a href={ "/m/" (source) } { "where it was said" } }
+                @for source in &fact.sources { a href={ "/m/" (source) } { (t("where it was said")) } }
                 @match (fact.valid_from, fact.valid_to) {
                     (None, None) => {},
-                    (Some(from), None) => span { "from " (day(from)) },
-                    (None, Some(to)) => span { "until " (day(to)) },
-                    (Some(from), Some(to)) => span { (day(from)) " to " (day(to)) },
+                    (Some(from), None) => span { (tf!("from {day}", day = day(from))) },
+                    (None, Some(to)) => span { (tf!("until {day}", day = day(to))) },
+                    (Some(from), Some(to)) => span { (tf!("{from} to {to}", from = day(from), to = day(to))) },
                 }
                 @if let Some(closed) = fact.closed_at {
                     span.chip {
-                        "holds no longer since " (day(closed))
-                        @if let Some(by) = fact.closed_by { ": " a href={ "/memory?old=on#f" (by) } { "what came after" } }
+                        (tf!("holds no longer since {day}", day = day(closed)))
+                        @if let Some(by) = fact.closed_by { ": " a href={ "/memory?old=on#f" (by) } { (t("what came after")) } }
                     }
                 }
             }
@@ -156,30 +157,31 @@ fn one(fact: &Fact, score: Option<f32>, now: Timestamp) -> Markup {
 
 fn kind(kind: FactKind) -> &'static str {
     match kind {
-        FactKind::Profile => "about you",
-        FactKind::Preference => "what you like",
-        FactKind::Event => "an event",
-        FactKind::Other => "a fact",
+        FactKind::Profile => t("about you"),
+        FactKind::Preference => t("what you like"),
+        FactKind::Event => t("an event"),
+        FactKind::Other => t("a fact"),
     }
 }
 
 fn origin(origin: Origin) -> &'static str {
     match origin {
-        Origin::Rule => "you said so",
-        Origin::Model => "a model understood so",
-        Origin::Tool => "kept by a tool",
-        Origin::User => "you wrote it here",
-        Origin::Imported => "imported",
+        Origin::Rule => t("you said so"),
+        Origin::Model => t("a model understood so"),
+        Origin::Tool => t("kept by a tool"),
+        Origin::User => t("you wrote it here"),
+        Origin::Imported => t("imported"),
     }
 }
 
 /// A moment as people write it, in this machine's time zone.
 pub(crate) fn when(moment: Timestamp) -> String {
-    moment.to_jiff().to_zoned(TimeZone::system()).strftime("%-d %b %Y, %H:%M").to_string()
+    let moment = moment.to_jiff().to_zoned(TimeZone::system());
+    format!("{}, {}", i18n::date(moment.date()), moment.strftime("%H:%M"))
 }
 
 fn day(moment: Timestamp) -> String {
-    moment.to_jiff().to_zoned(TimeZone::system()).strftime("%-d %b %Y").to_string()
+    i18n::date(moment.to_jiff().to_zoned(TimeZone::system()).date())
 }
 
 /// What a fact says.
@@ -193,13 +195,13 @@ pub(crate) async fn add(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let Text { text } = body(&bytes)?;
         if text.trim().is_empty() {
-            return Err(Failure::bad("a fact says something"));
+            return Err(Failure::bad(t("a fact says something")));
         }
         let now = ui.assistant.db().now();
         let fact = ui.assistant.memory().keep(&NewFact::new(&text, Origin::User, now))?;
         match fact {
             Some(fact) => shown(ui, Reply::done().with("fact", fact)),
-            None => Ok(Reply::done().toast("psi knew that already.")),
+            None => Ok(Reply::done().toast(t("psi knew that already."))),
         }
     })
     .await
@@ -239,9 +241,11 @@ pub(crate) async fn forget(State(ui): State<Arc<Ui>>, Path(id): Path<i64>) -> Ou
         memory.forget(id)?;
         let traces = memory.traces(&fact.text)?.len();
         let told = match traces {
-            0 => "Forgotten.".to_owned(),
-            1 => "Forgotten. One message still says it.".to_owned(),
-            n => format!("Forgotten. {n} messages still say it."),
+            0 => t("Forgotten.").to_owned(),
+            n => tn!(
+                "Forgotten. One message still says it.|Forgotten. {n} messages still say it.",
+                n
+            ),
         };
         Ok(Reply::done().remove(format!("f{id}")).toast(told))
     })
@@ -258,9 +262,9 @@ pub(crate) async fn merge(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
         };
         let ids: Vec<i64> = given.iter().filter_map(checked).collect();
         if ids.len() < 2 || text.is_empty() {
-            return Err(Failure::bad(
+            return Err(Failure::bad(t(
                 "check two or more facts, and say in one sentence what they say",
-            ));
+            )));
         }
         let fact = ui.assistant.memory().merge(&ids, text)?;
         shown(ui, Reply::done().with("fact", fact))

@@ -12,6 +12,7 @@ use super::{
     actions::{Outcome, body},
     blocking,
     host::{ListedModel, Machine, ModelState, Pull, Suggestion},
+    i18n::{decimal, t, tf},
     icon::icon,
     reply::{Failure, Reply, html as page_of},
     shell::{self, Place},
@@ -27,13 +28,13 @@ pub(crate) async fn page(
         let content = html! {
             (list(ui))
             section aria-labelledby="get-title" {
-                h2 id="get-title" { "Get another" }
+                h2 id="get-title" { (t("Get another")) }
                 (suggestions(&ui.host.suggestions(), &ui.host.models(), &machine))
             }
             (by_name())
         };
-        let main = shell::place("Models", &lead(&machine), &html! {}, &content);
-        ui.page(&headers, (Place::Models, "Models"), None, &main)
+        let main = shell::place(t("Models"), &lead(&machine), &html! {}, &content);
+        ui.page(&headers, (Place::Models, t("Models")), None, &main)
     })
     .await
 }
@@ -44,15 +45,16 @@ pub(crate) async fn live(State(ui): State<Arc<Ui>>) -> Result<Response, Failure>
 }
 
 fn lead(machine: &Machine) -> String {
-    let processor = machine.processor.as_deref().unwrap_or("This machine");
+    let processor = machine.processor.as_deref().unwrap_or(t("This machine"));
     match machine.memory {
-        Some((total, free)) => format!(
-            "{processor}, {} threads, {} of {} memory free for a model.",
-            machine.n_threads,
-            bytes(free),
-            bytes(total)
+        Some((total, free)) => tf!(
+            "{processor}, {n} threads, {free} of {total} memory free for a model.",
+            processor = processor,
+            n = machine.n_threads,
+            free = bytes(free),
+            total = bytes(total)
         ),
-        None => format!("{processor}, {} threads.", machine.n_threads),
+        None => tf!("{processor}, {n} threads.", processor = processor, n = machine.n_threads),
     }
 }
 
@@ -65,7 +67,7 @@ fn list(ui: &Ui) -> Markup {
         pulls.iter().any(|p| p.ended.is_none()) || matches!(state, ModelState::Loading { .. });
     html! {
         section id="models-list" aria-labelledby="here-title" data-poll=[busy.then_some("/models/list")] {
-            h2 id="here-title" { "On this machine" }
+            h2 id="here-title" { (t("On this machine")) }
             ul.things {
                 @for pull in &pulls { (pulling(pull)) }
                 @for model in &models { (listed(model, &state, &machine)) }
@@ -80,15 +82,15 @@ fn listed(model: &ListedModel, state: &ModelState, machine: &Machine) -> Markup 
         li.thing {
             div.row {
                 h3.grow { (model.name) }
-                @if model.is_bundled { span.chip { "came with psi" } }
+                @if model.is_bundled { span.chip { (t("came with psi")) } }
                 @match state {
-                    ModelState::Ready { .. } if chosen => span.chip { (icon("check")) "answers" },
-                    ModelState::Loading { .. } if chosen => span.chip { span.spin {} "loading" },
-                    ModelState::Failed { why, .. } if chosen => span class="chip bad" { "cannot be loaded: " (why) },
-                    _ => button class="btn small" type="button" data-post="/api/model" data-body=(json!({ "name": model.name })) { "Use" },
+                    ModelState::Ready { .. } if chosen => span.chip { (icon("check")) (t("answers")) },
+                    ModelState::Loading { .. } if chosen => span.chip { span.spin {} (t("loading")) },
+                    ModelState::Failed { why, .. } if chosen => span class="chip bad" { (tf!("cannot be loaded: {why}", why = why)) },
+                    _ => button class="btn small" type="button" data-post="/api/model" data-body=(json!({ "name": model.name })) { (t("Use")) },
                 }
             }
-            p.about { span { (bytes(model.n_bytes)) " on disk" } span { (model.form) } }
+            p.about { span { (tf!("{size} on disk", size = bytes(model.n_bytes))) } span { (model.form) } }
             (fit(&model.name, model.needs, machine))
         }
     }
@@ -100,8 +102,8 @@ fn fit(name: &str, needs: u64, machine: &Machine) -> Markup {
     let fits = needs <= free;
     html! {
         div.fit {
-            progress class=[(!fits).then_some("full")] max=(free.max(needs).max(1)) value=(needs) aria-label={ "Memory that " (name) " needs" } {}
-            span.num { "needs " (bytes(needs)) ": " @if fits { "fits" } @else { span.bad { "does not fit" } } }
+            progress class=[(!fits).then_some("full")] max=(free.max(needs).max(1)) value=(needs) aria-label=(tf!("Memory that {name} needs", name = name)) {}
+            span.num { (tf!("needs {size}:", size = bytes(needs))) " " @if fits { (t("fits")) } @else { span.bad { (t("does not fit")) } } }
         }
     }
 }
@@ -112,11 +114,11 @@ fn pulling(pull: &Pull) -> Markup {
             div.row {
                 h3.grow { (pull.name) }
                 @match &pull.ended {
-                    None => button class="btn small" type="button" data-post="/api/pull/stop" data-body=(json!({ "name": pull.name })) { "Stop" },
-                    Some(Ok(())) => span.chip { (icon("check")) "downloaded" },
+                    None => button class="btn small" type="button" data-post="/api/pull/stop" data-body=(json!({ "name": pull.name })) { (t("Stop")) },
+                    Some(Ok(())) => span.chip { (icon("check")) (t("downloaded")) },
                     Some(Err(why)) => {
                         span class="chip bad" { (why) }
-                        button class="btn small" type="button" data-post="/api/pull" data-body=(json!({ "name": pull.name })) { "Try again" }
+                        button class="btn small" type="button" data-post="/api/pull" data-body=(json!({ "name": pull.name })) { (t("Try again")) }
                     },
                 }
             }
@@ -124,10 +126,10 @@ fn pulling(pull: &Pull) -> Markup {
                 div.fit {
                     @match pull.n_total {
                         Some(total) => {
-                            progress max=(total.max(1)) value=(pull.n_done) aria-label={ "Download of " (pull.name) } {}
-                            span.num { (bytes(pull.n_done)) " of " (bytes(total)) }
+                            progress max=(total.max(1)) value=(pull.n_done) aria-label=(tf!("Download of {name}", name = pull.name)) {}
+                            span.num { (tf!("{n} of {all}", n = bytes(pull.n_done), all = bytes(total))) }
                         },
-                        None => { progress aria-label={ "Download of " (pull.name) } {} span { "looking\u{2026}" } },
+                        None => { progress aria-label=(tf!("Download of {name}", name = pull.name)) {} span { (t("looking\u{2026}")) } },
                     }
                 }
             }
@@ -144,11 +146,11 @@ fn suggestions(all: &[Suggestion], here: &[ListedModel], machine: &Machine) -> M
                     div.row {
                         h3.grow { (suggestion.name) }
                         button class="btn small" type="button" data-post="/api/pull" data-body=(json!({ "name": suggestion.name }))
-                            data-confirm={ "Download " (suggestion.name) " (" (bytes(suggestion.n_bytes)) ") from the Hugging Face Hub? psi connects to it for this." } {
-                            (icon("down")) "Get (" (bytes(suggestion.n_bytes)) ")"
+                            data-confirm=(tf!("Download {name} ({size}) from the Hugging Face Hub? psi connects to it for this.", name = suggestion.name, size = bytes(suggestion.n_bytes))) {
+                            (icon("down")) (tf!("Get ({size})", size = bytes(suggestion.n_bytes)))
                         }
                     }
-                    p.about { (suggestion.what) }
+                    p.about { (t(&suggestion.what)) }
                     (fit(&suggestion.name, suggestion.needs, machine))
                 }
             }
@@ -159,10 +161,10 @@ fn suggestions(all: &[Suggestion], here: &[ListedModel], machine: &Machine) -> M
 fn by_name() -> Markup {
     html! {
         section aria-labelledby="name-title" {
-            h2 id="name-title" { "Get one by name" }
+            h2 id="name-title" { (t("Get one by name")) }
             form class="panel row" data-send="/api/pull" {
-                label.grow { span.sr { "Name on the Hugging Face Hub" } input type="text" name="name" placeholder="owner/name" required; }
-                button.btn { (icon("down")) "Get" }
+                label.grow { span.sr { (t("Name on the Hugging Face Hub")) } input type="text" name="name" placeholder="owner/name" required; }
+                button.btn { (icon("down")) (t("Get")) }
             }
         }
     }
@@ -209,7 +211,7 @@ pub(crate) fn bytes(n: u64) -> String {
     match n {
         ..1e6 => format!("{:.0} KB", (n / 1e3).ceil()),
         ..1e9 => format!("{:.0} MB", n / 1e6),
-        _ => format!("{:.1} GB", n / 1e9),
+        _ => format!("{} GB", decimal(n / 1e9, 1)),
     }
 }
 

@@ -9,7 +9,7 @@ use psi_agent::AgentError;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::live::Part;
+use super::{i18n::t, live::Part};
 
 /// An answer to a request of the page's script. Programs read the data, the script reads `page`.
 #[derive(Debug, Default)]
@@ -130,9 +130,14 @@ impl Failure {
         Self { status: StatusCode::CONFLICT, message: message.into() }
     }
 
+    /// Nobody has shown who asks.
+    pub(crate) fn sign_in_first() -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, message: t("sign in first").to_owned() }
+    }
+
     /// A fault of psi's own.
     pub(crate) fn broken() -> Self {
-        let message = "psi made a mistake; its terminal says more".to_owned();
+        let message = t("psi made a mistake; its terminal says more").to_owned();
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, message }
     }
 }

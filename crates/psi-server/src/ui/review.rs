@@ -20,6 +20,7 @@ use super::{
     Ui,
     actions::{Outcome, body},
     blocking,
+    i18n::{t, tf},
     icon::icon,
     keys::{self, Keys},
     live::Part,
@@ -93,7 +94,8 @@ pub(crate) async fn correct(
         if !tags.is_empty() {
             ui.feedback.tag(MessageId(id), &tags)?;
         }
-        let reply = Reply::done().with("judgement", judgement).toast("Kept. psi learns from it.");
+        let reply =
+            Reply::done().with("judgement", judgement).toast(t("Kept. psi learns from it."));
         let in_queue = headers.get("x-psi-page").is_some_and(|page| page == "/review");
         if in_queue { shown(ui, reply) } else { Ok(reply.thread()) }
     })
@@ -107,9 +109,9 @@ pub(crate) async fn page(
 ) -> Result<Response, Failure> {
     blocking(&ui, move |ui| {
         let content = html! { (queue(ui)?) (learning(ui.feedback.tally()?)) (better_dialog()) };
-        let lead = "Answers to look at, those that went badly first. Your verdicts stay on this machine; psi learns from them.";
-        let main = shell::place("Review", lead, &html! {}, &content);
-        ui.page(&headers, (Place::Review, "Review"), None, &main)
+        let lead = t("Answers to look at, those that went badly first. Your verdicts stay on this machine; psi learns from them.");
+        let main = shell::place(t("Review"), lead, &html! {}, &content);
+        ui.page(&headers, (Place::Review, t("Review")), None, &main)
     })
     .await
 }
@@ -119,13 +121,13 @@ fn learning(tally: Tally) -> Markup {
     let tile = |n: usize, what: &str| html! { div.tile { b { (n) } span.soft { (what) } } };
     html! {
         section aria-labelledby="learn-title" {
-            h2 id="learn-title" { "What psi can learn from" }
+            h2 id="learn-title" { (t("What psi can learn from")) }
             div.tiles {
-                (tile(tally.n_rated, "answers rated"))
-                (tile(tally.n_better, "better answers written"))
-                (tile(tally.n_chosen, "choices between two"))
+                (tile(tally.n_rated, t("answers rated")))
+                (tile(tally.n_better, t("better answers written")))
+                (tile(tally.n_chosen, t("choices between two")))
             }
-            p.soft { a href="/learning" { "Learning" } " shows what becomes of them: nothing is served that did not pass a gate. Forgetting a message takes it out of what is learned." }
+            p.soft { (t("What becomes of them is shown under")) " " a href="/learning" { (t("Learning")) } ". " (t("Nothing is served that did not pass a gate. Forgetting a message takes it out of what is learned.")) }
         }
     }
 }
@@ -134,9 +136,9 @@ fn queue(ui: &Ui) -> Result<Markup, Failure> {
     let items = ui.feedback.queue(AHEAD)?;
     let keys = ui.keys();
     Ok(html! {
-        section.review id="review" aria-label="The next answer" aria-live="polite" {
+        section.review id="review" aria-label=(t("The next answer")) aria-live="polite" {
             @match items.first() {
-                None => p.empty { "Nothing to look at. Answers come here once there are some." },
+                None => p.empty { (t("Nothing to look at. Answers come here once there are some.")) },
                 Some(item) => (one(item, items.len(), &keys)),
             }
         }
@@ -148,12 +150,12 @@ fn one(item: &QueueItem, n: usize, keys: &Keys) -> Markup {
     let address = format!("/api/review/{}", answer.id);
     let better = json!({ "text": answer.content, "tags": "" }).to_string();
     let choices = [
-        ("good", "good", "thumb-up", "Good"),
-        ("bad", "bad", "thumb-down", "Bad"),
-        ("skip", "skip", "right", "Skip"),
+        ("good", "good", "thumb-up", t("Good")),
+        ("bad", "bad", "thumb-down", t("Bad")),
+        ("skip", "skip", "right", t("Skip")),
     ];
     html! {
-        p class="soft small num" { (n) @if n == AHEAD { " or more" } " to go" }
+        p class="soft small num" { @if n == AHEAD { (tf!("{n} or more to go", n = n)) } @else { (tf!("{n} to go", n = n)) } }
         @if let Some(question) = &item.question { div.question { (question.content) } }
         div.panel { div.answer { @for block in markdown::blocks(&answer.content) { div.block { (block) } } } }
         div.row {
@@ -163,10 +165,10 @@ fn one(item: &QueueItem, n: usize, keys: &Keys) -> Markup {
                 }
             }
             button.btn type="button" data-dialog="better" data-target={ "/api/messages/" (answer.id) "/correct" } data-set=(better) data-key=(keys.of("edit")) {
-                (icon("pen")) "A better answer would be\u{2026} " (keys::shown(keys.of("edit")))
+                (icon("pen")) (t("A better answer would be\u{2026}")) " " (keys::shown(keys.of("edit")))
             }
             span.grow {}
-            a.btn href={ "/m/" (answer.id) } { "In its conversation" }
+            a.btn href={ "/m/" (answer.id) } { (t("In its conversation")) }
         }
     }
 }
@@ -206,15 +208,15 @@ pub(crate) fn better_dialog() -> Markup {
     html! {
         dialog id="better" aria-labelledby="better-title" {
             form data-send="" {
-                h2 id="better-title" { "A better answer would be\u{2026}" }
-                p.soft { "psi learns from what you write here. The answer in the conversation stays as it is." }
-                label.field { span.sr { "The better answer" } textarea name="text" rows="10" required {} }
+                h2 id="better-title" { (t("A better answer would be\u{2026}")) }
+                p.soft { (t("psi learns from what you write here. The answer in the conversation stays as it is.")) }
+                label.field { span.sr { (t("The better answer")) } textarea name="text" rows="10" required {} }
                 label.field {
-                    span { "What was wrong " span.soft { "(optional, with commas)" } }
-                    input type="text" name="tags" list="tags" autocomplete="off" placeholder="wrong, too long";
+                    span { (t("What was wrong")) " " span.soft { (t("(optional, with commas)")) } }
+                    input type="text" name="tags" list="tags" autocomplete="off" placeholder=(t("wrong, too long"));
                 }
                 datalist id="tags" { @for tag in TAGS { option value=(tag) {} } }
-                (shell::dialog_end(&html! { (icon("check")) "Keep" }))
+                (shell::dialog_end(&html! { (icon("check")) (t("Keep")) }))
             }
         }
     }

@@ -11,7 +11,7 @@ use axum::{
 };
 
 use super::{
-    Ui, actions, attached, chat, compare, exchange, files, gate, learning, memory, models,
+    Ui, actions, attached, chat, compare, exchange, files, gate, i18n::t, learning, memory, models,
     reply::Failure, review, settings, training,
 };
 use crate::{api::Api, assets, runs};
@@ -29,7 +29,10 @@ pub(crate) fn router(ui: &Arc<Ui>, api: Option<&Api>) -> Router {
         .merge(pages())
         .merge(actions())
         .fallback(|| async {
-            Failure { status: StatusCode::NOT_FOUND, message: "there is no such page".to_owned() }
+            Failure {
+                status: StatusCode::NOT_FOUND,
+                message: t("there is no such page").to_owned(),
+            }
         })
         .with_state(Arc::clone(ui))
         .merge(runs)

@@ -1,10 +1,13 @@
 //! The frame of every page: head, side bar with the conversations by day, and what all pages share.
 
+use std::collections::BTreeMap;
+
 use jiff::{Zoned, civil::Date};
 use maud::{DOCTYPE, Markup, html};
 use psi_agent::{Conversation, ConversationId, Hit};
 
 use super::{
+    i18n::{self, Lang, t, tf},
     icon::icon,
     keys::{self, Keys},
 };
@@ -33,6 +36,36 @@ const PLACES: [(Place, &str, &str, &str); 7] = [
     (Place::Settings, "/settings", "gear", "Settings"),
 ];
 
+/// Those that decide about the machine.
+const OWNERS: [Place; 3] = [Place::Learning, Place::Models, Place::Runs];
+
+/// What the page's script says by itself.
+pub(crate) const SCRIPT_TEXTS: &[&str] = &[
+    "Copied",
+    "Copied.",
+    "Copy",
+    "Copy this code",
+    "That did not work ({status}).",
+    "The answer is finished.",
+    "psi does not answer. Is it still running?",
+    "psi is answering.",
+    "{n} found",
+    "{name} cannot be read.",
+];
+
+/// The script's texts in the language of the request; none in English, which it speaks by itself.
+fn script_texts() -> Option<String> {
+    let said = SCRIPT_TEXTS.iter().map(|&text| (text, t(text)));
+    let said: BTreeMap<&str, &str> = said.filter(|(text, said)| text != said).collect();
+    (!said.is_empty()).then(|| serde_json::json!(said).to_string())
+}
+
+/// The names of the places.
+#[cfg(test)]
+pub(crate) fn names() -> Vec<&'static str> {
+    PLACES.iter().map(|(_, _, _, name)| *name).collect()
+}
+
 /// What every page needs to know.
 pub(crate) struct Frame<'a> {
     pub(crate) title: &'a str,
@@ -43,6 +76,8 @@ pub(crate) struct Frame<'a> {
     /// `light` or `dark`, where the user has chosen.
     pub(crate) theme: Option<&'a str>,
     pub(crate) keys: &'a Keys,
+    /// Whether what decides about the machine is left out.
+    pub(crate) is_guest: bool,
 }
 
 impl Frame<'_> {
@@ -50,14 +85,14 @@ impl Frame<'_> {
     pub(crate) fn page(&self, main: &Markup) -> Markup {
         html! {
             (DOCTYPE)
-            html lang="en" data-theme=[self.theme] {
+            html lang=(Lang::now().code()) dir=(Lang::now().dir()) data-theme=[self.theme] {
                 head {
                     (head(self.title))
                     meta name="csrf" content=(self.csrf);
                     script type="module" src="/assets/app.js" {}
                 }
-                body {
-                    a.skip href="#main" { "Skip to the content" }
+                body data-texts=[script_texts()] {
+                    a.skip href="#main" { (t("Skip to the content")) }
                     div.frame {
                         (self.side())
                         main.main id="main" tabindex="-1" { (main) }
@@ -74,22 +109,22 @@ impl Frame<'_> {
                 div.top {
                     img src="/assets/psi.svg" alt="";
                     a.grow href="/" { "psi" }
-                    button.bare type="button" data-dialog="keys" data-key=(self.keys.of("help")) aria-label="Keyboard shortcuts" { (icon("keyboard")) }
+                    button.bare type="button" data-dialog="keys" data-key=(self.keys.of("help")) aria-label=(t("Keyboard shortcuts")) { (icon("keyboard")) }
                 }
-                a.btn.new href="/" data-key=(self.keys.of("new")) { (icon("plus")) "New conversation" }
+                a.btn.new href="/" data-key=(self.keys.of("new")) { (icon("plus")) (t("New conversation")) }
                 div.find {
                     (icon("search"))
-                    input id="find" type="search" placeholder="Search" aria-label="Search the conversations" autocomplete="off" data-key=(self.keys.of("search"));
+                    input id="find" type="search" placeholder=(t("Search")) aria-label=(t("Search the conversations")) autocomplete="off" data-key=(self.keys.of("search"));
                     span.at aria-hidden="true" { (keys::shown(self.keys.of("search"))) }
                 }
                 (self.chats)
                 div.places {
-                    @for (place, address, sign, name) in PLACES {
-                        a href=(address) aria-current=[(place == self.place).then_some("page")] { (icon(sign)) (name) }
+                    @for (place, address, sign, name) in PLACES.into_iter().filter(|p| !self.is_guest || !OWNERS.contains(&p.0)) {
+                        a href=(address) aria-current=[(place == self.place).then_some("page")] { (icon(sign)) (t(name)) }
                     }
                 }
             }
-            button.shade id="shade" type="button" data-toggle="side" hidden aria-label="Close the side bar" {}
+            button.shade id="shade" type="button" data-toggle="side" hidden aria-label=(t("Close the side bar")) {}
         }
     }
 
@@ -97,20 +132,20 @@ impl Frame<'_> {
         html! {
             div.toast id="toast" role="status" hidden {}
             div.sr id="announce" aria-live="polite" {}
-            dialog id="confirm" aria-label="Are you sure?" {
+            dialog id="confirm" aria-label=(t("Are you sure?")) {
                 form method="dialog" {
                     p {}
                     div class="row end" {
-                        button.btn value="no" { "Cancel" }
-                        button class="btn primary" value="yes" autofocus { "Yes" }
+                        button.btn value="no" { (t("Cancel")) }
+                        button class="btn primary" value="yes" autofocus { (t("Yes")) }
                     }
                 }
             }
             dialog id="keys" aria-labelledby="keys-title" {
-                h2 id="keys-title" tabindex="-1" autofocus { "Keyboard" }
+                h2 id="keys-title" tabindex="-1" autofocus { (t("Keyboard")) }
                 (keys::table(self.keys))
-                p class="soft small" { "Keys can be changed in the " a href="/settings#keyboard" { "settings" } "." }
-                div class="row end" { button.btn type="button" data-close { "Close" } }
+                p class="soft small" { (t("Keys can be changed in the settings:")) " " a href="/settings#keyboard" { (t("Settings")) } }
+                div class="row end" { button.btn type="button" data-close { (t("Close")) } }
             }
         }
     }
@@ -131,7 +166,7 @@ pub(crate) fn head(title: &str) -> Markup {
 pub(crate) fn bar(title: &Markup, more: &Markup) -> Markup {
     html! {
         header.bar {
-            button class="bare open-side" type="button" data-toggle="side" aria-expanded="false" aria-controls="side" aria-label="Conversations and places" { (icon("menu")) }
+            button class="bare open-side" type="button" data-toggle="side" aria-expanded="false" aria-controls="side" aria-label=(t("Conversations and places")) { (icon("menu")) }
             div.grow { (title) }
             (more)
         }
@@ -161,7 +196,7 @@ pub(crate) fn chats(
     let mut groups: Vec<(String, Vec<&Conversation>)> = Vec::new();
     for chat in list {
         let group = if chat.pinned {
-            "Pinned".to_owned()
+            t("Pinned").to_owned()
         } else {
             let moment = chat.updated_at.to_jiff().to_zoned(now.time_zone().clone());
             day(moment.date(), now.date())
@@ -173,35 +208,35 @@ pub(crate) fn chats(
     }
     html! {
         div.chats id="chats" {
-            @if list.is_empty() { p class="soft small empty" { "No conversations yet." } }
+            @if list.is_empty() { p class="soft small empty" { (t("No conversations yet.")) } }
             @for (name, chats) in &groups {
                 h2 { (name) }
                 ul { @for chat in chats { (line(chat, here, busy)) } }
             }
-            @if is_cut { p class="soft small empty" { "The search finds older ones." } }
+            @if is_cut { p class="soft small empty" { (t("The search finds older ones.")) } }
         }
     }
 }
 
 fn line(chat: &Conversation, here: Option<ConversationId>, busy: &[ConversationId]) -> Markup {
     let is_here = here == Some(chat.id);
-    let title = if chat.title.is_empty() { "New conversation" } else { &chat.title };
+    let title = if chat.title.is_empty() { t("New conversation") } else { &chat.title };
     let address = format!("/api/conversations/{}", chat.id);
     let rename = serde_json::json!({ "title": chat.title }).to_string();
     html! {
         li id={ "chat-" (chat.id) } class=[is_here.then_some("here")] {
             a href={ "/c/" (chat.id) } aria-current=[is_here.then_some("page")] title=(title) { (title) }
-            @if busy.contains(&chat.id) { span.busy role="img" aria-label="is being answered" {} }
+            @if busy.contains(&chat.id) { span.busy role="img" aria-label=(t("is being answered")) {} }
             details.menu {
-                summary.bare role="button" aria-label={ "More about \u{201c}" (title) "\u{201d}" } { (icon("more")) }
+                summary.bare role="button" aria-label=(tf!("More about \u{201c}{title}\u{201d}", title = title)) { (icon("more")) }
                 div.items {
-                    button type="button" data-dialog="rename" data-target={ (address) "/rename" } data-set=(rename) { (icon("pen")) "Rename" }
+                    button type="button" data-dialog="rename" data-target={ (address) "/rename" } data-set=(rename) { (icon("pen")) (t("Rename")) }
                     button type="button" data-post={ (address) "/pin" } data-body=(serde_json::json!({ "pinned": !chat.pinned })) {
-                        (icon("pin")) @if chat.pinned { "Unpin" } @else { "Pin" }
+                        (icon("pin")) @if chat.pinned { (t("Unpin")) } @else { (t("Pin")) }
                     }
-                    a href={ (address) "/export.md" } download { (icon("down")) "Export as Markdown" }
-                    a href={ (address) "/export.json" } download { (icon("down")) "Export as JSON" }
-                    button.danger type="button" data-post={ (address) "/delete" } data-confirm={ "Delete \u{201c}" (title) "\u{201d} and everything in it? Nothing of it is kept." } { (icon("trash")) "Delete" }
+                    a href={ (address) "/export.md" } download { (icon("down")) (t("Export as Markdown")) }
+                    a href={ (address) "/export.json" } download { (icon("down")) (t("Export as JSON")) }
+                    button.danger type="button" data-post={ (address) "/delete" } data-confirm=(tf!("Delete \u{201c}{title}\u{201d} and everything in it? Nothing of it is kept.", title = title)) { (icon("trash")) (t("Delete")) }
                 }
             }
         }
@@ -212,7 +247,7 @@ fn line(chat: &Conversation, here: Option<ConversationId>, busy: &[ConversationI
 pub(super) fn dialog_end(done: &Markup) -> Markup {
     html! {
         div class="row end" {
-            button.btn type="button" data-close { "Cancel" }
+            button.btn type="button" data-close { (t("Cancel")) }
             button class="btn primary" { (done) }
         }
     }
@@ -223,9 +258,9 @@ pub(crate) fn rename_dialog() -> Markup {
     html! {
         dialog id="rename" aria-labelledby="rename-title" {
             form data-send="" {
-                h2 id="rename-title" { "Rename" }
-                label.field { span { "Title" } input type="text" name="title" maxlength="200" required; }
-                (dialog_end(&html! { "Rename" }))
+                h2 id="rename-title" { (t("Rename")) }
+                label.field { span { (t("Title")) } input type="text" name="title" maxlength="200" required; }
+                (dialog_end(&html! { (t("Rename")) }))
             }
         }
     }
@@ -235,12 +270,12 @@ pub(crate) fn rename_dialog() -> Markup {
 pub(crate) fn hits(query: &str, hits: &[Hit]) -> Markup {
     html! {
         div.chats id="chats" {
-            h2 { @if hits.is_empty() { "Nothing found for \u{201c}" (query) "\u{201d}" } @else { "Found" } }
+            h2 { @if hits.is_empty() { (tf!("Nothing found for \u{201c}{query}\u{201d}", query = query)) } @else { (t("Found")) } }
             ul {
                 @for hit in hits {
                     li {
                         a href={ "/c/" (hit.conversation) "?m=" (hit.message) "#m" (hit.message) } {
-                            @if hit.title.is_empty() { "New conversation" } @else { (hit.title) }
+                            @if hit.title.is_empty() { (t("New conversation")) } @else { (hit.title) }
                             small { (marked(&hit.snippet)) }
                         }
                     }
@@ -267,12 +302,12 @@ pub(crate) fn marked(snippet: &str) -> Markup {
 fn day(day: Date, today: Date) -> String {
     let ago = today.since(day).map_or(0, |span| span.get_days());
     match ago {
-        ..=0 => "Today".to_owned(),
-        1 => "Yesterday".to_owned(),
-        2..=6 => day.strftime("%A").to_string(),
-        7..=29 => "This month".to_owned(),
-        _ if day.year() == today.year() => day.strftime("%B").to_string(),
-        _ => day.strftime("%B %Y").to_string(),
+        ..=0 => t("Today").to_owned(),
+        1 => t("Yesterday").to_owned(),
+        2..=6 => i18n::weekday(day),
+        7..=29 => t("This month").to_owned(),
+        _ if day.year() == today.year() => i18n::month(day),
+        _ => format!("{} {}", i18n::month(day), day.year()),
     }
 }
 

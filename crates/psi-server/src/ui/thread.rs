@@ -12,6 +12,7 @@ use super::{
     attached,
     card::{Stand, card, duration},
     citation::{self, Citation},
+    i18n::{decimal, t, tf, tn},
     icon::{icon, turning},
     keys::Keys,
 };
@@ -132,13 +133,13 @@ pub(crate) fn user(message: &Message, versions: &[MessageId]) -> Markup {
     let id = format!("m{}", message.id);
     let shown = versions.iter().position(|v| *v == message.id).unwrap_or(0);
     html! {
-        article class="msg user" id=(id) data-id=(message.id) aria-label="You" {
+        article class="msg user" id=(id) data-id=(message.id) aria-label=(t("You")) {
             div.said id={ (id) "-said" } { (message.content) }
             @for file in &message.details.attachments { (attached::shown(file)) }
             div.tools {
                 (switch(versions, shown))
-                button.bare type="button" data-edit=(id) aria-label="Edit and ask again" title="Edit" { (icon("pen")) }
-                button.bare type="button" data-copy={ "#" (id) "-said" } aria-label="Copy" title="Copy" { (icon("copy")) }
+                button.bare type="button" data-edit=(id) aria-label=(t("Edit and ask again")) title=(t("Edit")) { (icon("pen")) }
+                button.bare type="button" data-copy={ "#" (id) "-said" } aria-label=(t("Copy")) title=(t("Copy")) { (icon("copy")) }
             }
         }
     }
@@ -149,10 +150,10 @@ pub(crate) fn edit_form() -> Markup {
     html! {
         template id="edit-form" {
             form data-send="" {
-                textarea name="content" rows="3" aria-label="Your message" required {}
+                textarea name="content" rows="3" aria-label=(t("Your message")) required {}
                 div class="row end" {
-                    button class="btn small" type="button" data-cancel-edit { "Cancel" }
-                    button class="btn small primary" { "Ask again" }
+                    button class="btn small" type="button" data-cancel-edit { (t("Cancel")) }
+                    button class="btn small primary" { (t("Ask again")) }
                 }
             }
         }
@@ -164,10 +165,10 @@ fn switch(versions: &[MessageId], shown: usize) -> Markup {
     let to = |at: usize| format!("/api/messages/{}/show", versions[at]);
     html! {
         @if versions.len() > 1 {
-            span.versions role="group" aria-label={ "Version " (shown + 1) " of " (versions.len()) } {
-                @if shown > 0 { button.bare type="button" data-post=(to(shown - 1)) aria-label="The version before" { (icon("left")) } }
+            span.versions role="group" aria-label=(tf!("Version {n} of {all}", n = shown + 1, all = versions.len())) {
+                @if shown > 0 { button.bare type="button" data-post=(to(shown - 1)) aria-label=(t("The version before")) { (icon("left")) } }
                 span aria-hidden="true" { (shown + 1) "/" (versions.len()) }
-                @if shown + 1 < versions.len() { button.bare type="button" data-post=(to(shown + 1)) aria-label="The next version" { (icon("right")) } }
+                @if shown + 1 < versions.len() { button.bare type="button" data-post=(to(shown + 1)) aria-label=(t("The next version")) { (icon("right")) } }
             }
         }
     }
@@ -203,10 +204,10 @@ impl Answer<'_> {
         let votes = self.message.details.votes.filter(|_| thinking);
         html! {
             div id={ (self.id()) "-before" } {
-                @if let Some(votes) = votes { p.soft { (votes.done) " of " (votes.of) " answers are written; what most of them say is taken." } }
+                @if let Some(votes) = votes { p.soft { (tf!("{n} of {all} answers are written; what most of them say is taken.", n = votes.done, all = votes.of)) } }
                 @if !self.message.reasoning.is_empty() {
                     details.fold id={ (self.id()) "-thoughts" } {
-                        summary { (turning()) @if thinking { "Thinking\u{2026}" } @else { "Thought about it" } }
+                        summary { (turning()) @if thinking { (t("Thinking\u{2026}")) } @else { (t("Thought about it")) } }
                         div class="inside thoughts" { (self.message.reasoning.trim()) }
                     }
                 }
@@ -267,19 +268,19 @@ impl Answer<'_> {
         html! {
             div.tools {
                 (switch(&turn.versions, turn.shown))
-                button.bare type="button" data-copy={ "#" (self.id()) "-a" } data-key=[key("copy")] aria-label="Copy the answer" title="Copy" { (icon("copy")) }
-                button.bare type="button" data-post={ (address) "/rate" } data-body=(rate(1)) data-key=[key("up")] aria-pressed=(turn.rating > 0) aria-label="A good answer" title="Good answer" { (icon("thumb-up")) }
-                button.bare type="button" data-post={ (address) "/rate" } data-body=(rate(-1)) data-key=[key("down")] aria-pressed=(turn.rating < 0) aria-label="A bad answer" title="Bad answer" { (icon("thumb-down")) }
-                button.bare type="button" data-dialog="better" data-target={ (address) "/correct" } data-set=(better) data-key=[key("better")] aria-label="Write a better answer" title="A better answer would be\u{2026}" { (icon("pen")) }
-                button.bare type="button" data-post={ (first_address) "/regenerate" } data-key=[key("regenerate")] aria-label="Answer again" title="Answer again" { (icon("redo")) }
+                button.bare type="button" data-copy={ "#" (self.id()) "-a" } data-key=[key("copy")] aria-label=(t("Copy the answer")) title=(t("Copy")) { (icon("copy")) }
+                button.bare type="button" data-post={ (address) "/rate" } data-body=(rate(1)) data-key=[key("up")] aria-pressed=(turn.rating > 0) aria-label=(t("A good answer")) title=(t("Good answer")) { (icon("thumb-up")) }
+                button.bare type="button" data-post={ (address) "/rate" } data-body=(rate(-1)) data-key=[key("down")] aria-pressed=(turn.rating < 0) aria-label=(t("A bad answer")) title=(t("Bad answer")) { (icon("thumb-down")) }
+                button.bare type="button" data-dialog="better" data-target={ (address) "/correct" } data-set=(better) data-key=[key("better")] aria-label=(t("Write a better answer")) title=(t("A better answer would be\u{2026}")) { (icon("pen")) }
+                button.bare type="button" data-post={ (first_address) "/regenerate" } data-key=[key("regenerate")] aria-label=(t("Answer again")) title=(t("Answer again")) { (icon("redo")) }
                 details.menu {
-                    summary.bare role="button" aria-label="More about this answer" { (icon("more")) }
+                    summary.bare role="button" aria-label=(t("More about this answer")) { (icon("more")) }
                     div.items {
-                        button type="button" data-post={ (first_address) "/compare" } { (icon("columns")) "Compare with another answer" }
-                        button type="button" data-dialog="other-model" data-target={ (first_address) "/compare" } { (icon("chip")) "Compare with another model\u{2026}" }
+                        button type="button" data-post={ (first_address) "/compare" } { (icon("columns")) (t("Compare with another answer")) }
+                        button type="button" data-dialog="other-model" data-target={ (first_address) "/compare" } { (icon("chip")) (t("Compare with another model\u{2026}")) }
                         @if turn.versions.len() > 1 {
                             @let other = turn.versions[(turn.shown + turn.versions.len() - 1) % turn.versions.len()];
-                            a href={ "/compare/" (other) "/" (first) } { (icon("columns")) "Compare with the version before" }
+                            a href={ "/compare/" (other) "/" (first) } { (icon("columns")) (t("Compare with the version before")) }
                         }
                     }
                 }
@@ -296,11 +297,11 @@ fn ending(message: &Message) -> Markup {
         @match message.state {
             MessageState::Streaming => {},
             MessageState::Complete => @if message.details.finish.as_deref() == Some("length") {
-                p class="ending soft" { (icon("alert")) " The answer was cut off at its token limit." }
+                p class="ending soft" { (icon("alert")) " " (t("The answer was cut off at its token limit.")) }
             },
-            MessageState::Stopped => p class="ending soft" { "You stopped this answer." },
-            MessageState::Interrupted => div class="notice ending" { (icon("alert")) span { "psi ended while this answer was being written. What had been written is here." } },
-            MessageState::Failed => div class="notice bad ending" { (icon("alert")) span { "This answer failed" @if let Some(error) = told { ": " (error) } "." } },
+            MessageState::Stopped => p class="ending soft" { (t("You stopped this answer.")) },
+            MessageState::Interrupted => div class="notice ending" { (icon("alert")) span { (t("psi ended while this answer was being written. What had been written is here.")) } },
+            MessageState::Failed => div class="notice bad ending" { (icon("alert")) span { (t("This answer failed")) @if let Some(error) = told { ": " (error) } "." } },
         }
     }
 }
@@ -310,14 +311,14 @@ fn memories(id: &str, memories: &[MemoryUse]) -> Markup {
     html! {
         @if !memories.is_empty() {
             details.fold id={ (id) "-used" } {
-                summary { (turning()) (icon("memory")) "Used " (memories.len()) @if memories.len() == 1 { " memory" } @else { " memories" } }
+                summary { (turning()) (icon("memory")) (tn!("Used {n} memory|Used {n} memories", memories.len())) }
                 ul class="inside used" {
                     @for memory in memories {
                         li {
-                            span.score title="How well it fitted, from 0 to 1" { (format!("{:.2}", memory.score)) }
+                            span.score title=(t("How well it fitted, from 0 to 1")) { (decimal(f64::from(memory.score), 2)) }
                             span.grow { (memory.text) }
-                            @if let Some(source) = memory.source { a href={ "/m/" (source) } { "source" } }
-                            a href={ "/memory#f" (memory.fact) } { "edit" }
+                            @if let Some(source) = memory.source { a href={ "/m/" (source) } { (t("source")) } }
+                            a href={ "/memory#f" (memory.fact) } { (t("edit")) }
                         }
                     }
                 }
@@ -335,8 +336,8 @@ fn timing(message: &Message) -> String {
     }
     let votes = details.votes.filter(|votes| votes.done == votes.of);
     if let Some(votes) = votes {
-        parts.push(format!("{} of {} answers agree", votes.agreed, votes.of));
-        parts.push(format!("{} tokens", votes.n_generated));
+        parts.push(tf!("{n} of {all} answers agree", n = votes.agreed, all = votes.of));
+        parts.push(tf!("{n} tokens", n = votes.n_generated));
     }
     if let Some(total) = details.total_ms {
         parts.push(duration(total));
@@ -347,7 +348,7 @@ fn timing(message: &Message) -> String {
         };
         if n_written > 1 && total > first {
             let speed = n_written as f64 * 1000.0 / (total - first) as f64;
-            parts.push(format!("{speed:.0} tokens/s"));
+            parts.push(tf!("{n} tokens/s", n = decimal(speed, 0)));
         }
     }
     parts.join(" \u{b7} ")
@@ -358,7 +359,7 @@ fn summarised(summary: &Summary) -> Markup {
     html! {
         div.mark {
             details {
-                summary { "psi reads a summary of the " (summary.n_messages) " messages above" }
+                summary { (tf!("psi reads a summary of the {n} messages above", n = summary.n_messages)) }
                 p { (summary.content) }
             }
         }
@@ -372,10 +373,10 @@ pub(crate) fn meter(meter: Option<ContextMeter>) -> Markup {
             @if let Some(meter) = meter.filter(|m| m.n_limit > 0) {
                 @let used = meter.n_used.min(meter.n_limit);
                 @let percent = used * 100 / meter.n_limit;
-                progress class=[(percent >= 80).then_some("full")] max=(meter.n_limit) value=(used) aria-label="How full the context is" {}
-                span.num title={ (meter.n_used) " of " (meter.n_limit) " tokens" } {
-                    (percent) " % of the context"
-                    @if meter.n_summarised > 0 { ", " (meter.n_summarised) " messages summarised" }
+                progress class=[(percent >= 80).then_some("full")] max=(meter.n_limit) value=(used) aria-label=(t("How full the context is")) {}
+                span.num title=(tf!("{n} of {all} tokens", n = meter.n_used, all = meter.n_limit)) {
+                    (tf!("{n} % of the context", n = percent))
+                    @if meter.n_summarised > 0 { ", " (tn!("{n} message summarised|{n} messages summarised", meter.n_summarised)) }
                 }
             }
         }

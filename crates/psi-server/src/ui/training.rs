@@ -11,6 +11,7 @@ use maud::{Markup, html};
 
 use super::{
     Ui, blocking,
+    i18n::t,
     reply::Failure,
     shell::{self, Place},
 };
@@ -27,9 +28,9 @@ pub(crate) async fn page(
             (live("/runs/live", &list_fragment(&runs)))
             @if runs.is_empty() { (first_steps()) }
         };
-        let lead = "What was trained on this machine, and what is being trained now.";
-        let main = shell::place("Training", lead, &html! {}, &content);
-        ui.page(&headers, (Place::Runs, "Training"), None, &main)
+        let lead = t("What was trained on this machine, and what is being trained now.");
+        let main = shell::place(t("Training"), lead, &html! {}, &content);
+        ui.page(&headers, (Place::Runs, t("Training")), None, &main)
     })
     .await
 }
@@ -43,9 +44,9 @@ pub(crate) async fn run(
     blocking(&ui, move |ui| {
         let runs = ui.host.runs();
         let run = runs.iter().find(|run| run.name == name);
-        let run = run.ok_or_else(|| Failure::gone("there is no such run"))?;
+        let run = run.ok_or_else(|| Failure::gone(t("there is no such run")))?;
         let main = html! {
-            (shell::bar(&html! { p.name { "Training" } }, &html! { a class="btn small" href="/runs" { "All runs" } }))
+            (shell::bar(&html! { p.name { (t("Training")) } }, &html! { a class="btn small" href="/runs" { (t("All runs")) } }))
             div.page { (live(&format!("{}/live", link(&run.name)), &run_fragment(run))) }
         };
         ui.page(&headers, (Place::Runs, &run.name), None, &main)
@@ -65,19 +66,19 @@ fn live(address: &str, part: &Markup) -> Markup {
 fn first_steps() -> Markup {
     html! {
         section aria-labelledby="train-title" {
-            h2 id="train-title" { "Ways to a better model" }
+            h2 id="train-title" { (t("Ways to a better model")) }
             ul.things {
                 li.thing {
-                    h3 { "From your corrections" }
-                    p { "Rate answers, and write better ones, in conversations or under " a href="/review" { "Review" } ". Then psi can learn from them under " a href="/learning" { "Learning" } ", and a gate decides whether the result may answer you." }
+                    h3 { (t("From your corrections")) }
+                    p { (t("Rate answers, and write better ones, in conversations or in the review. Then psi can learn from them, and a gate decides whether the result may answer you.")) " " a href="/review" { (t("Review")) } " \u{b7} " a href="/learning" { (t("Learning")) } }
                 }
                 li.thing {
-                    h3 { "On your own texts" }
-                    p { code { "psi train RECIPE" } " pre-trains or fine-tunes a model. A recipe says what on, how large and how long." }
+                    h3 { (t("On your own texts")) }
+                    p { code { "psi train RECIPE" } " " (t("pre-trains or fine-tunes a model. A recipe says what on, how large and how long.")) }
                 }
                 li.thing {
-                    h3 { "On tasks that can be checked" }
-                    p { code { "psi refine RECIPE" } " lets a model try, checks what it did, and strengthens what was right." }
+                    h3 { (t("On tasks that can be checked")) }
+                    p { code { "psi refine RECIPE" } " " (t("lets a model try, checks what it did, and strengthens what was right.")) }
                 }
             }
         }

@@ -44,6 +44,7 @@ pub(crate) fn serve(home: &str, port: &str) {
         assistant,
         toolbox,
         api: None,
+        accounts: None,
         host: Arc::new(Bench {
             run: Path::new(home).join("runs/first-steps"),
             learning: Lessons::default(),

@@ -1,4 +1,4 @@
-//! The arguments of `psi chat`, `psi memory` and `psi feedback`.
+//! The arguments of `psi chat`, `psi memory`, `psi feedback`, `psi users` and `psi vault`.
 
 use std::path::PathBuf;
 
@@ -77,4 +77,48 @@ pub(crate) enum Memory {
 pub(crate) enum Feedback {
     /// Ratings, better answers and choices with their exact prompts, as JSON lines for training.
     Export,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Vault {
+    /// Encrypt the database with a passphrase. Without it nobody can read the database again: there is no way around.
+    Encrypt,
+    /// Decrypt the database for good.
+    Decrypt,
+    /// Change the passphrase.
+    Passphrase,
+    /// Whether the database is encrypted, and what of the home lies outside of it.
+    Status {
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Users {
+    /// Let somebody sign in; asks for a password, with which the new user's database is encrypted.
+    Add {
+        /// Small letters, digits, - and _.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Who can sign in beside the owner.
+    List {
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove somebody with everything that they kept here.
+    Remove {
+        /// The user.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// A new password for who forgot theirs. What they kept is lost: it was encrypted with the old one.
+    Reset {
+        /// The user.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
 }

@@ -4,6 +4,7 @@ use psi_kernels::{Isa, Tier};
 
 use crate::{
     cli::Doctor,
+    commands::vault,
     cpu, env,
     error::Outcome,
     memory,
@@ -36,6 +37,7 @@ pub(crate) fn run(args: &Doctor) -> Outcome {
             "memory_total_bytes": memory.map(|m| m.0),
             "memory_available_bytes": memory.map(|m| m.1),
             "home": env::home(),
+            "vault": vault::State::of_home().map(|state| state.json()),
         });
         outln!("{document:#}");
         return Ok(());
@@ -68,6 +70,9 @@ pub(crate) fn run(args: &Doctor) -> Outcome {
     match env::home() {
         Some(home) => outln!("PSI_HOME  {}", home.display()),
         None => outln!("PSI_HOME  unknown: set it to a folder for models and runs"),
+    }
+    if let Some(state) = vault::State::of_home() {
+        outln!("Database  {state}");
     }
     if let Some((_, available)) = memory {
         outln!("\nModels that fit, with 4,096 tokens of context\n");

@@ -9,6 +9,7 @@ mod report;
 pub(crate) mod rules;
 
 use std::{
+    io::Read,
     path::Path,
     sync::{Arc, atomic::AtomicBool},
 };
@@ -72,7 +73,10 @@ fn ratings(args: &Learn) -> Outcome<Vec<Rating>> {
     let lines = match &args.feedback {
         None => Feedback::new(&database::open()?).export().map_err(unusable)?.lines,
         Some(path) => {
-            let bytes = read(path)?;
+            let bytes = match path.as_os_str() == "-" {
+                true => standard_input()?,
+                false => read(path)?,
+            };
             let text = String::from_utf8_lossy(&bytes);
             let parsed = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
             let one = |(i, line): (usize, &str)| {
@@ -84,6 +88,13 @@ fn ratings(args: &Learn) -> Outcome<Vec<Rating>> {
         }
     };
     read_ratings(&lines)
+}
+
+fn standard_input() -> Outcome<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().read_to_end(&mut bytes);
+    read.map_err(|e| Failure::input("standard input cannot be read").because(e))?;
+    Ok(bytes)
 }
 
 /// Lines of an export as ratings.

@@ -1,8 +1,10 @@
 //! `psi up`, and `psi` alone: the assistant's page.
 
+mod accounts;
 mod child;
 mod host;
 mod learning;
+mod locked;
 mod open;
 mod shelf;
 
@@ -16,6 +18,7 @@ use psi_agent::{Access, Assistant, Memory, memory::HashedNgrams};
 use psi_server::{AccessLog, Api, ApiOptions, Limits, PageOptions, PageServer, ServedModels};
 
 use self::{
+    accounts::UpAccounts,
     host::UpHost,
     shelf::{Shelf, Shelved},
 };
@@ -34,7 +37,21 @@ use crate::{
 
 pub(crate) fn run(args: &Up) -> Outcome {
     let home = database::home()?;
-    let db = database::open()?;
+    let mut address = SocketAddr::new(args.host, args.port);
+    let opened = database::open_or_ask_on_the_page()?;
+    let is_locked = opened.is_none();
+    let db = match opened {
+        Some(db) => db,
+        None => {
+            let (db, at) = locked::unlocked(args, |address| {
+                let page = tell(address);
+                eprintln!("psi: the database is encrypted: the page asks for its passphrase");
+                show(args, &page);
+            })?;
+            address = at;
+            db
+        }
+    };
     if let Some(password) = env::password() {
         Access::new(&db).set_password(Some(&password)).map_err(unusable)?;
     }
@@ -45,7 +62,6 @@ pub(crate) fn run(args: &Up) -> Outcome {
     shelf.choose(first_model(args, &assistant)?);
     shelf.follow()?;
     let host = UpHost::new(&home, Arc::clone(&shelf), &db)?;
-    let address = SocketAddr::new(args.host, args.port);
     let options = PageOptions {
         address,
         names: args.name.clone(),
@@ -53,18 +69,34 @@ pub(crate) fn run(args: &Up) -> Outcome {
         toolbox: toolbox::offer(&assistant, &home)?,
         api: Some(api(args, &shelf)?),
         host: Arc::new(host),
+        accounts: Some(Arc::new(UpAccounts::new(&home, &shelf))),
     };
     let server =
         PageServer::start(options).map_err(|e| not_served("the page cannot be shown", e))?;
-    let page = format!("http://{}/", shown(server.address()));
-    outln!("psi is at {page}");
-    eprintln!("psi: programs of this machine reach the model at {page}v1");
-    if !args.no_open && !open::browser(&page) {
-        eprintln!("psi: no browser could be started; open the address yourself");
+    if is_locked {
+        eprintln!("psi: unlocked");
+    } else {
+        let page = tell(server.address());
+        eprintln!("psi: programs of this machine reach the model at {page}v1");
+        show(args, &page);
     }
     server.wait();
     assistant.shut_down();
     Ok(())
+}
+
+/// Says where the page is.
+fn tell(address: SocketAddr) -> String {
+    let page = format!("http://{}/", shown(address));
+    outln!("psi is at {page}");
+    page
+}
+
+/// Opens the page in the browser.
+fn show(args: &Up, page: &str) {
+    if !args.no_open && !open::browser(page) {
+        eprintln!("psi: no browser could be started; open the address yourself");
+    }
 }
 
 /// The API over the model that the page has chosen, for other programs of this machine.

@@ -22,4 +22,6 @@ mod skills;
 mod tokenize;
 mod train;
 mod up;
+mod users;
+mod vault;
 mod workshop;

@@ -65,6 +65,12 @@ impl Program {
         Ran::new(self.command(args).stdout(stdout).output().unwrap())
     }
 
+    /// Starts without waiting, with one more variable.
+    pub(crate) fn start_with<S: AsRef<OsStr>>(&self, args: &[S], name: &str, value: &str) -> Child {
+        let mut command = self.command(args);
+        command.env(name, value).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// Starts without waiting.
     pub(crate) fn start<S: AsRef<OsStr>>(&self, args: &[S]) -> Child {
         let mut command = self.command(args);

@@ -11,17 +11,17 @@ use serde_json::Value;
 use crate::program::Program;
 
 /// A running `psi up`.
-struct Up {
-    child: Child,
+pub(crate) struct Up {
+    pub(crate) child: Child,
     /// Kept: its folder goes with it.
-    _program: Program,
+    pub(crate) program: Program,
     /// Kept, so that what it still prints finds a reader.
     _printed: BufReader<ChildStdout>,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Up {
-    fn start(program: Program) -> Self {
+    pub(crate) fn start(program: Program) -> Self {
         let mut child = program.start(&["up", "--no-open", "--port", "0"]);
         let mut printed = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -29,12 +29,33 @@ impl Up {
         let address =
             line.trim().strip_prefix("psi is at http://").unwrap_or_else(|| panic!("{line}"));
         let address = address.trim_end_matches('/').to_owned();
-        Self { child, _program: program, _printed: printed, address }
+        Self { child, program, _printed: printed, address }
     }
 
     /// A request with these headers beside Host and length: status and body.
-    fn ask(&self, request: &str, headers: &str, body: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
+    pub(crate) fn ask(&self, request: &str, headers: &str, body: &str) -> (u16, String) {
+        self.try_ask(request, headers, body).expect("an answer")
+    }
+
+    /// The same: status and head.
+    pub(crate) fn ask_whole(&self, request: &str, headers: &str, body: &str) -> (u16, String) {
+        let (status, head, _) = self.exchange(request, headers, body).expect("an answer");
+        (status, head)
+    }
+
+    /// The same, while the server may not be there.
+    pub(crate) fn try_ask(
+        &self,
+        request: &str,
+        headers: &str,
+        body: &str,
+    ) -> Option<(u16, String)> {
+        let (status, _, body) = self.exchange(request, headers, body)?;
+        Some((status, body))
+    }
+
+    fn exchange(&self, request: &str, headers: &str, body: &str) -> Option<(u16, String, String)> {
+        let mut stream = TcpStream::connect(&self.address).ok()?;
         let host = if headers.contains("Host:") {
             String::new()
         } else {
@@ -44,11 +65,11 @@ impl Up {
             "{request} HTTP/1.1\r\n{host}Connection: close\r\n{headers}Content-Length: {}\r\n\r\n",
             body.len()
         );
-        stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        stream.write_all(format!("{head}{body}").as_bytes()).ok()?;
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1)?.parse().ok()?, head.to_owned(), body.to_owned()))
     }
 }
 
@@ -60,7 +81,7 @@ impl Drop for Up {
     }
 }
 
-const JSON: &str = "Content-Type: application/json\r\n";
+pub(crate) const JSON: &str = "Content-Type: application/json\r\n";
 const QUESTION: &str = r#"{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4}"#;
 
 #[test]

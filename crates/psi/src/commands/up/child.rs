@@ -1,7 +1,7 @@
 //! psi's own commands as programs beside the page: followed by what they say, stopped when asked to.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -19,13 +19,14 @@ pub(super) struct Ended {
 }
 
 impl Running {
-    /// Starts `psi ARGS`; `said` gets every line of its standard error, `ended` its end.
+    /// Starts `psi ARGS` with `input` on its standard input; `said` gets every line of its standard error, `ended` its end.
     ///
     /// # Errors
     /// A sentence for the reader.
     pub(super) fn start(
         name: &str,
         args: &[&str],
+        input: Vec<u8>,
         mut said: impl FnMut(&str) + Send + 'static,
         ended: impl FnOnce(Ended) + Send + 'static,
     ) -> Result<Self, String> {
@@ -33,16 +34,19 @@ impl Running {
             std::env::current_exe().map_err(|e| format!("psi does not find itself: {e}"))?;
         let mut child = Command::new(program)
             .args(args)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|e| format!("psi {name} cannot be started: {e}"))?;
         let (output, errors) = (child.stdout.take(), child.stderr.take());
+        let given = child.stdin.take();
         let running = Self(Arc::new(Mutex::new(child)));
         let child = running.clone();
         let follow = move || {
-            // A full pipe would hold it up, so each has a reader.
+            // A full pipe would hold it up, so each has a thread. A command that ends without reading is fine.
+            let give = move || given.map_or(Ok(()), |mut g| g.write_all(&input));
+            let given = std::thread::Builder::new().name("psi-input".to_owned()).spawn(give);
             let read = move || {
                 let mut text = String::new();
                 output.map_or(Ok(0), |mut o| o.read_to_string(&mut text)).map(|_| text)
@@ -52,6 +56,7 @@ impl Running {
             for line in errors.map_while(Result::ok) {
                 said(line.strip_prefix("psi: ").unwrap_or(&line));
             }
+            let _ = given.map(std::thread::JoinHandle::join);
             let output = output.ok().and_then(|o| o.join().ok()?.ok());
             let status = child.0.lock().unwrap_or_else(PoisonError::into_inner).wait();
             let is_well = status.is_ok_and(|s| s.success()) && output.is_some();

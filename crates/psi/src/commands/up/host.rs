@@ -85,7 +85,7 @@ impl UpHost {
                 }
             });
         };
-        Running::start("pull", &["pull", "--progress", "--", name], said, ended)
+        Running::start("pull", &["pull", "--progress", "--", name], Vec::new(), said, ended)
     }
 }
 

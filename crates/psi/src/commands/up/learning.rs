@@ -135,11 +135,14 @@ impl Inner {
                 }
             });
         };
+        // The judgements are handed over: an encrypted database opens for this process only.
         let args: &[&str] = match when_idle {
-            true => &["learn", "--json", "--when-idle"],
-            false => &["learn", "--json"],
+            true => &["learn", "--json", "--feedback", "-", "--when-idle"],
+            false => &["learn", "--json", "--feedback", "-"],
         };
-        let running = Running::start("learn", args, said, ended)?;
+        let exported = Feedback::new(&self.db).export().map_err(|e| e.to_string())?;
+        let input: String = exported.lines.iter().map(|line| format!("{line}\n")).collect();
+        let running = Running::start("learn", args, input.into_bytes(), said, ended)?;
         let shown = LearningNow { said: "Looking at your verdicts".to_owned(), ended: None };
         *now = Some(Now { shown, running: Some(running) });
         Ok(())
