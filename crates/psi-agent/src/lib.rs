@@ -8,6 +8,7 @@
 mod access;
 pub mod agent;
 pub mod assistant;
+pub mod commands;
 mod conversation;
 mod db;
 mod error;
@@ -18,6 +19,7 @@ pub mod knowledge;
 pub mod mcp;
 pub mod memory;
 pub mod model;
+pub mod prompts;
 pub mod settings;
 mod time;
 mod tool;
@@ -36,6 +38,7 @@ pub use error::{AgentError, Result};
 pub use feedback::Feedback;
 pub use grants::{Grant, GrantBook};
 pub use memory::Memory;
+pub use prompts::{Prompts, SavedPrompt};
 pub use settings::Settings;
 pub use time::{Clock, Timestamp};
 pub use tool::{

@@ -23,11 +23,13 @@ mod learning;
 mod live;
 mod memory;
 mod models;
+mod prompts;
 mod reply;
 mod review;
 mod routes;
 mod settings;
 mod shell;
+mod slash;
 mod thread;
 mod training;
 
@@ -43,7 +45,7 @@ pub use host::{
 };
 use keys::Keys;
 use live::Rooms;
-use psi_agent::{Access, Assistant, Feedback, toolbox::Toolbox};
+use psi_agent::{Access, Assistant, Feedback, Prompts, toolbox::Toolbox};
 use reply::Failure;
 
 use crate::{
@@ -110,6 +112,7 @@ impl PageServer {
 pub(crate) struct Ui {
     pub(crate) assistant: Assistant,
     pub(crate) feedback: Feedback,
+    pub(crate) prompts: Prompts,
     pub(crate) toolbox: Toolbox,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) rooms: Rooms,
@@ -128,6 +131,7 @@ impl Ui {
         let keys = settings::stored_keys(options.assistant.settings());
         Ok(Self {
             feedback: Feedback::new(options.assistant.db()),
+            prompts: Prompts::new(options.assistant.db()),
             assistant: options.assistant,
             toolbox: options.toolbox,
             host: options.host,

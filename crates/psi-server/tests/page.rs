@@ -316,9 +316,19 @@ fn t11_t14_names_and_files_of_others_stay_text() {
         format!("<html><body><script>alert(1)</script>{MARKUP}<p>the text</p></body></html>");
     let added = house.ask("POST", &format!("/api/attachments?name={name}"), &csrf, &page);
     assert_eq!(added.status, 200, "{}", added.body);
-    for path in
-        ["/", "/c/1", "/memory", "/settings", "/models", "/attached/1", "/chats?q=img", "/c/4711"]
-    {
+    let prompt = serde_json::json!({ "name": "markup", "text": format!("{MARKUP} {{{{x}}}}") });
+    assert_eq!(house.ask("POST", "/api/prompts", &csrf, &prompt.to_string()).status, 200);
+    for path in [
+        "/",
+        "/c/1",
+        "/prompts",
+        "/memory",
+        "/settings",
+        "/models",
+        "/attached/1",
+        "/chats?q=img",
+        "/c/4711",
+    ] {
         let answer = house.get(path);
         assert!(
             !answer.body.contains("<img src=x") && !answer.body.contains("<script>alert"),
@@ -344,6 +354,44 @@ fn t34_an_import_brings_text_and_nothing_else() {
     assert!(!page.contains("<script>alert") && !page.contains("<img src=x"), "{page}");
     assert!(house.assistant.grants().list().unwrap().is_empty());
     assert!(!house.assistant.settings().flag("web.enabled").unwrap());
+}
+
+#[test]
+fn prompts_and_commands_answer_programs_too() {
+    let house = local();
+    let csrf = house.csrf();
+    let post = |path: &str, body: serde_json::Value| {
+        let answer = house.ask("POST", path, &csrf, &body.to_string());
+        (answer.status, serde_json::from_str::<serde_json::Value>(&answer.body).unwrap())
+    };
+    let json = |text: &str| serde_json::json!({ "line": text });
+    let made =
+        post("/api/prompts", serde_json::json!({ "name": "ask", "text": "In {{a}}: {{b}}" }));
+    assert_eq!((made.0, &made.1["prompt"]["placeholders"][1]), (200, &"b".into()));
+    let missing = post("/api/command", json("/ask French"));
+    assert_eq!((missing.0, &missing.1["missing"]), (200, &serde_json::json!(["b"])));
+    let filled = serde_json::json!({ "line": "/ask French", "value-b": "{{a}}" });
+    assert_eq!(post("/api/command", filled).1["page"]["insert"], "In French: {{a}}");
+    let kept = post("/api/command", json("/remember my sister Ana lives in Lisbon"));
+    assert_eq!((kept.0, &kept.1["fact"]["kind"]), (200, &"other".into()), "{}", kept.1);
+    assert_eq!(house.assistant.memory().list(false, 9, 0).unwrap().len(), 1);
+    for (line, why) in [
+        ("/nothing", "there is no /nothing"),
+        ("/quit", "in the terminal"),
+        ("/remember", "needs a fact"),
+        ("/retry", "no conversation"),
+        ("hello", "is no command"),
+    ] {
+        let refused = post("/api/command", json(line));
+        let said = refused.1["error"]["message"].as_str().unwrap();
+        assert!(refused.0 == 400 && said.contains(why), "{line}: {said}");
+    }
+    let file = house.get("/api/prompts/export");
+    assert!(file.head.contains("attachment") && file.body.contains("psi-prompts"), "{}", file.body);
+    let again = house.ask("POST", "/api/prompts/import?name=x.json", &csrf, &file.body);
+    assert!(again.body.contains("1 were here already"), "{}", again.body);
+    let wrong = house.ask("POST", "/api/prompts/import?name=x.json", &csrf, "[{}]");
+    assert!(wrong.status == 400 && wrong.body.contains("item 1"), "{}", wrong.body);
 }
 
 #[test]

@@ -23,6 +23,7 @@ use super::{
     reply::{Failure, html},
     review,
     shell::{self, Frame, Place},
+    slash,
     thread::{self, Thread},
 };
 
@@ -117,6 +118,7 @@ pub(crate) async fn first(
         let model = ui.host.model();
         let is_bundled = ui.host.models().iter().any(|m| m.is_bundled && m.name == model.name());
         let keys = ui.keys();
+        let prompts = ui.prompts.list()?;
         let composer = Composer {
             conversation: None,
             temporary: false,
@@ -124,12 +126,14 @@ pub(crate) async fn first(
             meter: None,
             model: &model,
             keys: &keys,
+            prompts: &prompts,
         };
         let main = html! {
             (shell::bar(&html! { h1 { "New conversation" } }, &html! {}))
             div.scroll { (hello::hello(&model, is_bundled)) }
             (composer.render())
             (dialogs(&ui.host.models()))
+            (slash::dialogs(&prompts))
         };
         ui.page(&headers, (Place::Chat, "New conversation"), None, &main)
     })
@@ -162,6 +166,7 @@ pub(crate) async fn conversation(
         let running = ui.rooms.of(conversation.id).is_running();
         let keys = ui.keys();
         let model = ui.host.model();
+        let prompts = ui.prompts.list()?;
         let composer = Composer {
             conversation: Some(conversation.id),
             temporary: conversation.temporary,
@@ -169,6 +174,7 @@ pub(crate) async fn conversation(
             meter: ui.meter(conversation.id, &messages),
             model: &model,
             keys: &keys,
+            prompts: &prompts,
         };
         let title = match conversation.title.as_str() {
             "" => "New conversation",
@@ -179,6 +185,7 @@ pub(crate) async fn conversation(
             div.scroll { (ui.thread(&conversation)?) }
             (composer.render())
             (dialogs(&ui.host.models()))
+            (slash::dialogs(&prompts))
         };
         ui.page(&headers, (Place::Chat, title), Some(conversation.id), &main)
     })

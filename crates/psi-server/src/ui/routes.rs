@@ -11,8 +11,8 @@ use axum::{
 };
 
 use super::{
-    Ui, actions, attached, chat, compare, exchange, files, gate, learning, memory, models,
-    reply::Failure, review, settings, training,
+    Ui, actions, attached, chat, compare, exchange, files, gate, learning, memory, models, prompts,
+    reply::Failure, review, settings, slash, training,
 };
 use crate::{api::Api, assets, runs};
 
@@ -63,6 +63,8 @@ fn pages() -> Router<Arc<Ui>> {
         .route("/memory/list", get(memory::found))
         .route("/models", get(models::page))
         .route("/models/list", get(models::live))
+        .route("/prompts", get(prompts::page))
+        .route("/prompts/list", get(prompts::found))
         .route("/review", get(review::page))
         .route("/runs", get(training::page))
         .route("/runs/{name}", get(training::run))
@@ -111,6 +113,12 @@ fn actions() -> Router<Arc<Ui>> {
         .route("/api/memory/{id}/pin", post(memory::pin))
         .route("/api/memory/{id}/forget", post(memory::forget))
         .route("/api/model", post(models::choose))
+        .route("/api/command", post(slash::command))
+        .route("/api/prompts", get(prompts::json).post(prompts::add))
+        .route("/api/prompts/export", get(prompts::export))
+        .route("/api/prompts/import", post(prompts::import))
+        .route("/api/prompts/{id}/edit", post(prompts::edit))
+        .route("/api/prompts/{id}/delete", post(prompts::delete))
         .route("/api/pull", post(models::pull))
         .route("/api/pull/stop", post(models::stop_pull))
         .route("/api/settings", get(settings::list).post(settings::set))

@@ -15,6 +15,7 @@ pub(crate) enum Place {
     Chat,
     Memory,
     Files,
+    Prompts,
     Review,
     Learning,
     Models,
@@ -23,9 +24,10 @@ pub(crate) enum Place {
 }
 
 /// Places with their address, sign and name.
-const PLACES: [(Place, &str, &str, &str); 7] = [
+const PLACES: &[(Place, &str, &str, &str)] = &[
     (Place::Memory, "/memory", "memory", "Memory"),
     (Place::Files, "/files", "folder", "Files"),
+    (Place::Prompts, "/prompts", "slash", "Prompts"),
     (Place::Review, "/review", "star", "Review"),
     (Place::Learning, "/learning", "sprout", "Learning"),
     (Place::Models, "/models", "chip", "Models"),
@@ -84,7 +86,7 @@ impl Frame<'_> {
                 }
                 (self.chats)
                 div.places {
-                    @for (place, address, sign, name) in PLACES {
+                    @for &(place, address, sign, name) in PLACES {
                         a href=(address) aria-current=[(place == self.place).then_some("page")] { (icon(sign)) (name) }
                     }
                 }

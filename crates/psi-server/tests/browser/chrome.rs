@@ -263,6 +263,7 @@ impl Tab {
             "Escape" => 27,
             "Tab" => 9,
             "ArrowUp" => 38,
+            "ArrowDown" => 40,
             _ => name.to_uppercase().bytes().next().unwrap_or(0).into(),
         };
         for kind in ["keyDown", "keyUp"] {

@@ -1,6 +1,7 @@
 //! What people do with the page, one scene each.
 
 mod answers;
+mod commanding;
 mod looks;
 mod reading;
 mod remembering;
@@ -39,6 +40,8 @@ pub(crate) const SCENES: &[Scene] = &[
     ("files are read, searched, cited at their passage and followed", reading::read),
     ("a file is attached, used where it fits, and opened there", reading::attach),
     ("text of others takes permissions back", reading::untrusted),
+    ("prompts are saved, offered after a slash, filled in and deleted", commanding::prompts),
+    ("commands do what they say from the keyboard", commanding::commands),
     ("settings last, and folders of the system are refused", reading::settings),
     ("everything works from the keyboard", answers::keyboard),
     ("what others wrote stays text", answers::hostile),
