@@ -20,7 +20,9 @@ pub mod mcp;
 pub mod memory;
 pub mod model;
 pub mod prompts;
+pub mod schedule;
 pub mod settings;
+pub mod tasks;
 mod time;
 mod tool;
 pub mod toolbox;
@@ -40,6 +42,7 @@ pub use grants::{Grant, GrantBook};
 pub use memory::Memory;
 pub use prompts::{Prompts, SavedPrompt};
 pub use settings::Settings;
+pub use tasks::{NewTask, RunState, Task, TaskKind, TaskRun, Tasks};
 pub use time::{Clock, Timestamp};
 pub use tool::{
     CallContext, Cancel, Effect, GrantedFolder, Tool, ToolError, ToolOutput, definitions,

@@ -30,12 +30,13 @@ mod routes;
 mod settings;
 mod shell;
 mod slash;
+mod tasks;
 mod thread;
 mod training;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -45,7 +46,9 @@ pub use host::{
 };
 use keys::Keys;
 use live::Rooms;
-use psi_agent::{Access, Assistant, Feedback, Prompts, toolbox::Toolbox};
+use psi_agent::{
+    Access, Assistant, Feedback, Prompts, Tasks, assistant::Run, tasks::Runner, toolbox::Toolbox,
+};
 use reply::Failure;
 
 use crate::{
@@ -93,6 +96,7 @@ impl PageServer {
         if !address.ip().is_loopback() && !ui.gate.has_password().unwrap_or_default() {
             return Err(ServeError::NoPassword(address));
         }
+        ui.begin_tasks()?;
         let router = routes::router(&ui, api.as_ref());
         Ok(Self(Server::of_router(router, api, &server)?))
     }
@@ -113,6 +117,9 @@ pub(crate) struct Ui {
     pub(crate) assistant: Assistant,
     pub(crate) feedback: Feedback,
     pub(crate) prompts: Prompts,
+    pub(crate) tasks: Tasks,
+    /// What carries out tasks; there as long as the page is served.
+    runner: OnceLock<Runner>,
     pub(crate) toolbox: Toolbox,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) rooms: Rooms,
@@ -132,6 +139,8 @@ impl Ui {
         Ok(Self {
             feedback: Feedback::new(options.assistant.db()),
             prompts: Prompts::new(options.assistant.db()),
+            tasks: Tasks::new(options.assistant.db()),
+            runner: OnceLock::new(),
             assistant: options.assistant,
             toolbox: options.toolbox,
             host: options.host,
@@ -139,6 +148,26 @@ impl Ui {
             gate: gate.map_err(ServeError::Start)?,
             keys: RwLock::new(Arc::new(keys)),
         })
+    }
+
+    /// Begins to carry out tasks; their answers are shown as they grow, like all others.
+    fn begin_tasks(self: &Arc<Self>) -> Result<(), ServeError> {
+        let rooms = Arc::downgrade(self);
+        let follow = move |run: &Run| {
+            if let Some(ui) = rooms.upgrade() {
+                ui.rooms.of(run.conversation()).follow(run);
+            }
+        };
+        let runner = Runner::start(&self.assistant, Box::new(follow));
+        let runner = runner.map_err(|e| ServeError::Start(std::io::Error::other(e)))?;
+        // It is begun once.
+        let _ = self.runner.set(runner);
+        Ok(())
+    }
+
+    /// What carries out tasks.
+    pub(crate) fn runner(&self) -> Result<&Runner, Failure> {
+        self.runner.get().ok_or_else(Failure::broken)
     }
 
     /// The keys as the user has set them.

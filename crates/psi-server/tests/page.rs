@@ -445,3 +445,53 @@ fn t33_a_body_that_is_too_large_or_never_comes_ends_in_an_answer() {
         assert_eq!(answer.status, 400, "{body}: {}", answer.body);
     }
 }
+
+#[test]
+fn tasks_answer_programs_too() {
+    let house = local();
+    let csrf = house.csrf();
+    let post = |path: &str, body: serde_json::Value| {
+        let answer = house.ask("POST", path, &csrf, &body.to_string());
+        (answer.status, serde_json::from_str::<serde_json::Value>(&answer.body).unwrap())
+    };
+    let tea = serde_json::json!({ "kind": "remind", "text": "tea", "repeat": "every", "minutes": 5, "zone": "UTC" });
+    let made = post("/api/tasks", tea);
+    assert_eq!((made.0, &made.1["task"]["when"]), (200, &"every 5".into()), "{}", made.1);
+    assert_eq!(made.1["task"]["next_at"], 300_000);
+    let run = post("/api/tasks/1/run", serde_json::json!({}));
+    assert_eq!((run.0, &run.1["run"]["told"]), (200, &"tea".into()), "{}", run.1);
+    assert!(house.get("/tasks/notices").body.contains("data-count=\"1\""));
+    assert_eq!(post("/api/tasks/seen", serde_json::json!({})).0, 200);
+    assert!(house.get("/tasks/notices").body.contains("data-count=\"0\""));
+    assert_eq!(post("/api/tasks/1/pause", serde_json::json!({ "paused": true })).0, 200);
+    assert!(house.get("/api/tasks").body.contains("\"paused\":true"));
+    for wrong in [
+        serde_json::json!({ "kind": "ask", "text": "x", "repeat": "daily", "time": "25:00" }),
+        serde_json::json!({ "kind": "ask", "text": "x", "repeat": "once", "at": "1969-01-01 00:00" }),
+        serde_json::json!({ "kind": "run", "text": "x", "repeat": "daily", "at": "07:00" }),
+        serde_json::json!({ "kind": "ask", "text": "x", "repeat": "daily", "at": "07:00", "zone": "Nowhere" }),
+    ] {
+        assert_eq!(post("/api/tasks", wrong.clone()).0, 400, "{wrong}");
+    }
+    assert_eq!(post("/api/tasks/1/delete", serde_json::json!({})).0, 200);
+    assert_eq!(post("/api/tasks/1/run", serde_json::json!({})).0, 404);
+}
+
+#[test]
+fn the_page_can_be_installed_and_its_files_have_their_hash() {
+    let house = local();
+    let page = house.get("/").body;
+    assert!(page.contains("rel=\"manifest\"") && page.contains("/assets/app.js?h="), "{page}");
+    for (name, kind) in [
+        ("app.webmanifest", "application/manifest+json"),
+        ("icon-192.png", "image/png"),
+        ("worker.js", "text/javascript"),
+        ("offline.html", "text/html"),
+    ] {
+        let answer = house.get(&format!("/assets/{name}"));
+        assert!(answer.status == 200 && answer.head.contains(kind), "{name}: {}", answer.head);
+    }
+    let worker = house.get("/assets/worker.js");
+    assert!(worker.head.to_lowercase().contains("service-worker-allowed: /"), "{}", worker.head);
+    assert!(worker.head.contains("manifest-src 'self'"), "{}", worker.head);
+}

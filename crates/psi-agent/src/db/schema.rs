@@ -19,6 +19,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0020 knowledge", include_str!("schema/0020_knowledge.sql")),
     ("0021 attachments", include_str!("schema/0021_attachments.sql")),
     ("0030 prompts", include_str!("schema/0030_prompts.sql")),
+    ("0031 tasks", include_str!("schema/0031_tasks.sql")),
 ];
 
 /// Applies what is missing, all of it or nothing.

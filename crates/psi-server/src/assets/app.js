@@ -455,6 +455,13 @@ async function poll() {
   setTimeout(poll, 1000);
 }
 
+// --- when psi does not run: a page of the browser's own keeping says so ---
+
+if ("serviceWorker" in navigator) {
+  // Where it may not be (a private window, an address without TLS) the page works as well.
+  navigator.serviceWorker.register("/assets/worker.js", { scope: "/" }).catch(() => {});
+}
+
 // --- start ---
 
 dress(document.body);

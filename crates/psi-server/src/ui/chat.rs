@@ -58,6 +58,7 @@ impl Ui {
             csrf: self.gate.csrf(),
             theme: theme(headers),
             keys: &keys,
+            notices: self.notices()?,
         };
         Ok(html(frame.page(main)))
     }
@@ -155,6 +156,7 @@ pub(crate) async fn conversation(
 ) -> Result<Response, Failure> {
     blocking(&ui, move |ui| {
         let mut conversation = ui.assistant.conversations().get(ConversationId(id))?;
+        ui.tasks.seen_in(conversation.id)?;
         let messages = ui.assistant.conversations().all(conversation.id)?;
         if let Some(m) = wanted.m.map(MessageId) {
             let branch = thread::branch(&messages, conversation.leaf);

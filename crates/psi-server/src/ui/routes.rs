@@ -12,7 +12,7 @@ use axum::{
 
 use super::{
     Ui, actions, attached, chat, compare, exchange, files, gate, learning, memory, models, prompts,
-    reply::Failure, review, settings, slash, training,
+    reply::Failure, review, settings, slash, tasks, training,
 };
 use crate::{api::Api, assets, runs};
 
@@ -69,6 +69,9 @@ fn pages() -> Router<Arc<Ui>> {
         .route("/runs", get(training::page))
         .route("/runs/{name}", get(training::run))
         .route("/settings", get(settings::page))
+        .route("/tasks", get(tasks::page))
+        .route("/tasks/list", get(tasks::live))
+        .route("/tasks/notices", get(tasks::notices_part))
         .route("/login", get(gate::login_page).post(gate::sign_in))
         .route("/assets/{name}", get(assets::asset))
 }
@@ -122,6 +125,11 @@ fn actions() -> Router<Arc<Ui>> {
         .route("/api/pull", post(models::pull))
         .route("/api/pull/stop", post(models::stop_pull))
         .route("/api/settings", get(settings::list).post(settings::set))
+        .route("/api/tasks", get(tasks::json).post(tasks::add))
+        .route("/api/tasks/seen", post(tasks::seen))
+        .route("/api/tasks/{id}/run", post(tasks::run))
+        .route("/api/tasks/{id}/pause", post(tasks::pause))
+        .route("/api/tasks/{id}/delete", post(tasks::delete))
         .route("/api/theme", post(settings::set_theme))
         .route("/api/folders", post(settings::add_folder))
         .route("/api/folders/remove", post(settings::remove_folder))

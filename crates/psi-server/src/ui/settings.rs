@@ -32,11 +32,12 @@ use super::{
 const KEYS_SETTING: &str = "page.keys";
 
 /// Groups of settings: the part of their names before the dot, and what the page calls them.
-const GROUPS: [(&str, &str); 5] = [
+const GROUPS: [(&str, &str); 6] = [
     ("answer", "Answers"),
     ("memory", "Memory"),
     ("context", "Long conversations"),
     ("learning", "Learning"),
+    ("tasks", "Tasks"),
     ("web", "The network"),
 ];
 

@@ -8,6 +8,7 @@ use super::{
     icon::icon,
     keys::{self, Keys},
 };
+use crate::assets;
 
 /// A place in the side bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,7 @@ pub(crate) enum Place {
     Models,
     Runs,
     Settings,
+    Tasks,
 }
 
 /// Places with their address, sign and name.
@@ -28,6 +30,7 @@ const PLACES: &[(Place, &str, &str, &str)] = &[
     (Place::Memory, "/memory", "memory", "Memory"),
     (Place::Files, "/files", "folder", "Files"),
     (Place::Prompts, "/prompts", "slash", "Prompts"),
+    (Place::Tasks, "/tasks", "clock", "Tasks"),
     (Place::Review, "/review", "star", "Review"),
     (Place::Learning, "/learning", "sprout", "Learning"),
     (Place::Models, "/models", "chip", "Models"),
@@ -45,6 +48,8 @@ pub(crate) struct Frame<'a> {
     /// `light` or `dark`, where the user has chosen.
     pub(crate) theme: Option<&'a str>,
     pub(crate) keys: &'a Keys,
+    /// What tasks have to say, rendered.
+    pub(crate) notices: Markup,
 }
 
 impl Frame<'_> {
@@ -56,7 +61,7 @@ impl Frame<'_> {
                 head {
                     (head(self.title))
                     meta name="csrf" content=(self.csrf);
-                    script type="module" src="/assets/app.js" {}
+                    script type="module" src=(assets::at("app.js")) {}
                 }
                 body {
                     a.skip href="#main" { "Skip to the content" }
@@ -87,7 +92,10 @@ impl Frame<'_> {
                 (self.chats)
                 div.places {
                     @for &(place, address, sign, name) in PLACES {
-                        a href=(address) aria-current=[(place == self.place).then_some("page")] { (icon(sign)) (name) }
+                        a href=(address) aria-current=[(place == self.place).then_some("page")] {
+                            (icon(sign)) (name)
+                            @if place == Place::Tasks { span.badge id="task-badge" hidden { span.num { "0" } span.sr { " new" } } }
+                        }
                     }
                 }
             }
@@ -99,6 +107,7 @@ impl Frame<'_> {
         html! {
             div.toast id="toast" role="status" hidden {}
             div.sr id="announce" aria-live="polite" {}
+            (self.notices)
             dialog id="confirm" aria-label="Are you sure?" {
                 form method="dialog" {
                     p {}
@@ -125,7 +134,11 @@ pub(crate) fn head(title: &str) -> Markup {
         meta name="viewport" content="width=device-width, initial-scale=1";
         title { (title) " \u{b7} psi" }
         link rel="icon" href="/assets/psi.svg";
-        link rel="stylesheet" href="/assets/psi.css";
+        link rel="apple-touch-icon" href="/assets/icon-192.png";
+        link rel="manifest" href="/assets/app.webmanifest";
+        meta name="theme-color" media="(prefers-color-scheme: light)" content="#f3f1eb";
+        meta name="theme-color" media="(prefers-color-scheme: dark)" content="#121416";
+        link rel="stylesheet" href=(assets::at("psi.css"));
     }
 }
 

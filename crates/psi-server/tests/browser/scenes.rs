@@ -5,6 +5,9 @@ mod commanding;
 mod looks;
 mod reading;
 mod remembering;
+mod searching;
+mod standing;
+mod tasks;
 
 use crate::{chrome::Chrome, chrome::Tab, server::Server};
 
@@ -40,6 +43,9 @@ pub(crate) const SCENES: &[Scene] = &[
     ("files are read, searched, cited at their passage and followed", reading::read),
     ("a file is attached, used where it fits, and opened there", reading::attach),
     ("text of others takes permissions back", reading::untrusted),
+    ("the web is searched through a named service, and the pages are cited", searching::search),
+    ("tasks and reminders are made, run, paused, told and deleted", tasks::tasks),
+    ("psi is installed, and says so when it does not run", standing::installed),
     ("prompts are saved, offered after a slash, filled in and deleted", commanding::prompts),
     ("commands do what they say from the keyboard", commanding::commands),
     ("settings last, and folders of the system are refused", reading::settings),

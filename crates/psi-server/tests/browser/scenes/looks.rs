@@ -16,6 +16,7 @@ const EMPTY: &[(&str, &str)] = &[
     ("empty-memory", "/memory"),
     ("empty-files", "/files"),
     ("empty-prompts", "/prompts"),
+    ("empty-tasks", "/tasks"),
     ("empty-review", "/review"),
     ("empty-runs", "/runs"),
 ];
@@ -28,11 +29,14 @@ fn pages(server: &Server, tab: &Tab) -> Vec<(&'static str, String)> {
     train(server);
     super::commanding::save(tab, server, "translate", "Translate into {{language}}:\n\n{{text}}");
     super::commanding::save(tab, server, "brief", "Answer in one sentence.");
+    super::tasks::make(tab, server);
     let fixed = [
         ("first", "/"),
         ("memory", "/memory"),
         ("files", "/files"),
         ("prompts", "/prompts"),
+        ("tasks", "/tasks"),
+        ("offline", "/assets/offline.html"),
         ("review", "/review"),
         ("learning", "/learning"),
         ("models", "/models"),
