@@ -82,6 +82,9 @@ pub struct Ask {
     pub parent: Option<MessageId>,
     /// Files given with it.
     pub attachments: Vec<Attachment>,
+    /// Whether a schedule says it, with nobody at the keyboard: then no permission given before counts, and nothing in
+    /// it is taken for a fact about the user.
+    pub unattended: bool,
 }
 
 impl Assistant {
@@ -154,7 +157,8 @@ impl Assistant {
     pub fn send(&self, conversation: ConversationId, ask: Ask) -> Result<Run> {
         self.check_idle(conversation)?;
         let shown = self.0.conversations.get(conversation)?.leaf;
-        let details = Details { attachments: ask.attachments, ..Details::default() };
+        let Ask { attachments, unattended, .. } = ask;
+        let details = Details { attachments, unattended, ..Details::default() };
         let draft = Draft { details, ..Draft::user(&ask.text) };
         self.say(conversation, ask.parent.or(shown), &draft)
     }
@@ -231,7 +235,9 @@ impl Assistant {
     /// that message where it is new.
     fn start(&self, asked: Message, added: Option<Message>, model: Option<&str>) -> Result<Run> {
         let inner = &self.0;
-        let grants = inner.grants.of(asked.conversation)?;
+        let mut grants = inner.grants.of(asked.conversation)?;
+        // Asked again by its owner, the same message has the owner's rights.
+        grants.is_unattended = asked.details.unattended && added.is_some();
         let path = inner.conversations.path(asked.id)?;
         // Text of others: what tools brought, and files, which may give orders too.
         let is_tainted = path.iter().any(|m| {

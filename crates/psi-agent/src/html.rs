@@ -5,6 +5,8 @@ use std::{
     thread,
 };
 
+use html2text::render::RichAnnotation;
+
 /// Columns to which text is wrapped. Wide: a passage is about sentences, not lines.
 const WIDTH: usize = 100;
 
@@ -21,6 +23,56 @@ const STACK_BYTES: usize = 64 << 20;
 /// # Errors
 /// A sentence when the document is too large, too deep or cannot be read.
 pub(crate) fn to_text(html: &str) -> Result<String, String> {
+    render(html, |bytes| {
+        let words_only = html2text::render::TrivialDecorator::new();
+        let config = html2text::config::with_decorator(words_only);
+        let config = config.link_footnotes(false).no_table_borders().allow_width_overflow();
+        config.string_from_read(bytes, WIDTH)
+    })
+}
+
+/// A piece of a page's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// What it says.
+    pub(crate) text: String,
+    /// Where it leads, if it is a link.
+    pub(crate) link: Option<String>,
+}
+
+/// The text of a page in its order, with where its links lead.
+///
+/// # Errors
+/// As [`to_text`].
+pub(crate) fn to_runs(html: &str) -> Result<Vec<Run>, String> {
+    let lines = render(html, |bytes| {
+        let config = html2text::config::rich().no_table_borders().allow_width_overflow();
+        config.lines_from_read(bytes, WIDTH)
+    })?;
+    let mut runs: Vec<Run> = Vec::new();
+    for line in lines {
+        for piece in line.tagged_strings() {
+            let link = piece.tag.iter().find_map(|tag| match tag {
+                RichAnnotation::Link(target) => Some(target.clone()),
+                _ => None,
+            });
+            match runs.last_mut() {
+                Some(last) if last.link == link => last.text.push_str(&piece.s),
+                _ => runs.push(Run { text: piece.s.clone(), link }),
+            }
+        }
+        if let Some(last) = runs.last_mut() {
+            last.text.push('\n');
+        }
+    }
+    Ok(runs)
+}
+
+/// Renders a page within the limits, on a thread of its own: rendering recurses with the page.
+fn render<T: Send + 'static>(
+    html: &str,
+    work: impl FnOnce(&[u8]) -> Result<T, html2text::Error> + Send + 'static,
+) -> Result<T, String> {
     if html.len() > MAX_BYTES {
         return Err(format!("the page has {} bytes; at most {MAX_BYTES} are read", html.len()));
     }
@@ -28,17 +80,11 @@ pub(crate) fn to_text(html: &str) -> Result<String, String> {
         return Err(format!("the page nests more than {MAX_DEPTH} elements"));
     }
     let html = html.to_owned();
-    let render = move || {
-        let words_only = html2text::render::TrivialDecorator::new();
-        let config = html2text::config::with_decorator(words_only);
-        let config = config.link_footnotes(false).no_table_borders().allow_width_overflow();
-        panic::catch_unwind(AssertUnwindSafe(|| config.string_from_read(html.as_bytes(), WIDTH)))
-    };
-    // A thread of its own: rendering recurses with the page.
+    let render = move || panic::catch_unwind(AssertUnwindSafe(|| work(html.as_bytes())));
     let worker = thread::Builder::new().name("psi-html".to_owned()).stack_size(STACK_BYTES);
     let handle = worker.spawn(render).map_err(|e| format!("starting a thread: {e}"))?;
     match handle.join() {
-        Ok(Ok(Ok(text))) => Ok(text),
+        Ok(Ok(Ok(rendered))) => Ok(rendered),
         Ok(Ok(Err(e))) => Err(format!("the page cannot be read: {e}")),
         _ => Err("the page cannot be read".to_owned()),
     }
@@ -87,6 +133,15 @@ mod tests {
             !text.contains("alert") && !text.contains("color") && !text.contains("x.test"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn links_keep_where_they_lead() {
+        let page = "<p>See <a href='/a'>the <b>first</b> one</a> now.</p><p><a href='https://x.test/'>two</a>";
+        let runs = to_runs(page).unwrap();
+        let links: Vec<_> =
+            runs.iter().filter_map(|r| Some((r.text.trim(), r.link.as_deref()?))).collect();
+        assert_eq!(links, [("the first one", "/a"), ("two", "https://x.test/")], "{runs:?}");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod access;
 pub mod agent;
 pub mod assistant;
+pub mod commands;
 mod conversation;
 mod db;
 mod error;
@@ -18,7 +19,10 @@ pub mod knowledge;
 pub mod mcp;
 pub mod memory;
 pub mod model;
+pub mod prompts;
+pub mod schedule;
 pub mod settings;
+pub mod tasks;
 mod time;
 mod tool;
 pub mod toolbox;
@@ -36,8 +40,10 @@ pub use error::{AgentError, Result};
 pub use feedback::Feedback;
 pub use grants::{Grant, GrantBook};
 pub use memory::Memory;
+pub use prompts::{Prompts, SavedPrompt};
 pub use psi_vault::{Cost, Passphrase, Vault, VaultError};
 pub use settings::Settings;
+pub use tasks::{NewTask, RunState, Task, TaskKind, TaskRun, Tasks};
 pub use time::{Clock, Timestamp};
 pub use tool::{
     CallContext, Cancel, Effect, GrantedFolder, Tool, ToolError, ToolOutput, definitions,

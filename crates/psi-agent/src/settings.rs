@@ -11,7 +11,7 @@ use crate::{
     db::Db,
     error::{AgentError, Result},
     tool::GrantedFolder,
-    tools::check_grant,
+    tools::{SearchService, check_grant},
 };
 
 /// What a setting accepts.
@@ -163,12 +163,39 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Choice { of: &["auto", "en", "de", "es", "fr"] },
     },
     Setting {
+        name: "tasks.notify",
+        title: "Notices of the browser",
+        help: "Show what tasks and reminders have to say outside the page too, in browsers that you allow it.",
+        kind: Kind::Flag { default: false },
+    },
+    Setting {
+        name: "tasks.tools",
+        title: "Let psi schedule what you ask for",
+        help: "Offers tools for reminders and tasks in conversations; each new one waits for your approval. Small models answer better without.",
+        kind: Kind::Flag { default: false },
+    },
+    Setting {
         name: "web.enabled",
         title: "Let tools use the network",
         help: "With your approval each time. Addresses of this machine and of your own network stay out of reach.",
         kind: Kind::Flag { default: false },
     },
+    Setting {
+        name: "web.search",
+        title: "Let psi search the web",
+        help: "With your approval each time, through the service below. Your words go to that service.",
+        kind: Kind::Flag { default: false },
+    },
+    Setting {
+        name: "web.search_service",
+        title: "Search service",
+        help: "The address of a SearXNG instance that offers JSON, or of any page of results with {query} in it: https://search.example/?q={query}. One of this machine or your network is named by its number or as localhost, NAME.local or NAME.lan.",
+        kind: Kind::Text { default: "" },
+    },
 ];
+
+/// The setting that names the search service: what it accepts, the service says.
+const SEARCH_SERVICE: &str = "web.search_service";
 
 /// The settings of a database.
 #[derive(Clone, Debug)]
@@ -244,6 +271,12 @@ impl Settings {
     pub fn set(&self, name: &str, value: &Value) -> Result<()> {
         if !value.is_null() {
             Setting::find(name)?.check(value)?;
+        }
+        if let Some(service) =
+            value.as_str().filter(|s| name == SEARCH_SERVICE && !s.trim().is_empty())
+        {
+            let refuse = |why| AgentError::invalid(SEARCH_SERVICE, why);
+            SearchService::parse(service).map_err(refuse)?;
         }
         self.store(name, value)
     }

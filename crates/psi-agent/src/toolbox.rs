@@ -15,7 +15,8 @@ use crate::{
     knowledge::{Background, Knowledge, knowledge_tool},
     mcp::{self, Client, McpServer},
     memory::{Embedder, Memory},
-    tools::{Group, Programs, Toolkit, Web, built_in},
+    tasks::{Tasks, task_tools},
+    tools::{Group, Programs, SearchService, Toolkit, Web, built_in},
 };
 
 /// What the program knows of its surroundings.
@@ -92,6 +93,7 @@ impl Toolbox {
             facts: Arc::new(memory.clone()),
             notes: options.notes,
             web: Web::default(),
+            search: None,
             // Without a sandbox there are no programs; `psi doctor` says why.
             programs: options.launcher.and_then(|launcher| Programs::find(&launcher).ok()),
         };
@@ -131,7 +133,16 @@ impl Toolbox {
         if self.0.settings.folders()?.is_empty() {
             groups.retain(|g| *g != Group::Files);
         }
-        let mut tools = built_in(&self.0.kit, &groups);
+        let mut kit = self.0.kit.clone();
+        if self.0.settings.flag("web.search")? {
+            // Settings refuse one that cannot be used; an empty one offers nothing.
+            kit.search = SearchService::parse(&self.0.settings.text("web.search_service")?).ok();
+            groups.push(Group::Search);
+        }
+        let mut tools = built_in(&kit, &groups);
+        if self.0.settings.flag("tasks.tools")? {
+            tools.extend(task_tools(&Tasks::new(&self.0.db)));
+        }
         if !self.0.knowledge.sources()?.is_empty() {
             tools.push(knowledge_tool(self.0.knowledge.clone()));
         }

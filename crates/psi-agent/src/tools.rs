@@ -12,6 +12,7 @@ mod memory;
 mod notes;
 mod pager;
 mod sandboxed;
+mod search;
 mod web;
 
 use std::{fmt, path::PathBuf, sync::Arc};
@@ -31,6 +32,7 @@ pub use self::{
     folders::{Folder, FolderEntry, FolderError, MAX_FILE_BYTES, check_grant, locate, open_all},
     memory::Facts,
     sandboxed::Programs,
+    search::SearchService,
     web::Web,
 };
 use crate::{CallContext, Effect, Tool, ToolError, ToolOutput};
@@ -57,6 +59,8 @@ pub enum Group {
     Programs,
     /// Pages of the web; off until the user turns it on.
     Web,
+    /// Finding pages of the web; off until the user turns it on and names a service.
+    Search,
 }
 
 impl Group {
@@ -70,6 +74,7 @@ impl Group {
         (Self::Code, "code", true),
         (Self::Programs, "programs", true),
         (Self::Web, "web", false),
+        (Self::Search, "search", false),
     ];
 
     /// The group of a name.
@@ -94,6 +99,8 @@ pub struct Toolkit {
     pub notes: PathBuf,
     /// The way to the web.
     pub web: Web,
+    /// The service that searches the web; none unless the user named one.
+    pub search: Option<SearchService>,
     /// What runs programs; none where nothing can confine them.
     pub programs: Option<Programs>,
 }
@@ -124,6 +131,7 @@ impl Toolkit {
 /// The built-in tools of some groups.
 pub fn built_in(kit: &Toolkit, groups: &[Group]) -> Vec<Arc<dyn Tool>> {
     let can_run = |t: &Entry| match t.name {
+        SEARCH_WEB => kit.search.is_some(),
         RUN_SHELL => kit.programs.is_some(),
         RUN_PYTHON => kit.programs.as_ref().is_some_and(Programs::has_python),
         _ => true,
@@ -341,8 +349,21 @@ const TOOLS: &[Entry] = &[
             kit.web.fetch(a.text("url"), a.optional_integer("from_line"), context)
         },
     },
+    Entry {
+        name: SEARCH_WEB,
+        description: "Search the web: titles, addresses, excerpts. Cite results by number.",
+        arguments: &[required("query", Text)],
+        group: Group::Search,
+        effect: Effect::Network,
+        run: |kit, a, context| {
+            let none = || ToolError::NotAllowed("no search service is named".to_owned());
+            let service = kit.search.as_ref().ok_or_else(none)?;
+            service.search(&kit.web, a.text("query"), context)
+        },
+    },
 ];
 
+const SEARCH_WEB: &str = "search_web";
 const SAVED: &str = "saved";
 const RUN_SHELL: &str = "run_shell";
 const RUN_PYTHON: &str = "run_python";

@@ -46,6 +46,7 @@ fn kit(home: &Path, programs: Option<Programs>) -> Toolkit {
         facts: Arc::new(Nothing),
         notes: home.join("notes"),
         web: Web::default(),
+        search: None,
         programs,
     }
 }

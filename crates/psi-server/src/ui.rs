@@ -26,17 +26,20 @@ mod live;
 mod locked;
 mod memory;
 mod models;
+mod prompts;
 mod reply;
 mod review;
 mod routes;
 mod settings;
 mod shell;
+mod slash;
+mod tasks;
 mod thread;
 mod training;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -50,7 +53,9 @@ use i18n::{Lang, tf};
 use keys::Keys;
 use live::Rooms;
 pub use locked::{LockedPage, Unlock};
-use psi_agent::{Access, Assistant, Feedback, toolbox::Toolbox};
+use psi_agent::{
+    Access, Assistant, Feedback, Prompts, Tasks, assistant::Run, tasks::Runner, toolbox::Toolbox,
+};
 use reply::Failure;
 
 use crate::{
@@ -100,6 +105,7 @@ impl PageServer {
         if !address.ip().is_loopback() && !ui.gate.has_password().unwrap_or_default() {
             return Err(ServeError::NoPassword(address));
         }
+        ui.begin_tasks()?;
         let mut router = routes::router(&ui, api.as_ref());
         if let Some(accounts) = accounts {
             router = accounts::router(&ui, router, accounts, address);
@@ -122,6 +128,10 @@ impl PageServer {
 pub(crate) struct Ui {
     pub(crate) assistant: Assistant,
     pub(crate) feedback: Feedback,
+    pub(crate) prompts: Prompts,
+    pub(crate) tasks: Tasks,
+    /// What carries out tasks; there as long as the page is served.
+    runner: OnceLock<Runner>,
     pub(crate) toolbox: Toolbox,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) rooms: Rooms,
@@ -163,6 +173,9 @@ impl Ui {
         let language = settings::stored_language(assistant.settings());
         Self {
             feedback: Feedback::new(assistant.db()),
+            prompts: Prompts::new(assistant.db()),
+            tasks: Tasks::new(assistant.db()),
+            runner: OnceLock::new(),
             assistant,
             toolbox,
             host,
@@ -172,6 +185,26 @@ impl Ui {
             keys: RwLock::new(Arc::new(keys)),
             language: Mutex::new(language),
         }
+    }
+
+    /// Begins to carry out tasks; their answers are shown as they grow, like all others.
+    fn begin_tasks(self: &Arc<Self>) -> Result<(), ServeError> {
+        let rooms = Arc::downgrade(self);
+        let follow = move |run: &Run| {
+            if let Some(ui) = rooms.upgrade() {
+                ui.rooms.of(run.conversation()).follow(run);
+            }
+        };
+        let runner = Runner::start(&self.assistant, Box::new(follow));
+        let runner = runner.map_err(|e| ServeError::Start(std::io::Error::other(e)))?;
+        // It is begun once.
+        let _ = self.runner.set(runner);
+        Ok(())
+    }
+
+    /// What carries out tasks.
+    pub(crate) fn runner(&self) -> Result<&Runner, Failure> {
+        self.runner.get().ok_or_else(Failure::broken)
     }
 
     /// The keys as the user has set them.

@@ -317,9 +317,19 @@ fn t11_t14_names_and_files_of_others_stay_text() {
         format!("<html><body><script>alert(1)</script>{MARKUP}<p>the text</p></body></html>");
     let added = house.ask("POST", &format!("/api/attachments?name={name}"), &csrf, &page);
     assert_eq!(added.status, 200, "{}", added.body);
-    for path in
-        ["/", "/c/1", "/memory", "/settings", "/models", "/attached/1", "/chats?q=img", "/c/4711"]
-    {
+    let prompt = serde_json::json!({ "name": "markup", "text": format!("{MARKUP} {{{{x}}}}") });
+    assert_eq!(house.ask("POST", "/api/prompts", &csrf, &prompt.to_string()).status, 200);
+    for path in [
+        "/",
+        "/c/1",
+        "/prompts",
+        "/memory",
+        "/settings",
+        "/models",
+        "/attached/1",
+        "/chats?q=img",
+        "/c/4711",
+    ] {
         let answer = house.get(path);
         assert!(
             !answer.body.contains("<img src=x") && !answer.body.contains("<script>alert"),
@@ -373,6 +383,44 @@ fn t34_an_import_brings_text_and_nothing_else() {
 }
 
 #[test]
+fn prompts_and_commands_answer_programs_too() {
+    let house = local();
+    let csrf = house.csrf();
+    let post = |path: &str, body: serde_json::Value| {
+        let answer = house.ask("POST", path, &csrf, &body.to_string());
+        (answer.status, serde_json::from_str::<serde_json::Value>(&answer.body).unwrap())
+    };
+    let json = |text: &str| serde_json::json!({ "line": text });
+    let made =
+        post("/api/prompts", serde_json::json!({ "name": "ask", "text": "In {{a}}: {{b}}" }));
+    assert_eq!((made.0, &made.1["prompt"]["placeholders"][1]), (200, &"b".into()));
+    let missing = post("/api/command", json("/ask French"));
+    assert_eq!((missing.0, &missing.1["missing"]), (200, &serde_json::json!(["b"])));
+    let filled = serde_json::json!({ "line": "/ask French", "value-b": "{{a}}" });
+    assert_eq!(post("/api/command", filled).1["page"]["insert"], "In French: {{a}}");
+    let kept = post("/api/command", json("/remember my sister Ana lives in Lisbon"));
+    assert_eq!((kept.0, &kept.1["fact"]["kind"]), (200, &"other".into()), "{}", kept.1);
+    assert_eq!(house.assistant.memory().list(false, 9, 0).unwrap().len(), 1);
+    for (line, why) in [
+        ("/nothing", "there is no /nothing"),
+        ("/quit", "in the terminal"),
+        ("/remember", "needs a fact"),
+        ("/retry", "no conversation"),
+        ("hello", "is no command"),
+    ] {
+        let refused = post("/api/command", json(line));
+        let said = refused.1["error"]["message"].as_str().unwrap();
+        assert!(refused.0 == 400 && said.contains(why), "{line}: {said}");
+    }
+    let file = house.get("/api/prompts/export");
+    assert!(file.head.contains("attachment") && file.body.contains("psi-prompts"), "{}", file.body);
+    let again = house.ask("POST", "/api/prompts/import?name=x.json", &csrf, &file.body);
+    assert!(again.body.contains("1 were here already"), "{}", again.body);
+    let wrong = house.ask("POST", "/api/prompts/import?name=x.json", &csrf, "[{}]");
+    assert!(wrong.status == 400 && wrong.body.contains("item 1"), "{}", wrong.body);
+}
+
+#[test]
 fn t12_t37_every_answer_says_what_a_browser_may_do() {
     let house = local();
     for (method, path) in routes() {
@@ -422,4 +470,54 @@ fn t33_a_body_that_is_too_large_or_never_comes_ends_in_an_answer() {
         let answer = house.ask("POST", "/api/memory", &csrf, body);
         assert_eq!(answer.status, 400, "{body}: {}", answer.body);
     }
+}
+
+#[test]
+fn tasks_answer_programs_too() {
+    let house = local();
+    let csrf = house.csrf();
+    let post = |path: &str, body: serde_json::Value| {
+        let answer = house.ask("POST", path, &csrf, &body.to_string());
+        (answer.status, serde_json::from_str::<serde_json::Value>(&answer.body).unwrap())
+    };
+    let tea = serde_json::json!({ "kind": "remind", "text": "tea", "repeat": "every", "minutes": 5, "zone": "UTC" });
+    let made = post("/api/tasks", tea);
+    assert_eq!((made.0, &made.1["task"]["when"]), (200, &"every 5".into()), "{}", made.1);
+    assert_eq!(made.1["task"]["next_at"], 300_000);
+    let run = post("/api/tasks/1/run", serde_json::json!({}));
+    assert_eq!((run.0, &run.1["run"]["told"]), (200, &"tea".into()), "{}", run.1);
+    assert!(house.get("/tasks/notices").body.contains("data-count=\"1\""));
+    assert_eq!(post("/api/tasks/seen", serde_json::json!({})).0, 200);
+    assert!(house.get("/tasks/notices").body.contains("data-count=\"0\""));
+    assert_eq!(post("/api/tasks/1/pause", serde_json::json!({ "paused": true })).0, 200);
+    assert!(house.get("/api/tasks").body.contains("\"paused\":true"));
+    for wrong in [
+        serde_json::json!({ "kind": "ask", "text": "x", "repeat": "daily", "time": "25:00" }),
+        serde_json::json!({ "kind": "ask", "text": "x", "repeat": "once", "at": "1969-01-01 00:00" }),
+        serde_json::json!({ "kind": "run", "text": "x", "repeat": "daily", "at": "07:00" }),
+        serde_json::json!({ "kind": "ask", "text": "x", "repeat": "daily", "at": "07:00", "zone": "Nowhere" }),
+    ] {
+        assert_eq!(post("/api/tasks", wrong.clone()).0, 400, "{wrong}");
+    }
+    assert_eq!(post("/api/tasks/1/delete", serde_json::json!({})).0, 200);
+    assert_eq!(post("/api/tasks/1/run", serde_json::json!({})).0, 404);
+}
+
+#[test]
+fn the_page_can_be_installed_and_its_files_have_their_hash() {
+    let house = local();
+    let page = house.get("/").body;
+    assert!(page.contains("rel=\"manifest\"") && page.contains("/assets/app.js?h="), "{page}");
+    for (name, kind) in [
+        ("app.webmanifest", "application/manifest+json"),
+        ("icon-192.png", "image/png"),
+        ("worker.js", "text/javascript"),
+        ("offline.html", "text/html"),
+    ] {
+        let answer = house.get(&format!("/assets/{name}"));
+        assert!(answer.status == 200 && answer.head.contains(kind), "{name}: {}", answer.head);
+    }
+    let worker = house.get("/assets/worker.js");
+    assert!(worker.head.to_lowercase().contains("service-worker-allowed: /"), "{}", worker.head);
+    assert!(worker.head.contains("manifest-src 'self'"), "{}", worker.head);
 }

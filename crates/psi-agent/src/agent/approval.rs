@@ -33,6 +33,8 @@ pub enum Reason {
     NoGrant,
     /// There is one, but text of others stands in the context.
     UntrustedText,
+    /// There is one, but nobody is at the keyboard: a schedule asked.
+    Unattended,
 }
 
 /// What the user says to a call that waits.
@@ -76,6 +78,8 @@ pub struct Grants {
     pub always: BTreeSet<String>,
     /// Tools granted by default that the user took the grant from.
     pub revoked: BTreeSet<String>,
+    /// Nobody is at the keyboard: no grant counts.
+    pub is_unattended: bool,
 }
 
 /// How a call stands.
@@ -104,6 +108,9 @@ impl Grants {
         } else {
             return Standing::Ask(Reason::NoGrant);
         };
+        if self.is_unattended {
+            return Standing::Ask(Reason::Unattended);
+        }
         if is_tainted { Standing::Ask(Reason::UntrustedText) } else { Standing::Allowed(grant) }
     }
 }

@@ -165,7 +165,8 @@ impl Driver {
 
     /// Draws facts from what the user said and returns those that fit it.
     fn remember(&mut self, is_new: bool) -> Result<Vec<MemoryUse>> {
-        if is_new && self.inner().settings.text("memory.extract")? != "off" {
+        let says_something = is_new && !self.asked.details.unattended;
+        if says_something && self.inner().settings.text("memory.extract")? != "off" {
             let learned = self.inner().memory.learn(&self.asked)?;
             self.say_learned(&learned);
             self.learned = Some(learned);

@@ -181,6 +181,9 @@ pub struct Details {
     /// Files that the user gave with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,
+    /// Whether a schedule said it, with nobody at the keyboard.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unattended: bool,
     /// The message of which this is a corrected version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edited_from: Option<MessageId>,

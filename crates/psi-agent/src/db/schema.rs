@@ -18,6 +18,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0004 feedback", include_str!("schema/0004_feedback.sql")),
     ("0020 knowledge", include_str!("schema/0020_knowledge.sql")),
     ("0021 attachments", include_str!("schema/0021_attachments.sql")),
+    ("0030 prompts", include_str!("schema/0030_prompts.sql")),
+    ("0031 tasks", include_str!("schema/0031_tasks.sql")),
 ];
 
 /// Applies what is missing, all of it or nothing.

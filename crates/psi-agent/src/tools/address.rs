@@ -34,6 +34,17 @@ pub(super) fn is_public(address: IpAddr) -> bool {
     }
 }
 
+/// Whether an address is of this machine or of a network of its owner's: what a service that the owner named so may have.
+pub(super) fn is_own_network(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let is_shared = u32::from(v4) >> 22 == u32::from_be_bytes([100, 64, 0, 0]) >> 22;
+            v4.is_loopback() || v4.is_private() || is_shared
+        }
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local(),
+    }
+}
+
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let bits = u32::from(address);
     let within = |(network, length): &([u8; 4], u32)| {
@@ -94,6 +105,26 @@ mod tests {
             "100::1",
         ] {
             assert!(!is_public(text.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn networks_of_the_owners_are_told_from_special_ones() {
+        for text in
+            ["127.0.0.1", "10.1.2.3", "192.168.0.9", "172.20.0.2", "100.100.1.1", "::1", "fd00::1"]
+        {
+            assert!(is_own_network(text.parse().unwrap()), "{text}");
+        }
+        for text in [
+            "169.254.169.254",
+            "0.0.0.0",
+            "224.0.0.1",
+            "8.8.8.8",
+            "::",
+            "fe80::1",
+            "::ffff:127.0.0.1",
+        ] {
+            assert!(!is_own_network(text.parse().unwrap()), "{text}");
         }
     }
 

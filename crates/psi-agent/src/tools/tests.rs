@@ -77,6 +77,7 @@ impl Desk {
             facts: Arc::new(ListOfFacts::default()),
             notes: dir.path().join("home/notes"),
             web: Web::default(),
+            search: SearchService::parse("http://127.0.0.1:9/").ok(),
             programs: None,
         };
         let groups: Vec<Group> = Group::ALL.iter().map(|(g, ..)| *g).collect();

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::json;
 use ureq::{
     Agent, Body,
     config::Config,
@@ -19,7 +20,10 @@ use ureq::{
 };
 use url::Url;
 
-use super::{address::is_public, pager};
+use super::{
+    address::{is_own_network, is_public},
+    pager,
+};
 use crate::{CallContext, ToolError, ToolOutput, html};
 
 const MAX_REDIRECTS: usize = 5;
@@ -34,9 +38,9 @@ type Lookup = dyn Fn(&str, u16) -> std::io::Result<Vec<SocketAddr>> + Send + Syn
 /// The way to the web.
 #[derive(Clone)]
 pub struct Web {
-    lookup: Arc<Lookup>,
+    pub(super) lookup: Arc<Lookup>,
     /// Addresses outside the public internet that a test's own server has; none in the program.
-    also: Vec<SocketAddr>,
+    pub(super) also: Vec<SocketAddr>,
 }
 
 impl Default for Web {
@@ -53,6 +57,19 @@ impl fmt::Debug for Web {
     }
 }
 
+/// A page as it came.
+pub(super) struct Loaded {
+    /// Where it was in the end.
+    pub(super) url: Url,
+    /// Its text, decoded.
+    pub(super) body: String,
+    /// Its media type, in small letters.
+    pub(super) kind: String,
+}
+
+/// A host and port that may lie inside: a service that the owner named by such an address.
+pub(super) type Inside = (String, u16);
+
 impl Web {
     /// Reads a page as text, from a line on.
     ///
@@ -64,24 +81,35 @@ impl Web {
         from_line: Option<i64>,
         context: &CallContext,
     ) -> Result<ToolOutput, ToolError> {
-        let agent = self.agent(context)?;
-        let mut url = parse(address)?;
+        let Loaded { url, body, kind } = self.load(&parse(address)?, None, context)?;
+        let fail = |why: String| ToolError::Failed(format!("{url}: {why}"));
+        let text = if is_html(&kind) { html::to_text(&body).map_err(fail)? } else { body };
+        let page = pager::page(url.as_str(), &text, from_line)?;
+        let data = json!({ "pages": [{ "title": url.as_str(), "url": url.as_str() }] });
+        Ok(ToolOutput { data, ..ToolOutput::untrusted(format!("{url}\n\n{page}")) })
+    }
+
+    /// Follows an address to its page. `inside` is the one host that may have an address of the owner's own network.
+    pub(super) fn load(
+        &self,
+        first: &Url,
+        inside: Option<&Inside>,
+        context: &CallContext,
+    ) -> Result<Loaded, ToolError> {
+        let agent = self.agent(inside, context)?;
+        let mut url = first.clone();
         for _ in 0..=MAX_REDIRECTS {
             context.check()?;
             let response = agent.get(url.as_str()).call().map_err(|e| explain(&url, e))?;
             match redirect(&url, &response)? {
                 Some(next) => url = next,
-                None => {
-                    let text = read(&url, response)?;
-                    let page = pager::page(url.as_str(), &text, from_line)?;
-                    return Ok(ToolOutput::untrusted(format!("{url}\n\n{page}")));
-                }
+                None => return read(url, response),
             }
         }
-        Err(ToolError::Failed(format!("{address}: more than {MAX_REDIRECTS} redirects")))
+        Err(ToolError::Failed(format!("{first}: more than {MAX_REDIRECTS} redirects")))
     }
 
-    fn agent(&self, context: &CallContext) -> Result<Agent, ToolError> {
+    fn agent(&self, inside: Option<&Inside>, context: &CallContext) -> Result<Agent, ToolError> {
         context.check()?;
         let left = context.deadline.map(|d| d.saturating_duration_since(std::time::Instant::now()));
         let time = left.map_or(MAX_TIME, |left| left.min(MAX_TIME));
@@ -98,13 +126,17 @@ impl Web {
             .max_response_header_size(64 << 10)
             .max_idle_connections(0)
             .build();
-        Ok(Agent::with_parts(config, DefaultConnector::default(), Guard(self.clone())))
+        let guard = Guard { web: self.clone(), inside: inside.cloned() };
+        Ok(Agent::with_parts(config, DefaultConnector::default(), guard))
     }
 }
 
 /// Resolves names and refuses what is not public. The connection is made to the very addresses that were checked.
 #[derive(Debug)]
-struct Guard(Web);
+struct Guard {
+    web: Web,
+    inside: Option<Inside>,
+}
 
 /// What [`Guard`] says when it refuses; told from other errors by its type.
 #[derive(Debug)]
@@ -128,10 +160,15 @@ impl Resolver for Guard {
         let host = uri.host().ok_or(ureq::Error::HostNotFound)?;
         let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let found = (self.0.lookup)(bare, uri.port_u16().unwrap_or(default))?;
+        let port = uri.port_u16().unwrap_or(default);
+        let found = (self.web.lookup)(bare, port)?;
+        let is_named = self.inside.as_ref().is_some_and(|(h, p)| h == host && *p == port);
         // One address inside is enough to refuse: which one is connected to is not ours to bet on.
-        let inside = |a: &&SocketAddr| !is_public(a.ip()) && !self.0.also.contains(a);
-        if let Some(address) = found.iter().find(inside) {
+        let refused = |a: &&SocketAddr| {
+            let is_owners = is_named && is_own_network(a.ip());
+            !is_public(a.ip()) && !is_owners && !self.web.also.contains(a)
+        };
+        if let Some(address) = found.iter().find(refused) {
             let refused =
                 std::io::Error::new(std::io::ErrorKind::PermissionDenied, Refused(*address));
             return Err(ureq::Error::Io(refused));
@@ -145,7 +182,7 @@ impl Resolver for Guard {
 }
 
 /// An address of the web as a person would write it.
-fn parse(address: &str) -> Result<Url, ToolError> {
+pub(super) fn parse(address: &str) -> Result<Url, ToolError> {
     let refuse = |why: &str| Err(ToolError::NotAllowed(format!("{address:?}: {why}")));
     if address.len() > MAX_URL_BYTES {
         return Err(ToolError::BadArguments("the address is too long".to_owned()));
@@ -180,7 +217,11 @@ fn redirect(url: &Url, response: &Response<Body>) -> Result<Option<Url>, ToolErr
     parse(target.as_str()).map(Some)
 }
 
-fn read(url: &Url, mut response: Response<Body>) -> Result<String, ToolError> {
+pub(super) fn is_html(kind: &str) -> bool {
+    kind.starts_with("text/html") || kind.starts_with("application/xhtml")
+}
+
+fn read(url: Url, mut response: Response<Body>) -> Result<Loaded, ToolError> {
     let fail = |why: String| ToolError::Failed(format!("{url}: {why}"));
     let status = response.status();
     if !status.is_success() {
@@ -192,9 +233,8 @@ fn read(url: &Url, mut response: Response<Body>) -> Result<String, ToolError> {
         return Err(fail(format!("compressed ({encoding}) though that was not asked for")));
     }
     let kind = text_of(header::CONTENT_TYPE).to_ascii_lowercase();
-    let is_html = kind.starts_with("text/html") || kind.starts_with("application/xhtml");
     let is_text = kind.starts_with("text/") || kind.contains("json") || kind.contains("xml");
-    if !is_html && !is_text {
+    if !is_html(&kind) && !is_text {
         let kind = if kind.is_empty() { "of no stated kind" } else { &kind };
         return Err(fail(format!("{kind}, not a page of text")));
     }
@@ -207,7 +247,8 @@ fn read(url: &Url, mut response: Response<Body>) -> Result<String, ToolError> {
     let charset = kind.split("charset=").nth(1).map(|c| c.trim_matches(['"', ' ', ';']));
     let charset = charset.and_then(|c| encoding_rs::Encoding::for_label(c.as_bytes()));
     let (text, ..) = charset.unwrap_or(encoding_rs::UTF_8).decode(&bytes);
-    if is_html { html::to_text(&text).map_err(fail) } else { Ok(text.into_owned()) }
+    let body = text.into_owned();
+    Ok(Loaded { url, body, kind })
 }
 
 fn explain(url: &Url, error: ureq::Error) -> ToolError {
@@ -224,4 +265,4 @@ fn explain(url: &Url, error: ureq::Error) -> ToolError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -88,6 +88,7 @@ impl House {
             facts: diary.clone(),
             notes: dir.path().join("notes"),
             web: Web::default(),
+            search: None,
             programs: None,
         };
         let groups: Vec<Group> = Group::ALL.iter().map(|(g, ..)| *g).collect();
@@ -272,6 +273,7 @@ fn t36_no_tool_reaches_the_network_by_default() {
         facts: house.diary.clone(),
         notes: house.dir.path().join("notes"),
         web: Web::default(),
+        search: None,
         programs: None,
     };
     let tools = built_in(&kit, &Group::default_set());

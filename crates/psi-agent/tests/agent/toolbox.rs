@@ -94,3 +94,21 @@ fn memory_tools_answer_over_the_real_memory_as_in_training() {
     check("forget", json!({"query": "dog"}), "forgotten: my dog is called Max");
     check("forget", json!({"query": "dog"}), "nothing found");
 }
+
+#[test]
+fn the_web_is_searched_only_through_a_service_that_the_user_named() {
+    let (dir, db) = database();
+    let toolbox = open(&dir, &db);
+    let has = || names(&toolbox).iter().any(|n| n == "search_web");
+    let settings = Settings::new(&db);
+    assert!(!has());
+    settings.set("web.search", &json!(true)).unwrap();
+    assert!(!has(), "no service is named");
+    let error = settings.set("web.search_service", &json!("gopher://x.test")).unwrap_err();
+    assert!(error.to_string().contains("only http and https"), "{error}");
+    settings.set("web.search_service", &json!("https://search.test/?q={query}")).unwrap();
+    assert!(has());
+    settings.set("web.search", &json!(false)).unwrap();
+    assert!(!has());
+    settings.set("web.search_service", &json!("")).unwrap();
+}

@@ -96,6 +96,9 @@ function apply(answer) {
   if (answer.chats) listChats();
   if (answer.refresh) location.reload();
   if (answer.go) location.assign(answer.go);
+  if (answer.insert != null) insert(answer.insert);
+  if (answer.find) findWords(answer.find);
+  if (answer.open) openDialog(byId(answer.open));
   if (answer.close) for (const dialog of $$("dialog[open]")) dialog.close();
   if (follow) toEnd();
 }
@@ -227,7 +230,9 @@ const input = composer && $("textarea", composer);
 const draftKey = `draft:${location.pathname}`;
 
 async function say(text) {
-  if (!text.trim() || isRunning || !composer) return;
+  if (!text.trim() || !composer) return;
+  if (isCommand(text)) return command(text);
+  if (isRunning) return;
   const body = { ...fields(composer), content: text };
   input.value = "";
   sessionStorage.removeItem(draftKey);
@@ -292,6 +297,7 @@ document.addEventListener("submit", async (event) => {
   const answer = await send(form.dataset.send, body);
   if (button) button.disabled = false;
   if (answer && form.closest("dialog[open]")) form.closest("dialog").close();
+  if (answer?.page?.clear) form.reset();
 });
 
 // A form that takes effect with each change.
@@ -451,6 +457,13 @@ async function poll() {
     }
   }
   setTimeout(poll, 1000);
+}
+
+// --- when psi does not run: a page of the browser's own keeping says so ---
+
+if ("serviceWorker" in navigator) {
+  // Where it may not be (a private window, an address without TLS) the page works as well.
+  navigator.serviceWorker.register("/assets/worker.js", { scope: "/" }).catch(() => {});
 }
 
 // --- start ---

@@ -36,8 +36,8 @@ fn page(title: &str, live: &str, heading: &Markup, fragment: &Markup) -> Markup 
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) " - psi" }
                 link rel="icon" href="/assets/psi.svg";
-                link rel="stylesheet" href="/assets/psi.css";
-                script type="module" src="/assets/live.js" {}
+                link rel="stylesheet" href=(crate::assets::at("psi.css"));
+                script type="module" src=(crate::assets::at("live.js")) {}
             }
             body.plain {
                 header {

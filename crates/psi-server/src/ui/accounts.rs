@@ -191,7 +191,9 @@ impl Door {
         let furnished = self.accounts.furnish(name, &db).map_err(Failure::bad)?;
         let host = Arc::new(Guest(Arc::clone(&self.owner.host)));
         let ui = Ui::of_guest(furnished, host, self.address, self.owner.gate.names());
-        let ui = Arc::new(ui.map_err(|e: ServeError| Failure::bad(e.to_string()))?);
+        let refused = |e: ServeError| Failure::bad(e.to_string());
+        let ui = Arc::new(ui.map_err(refused)?);
+        ui.begin_tasks().map_err(refused)?;
         let router = routes::router(&ui, None);
         let session = ui.gate.issue()?;
         open.insert(name.to_owned(), Room { account, ui, router });

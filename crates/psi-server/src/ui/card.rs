@@ -85,6 +85,9 @@ fn asking(conversation: i64, id: &str, approval: &Approval, keys: &Keys) -> Mark
                 @if approval.reason == Reason::UntrustedText {
                     p { (t("Text of others stands in this conversation and may have asked for this, so earlier permissions do not count here.")) }
                 }
+                @if approval.reason == Reason::Unattended {
+                    p { "A task asked for this while nobody was here, so earlier permissions do not count." }
+                }
                 @if let Some(what) = hidden(&arguments) {
                     p.bad { (tf!("The arguments hold {what}.", what = what)) }
                 }
@@ -123,6 +126,9 @@ fn sign(tool: &str) -> Markup {
         ("file", "file"),
         ("search", "search"),
         ("note", "book"),
+        ("remind", "clock"),
+        ("schedule", "clock"),
+        ("task", "clock"),
     ];
     icon(known.iter().find(|(part, _)| tool.contains(part)).map_or("wrench", |(_, sign)| sign))
 }

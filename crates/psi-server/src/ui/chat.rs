@@ -24,6 +24,7 @@ use super::{
     reply::{Failure, html},
     review,
     shell::{self, Frame, Place},
+    slash,
     thread::{self, Thread},
 };
 
@@ -59,6 +60,7 @@ impl Ui {
             theme: theme(headers),
             keys: &keys,
             is_guest: self.is_guest,
+            notices: self.notices()?,
         };
         Ok(html(frame.page(main)))
     }
@@ -119,6 +121,7 @@ pub(crate) async fn first(
         let model = ui.host.model();
         let is_bundled = ui.host.models().iter().any(|m| m.is_bundled && m.name == model.name());
         let keys = ui.keys();
+        let prompts = ui.prompts.list()?;
         let composer = Composer {
             conversation: None,
             temporary: false,
@@ -126,12 +129,14 @@ pub(crate) async fn first(
             meter: None,
             model: &model,
             keys: &keys,
+            prompts: &prompts,
         };
         let main = html! {
             (shell::bar(&html! { h1 { (t("New conversation")) } }, &html! {}))
             div.scroll { (hello::hello(&model, is_bundled)) }
             (composer.render())
             (dialogs(&ui.host.models()))
+            (slash::dialogs(&prompts))
         };
         ui.page(&headers, (Place::Chat, t("New conversation")), None, &main)
     })
@@ -153,6 +158,7 @@ pub(crate) async fn conversation(
 ) -> Result<Response, Failure> {
     blocking(&ui, move |ui| {
         let mut conversation = ui.assistant.conversations().get(ConversationId(id))?;
+        ui.tasks.seen_in(conversation.id)?;
         let messages = ui.assistant.conversations().all(conversation.id)?;
         if let Some(m) = wanted.m.map(MessageId) {
             let branch = thread::branch(&messages, conversation.leaf);
@@ -164,6 +170,7 @@ pub(crate) async fn conversation(
         let running = ui.rooms.of(conversation.id).is_running();
         let keys = ui.keys();
         let model = ui.host.model();
+        let prompts = ui.prompts.list()?;
         let composer = Composer {
             conversation: Some(conversation.id),
             temporary: conversation.temporary,
@@ -171,6 +178,7 @@ pub(crate) async fn conversation(
             meter: ui.meter(conversation.id, &messages),
             model: &model,
             keys: &keys,
+            prompts: &prompts,
         };
         let title = match conversation.title.as_str() {
             "" => t("New conversation"),
@@ -181,6 +189,7 @@ pub(crate) async fn conversation(
             div.scroll { (ui.thread(&conversation)?) }
             (composer.render())
             (dialogs(&ui.host.models()))
+            (slash::dialogs(&prompts))
         };
         ui.page(&headers, (Place::Chat, title), Some(conversation.id), &main)
     })

@@ -1,14 +1,14 @@
 //! The field at the foot of a conversation, and what stands around it.
 
 use maud::{Markup, html};
-use psi_agent::{ConversationId, agent::ContextMeter};
+use psi_agent::{ConversationId, SavedPrompt, agent::ContextMeter};
 
 use super::{
     host::ModelState,
     i18n::{t, tf},
     icon::icon,
     keys::Keys,
-    thread,
+    slash, thread,
 };
 
 /// Everything under the messages.
@@ -20,6 +20,8 @@ pub(crate) struct Composer<'a> {
     pub(crate) meter: Option<ContextMeter>,
     pub(crate) model: &'a ModelState,
     pub(crate) keys: &'a Keys,
+    /// What `/` offers beside the commands.
+    pub(crate) prompts: &'a [SavedPrompt],
 }
 
 impl Composer<'_> {
@@ -31,9 +33,10 @@ impl Composer<'_> {
         html! {
             div.composer {
                 form id="composer" data-post=(post) {
+                    (slash::list(self.prompts))
                     label.sr for="say" { (t("Message")) }
                     div.given id="given" {}
-                    textarea id="say" name="content" rows="1" placeholder=(t("Ask, or tell psi something to remember")) autocomplete="off" data-key=(self.keys.of("compose")) {}
+                    textarea id="say" name="content" rows="1" placeholder=(t("Ask, or type / for commands and prompts")) autocomplete="off" data-key=(self.keys.of("compose")) {}
                     div.under {
                         button.bare type="button" data-pick="attach" aria-label=(t("Attach a file")) title=(t("Attach a file: text, Markdown, HTML, PDF, source code")) { (icon("clip")) }
                         input id="attach" type="file" multiple data-upload="/api/attachments" hidden aria-label=(t("Attach a file"));

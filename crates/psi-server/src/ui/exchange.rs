@@ -19,7 +19,7 @@ use super::{
 };
 
 /// A file to be kept by the browser. Nothing in it is shown or run by the page.
-fn download(name: &str, kind: &'static str, text: String) -> Response {
+pub(crate) fn download(name: &str, kind: &'static str, text: String) -> Response {
     let disposition = format!("attachment; filename=\"{name}\"");
     ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)], text)
         .into_response()

@@ -26,6 +26,14 @@ struct Page {
     go: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     toast: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    insert: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    find: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    clear: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     thread: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -66,6 +74,30 @@ impl Reply {
     /// Says a sentence.
     pub(crate) fn toast(mut self, text: impl Into<String>) -> Self {
         self.page.toast = Some(text.into());
+        self
+    }
+
+    /// Puts a text into the message field.
+    pub(crate) fn insert(mut self, text: impl Into<String>) -> Self {
+        self.page.insert = Some(text.into());
+        self
+    }
+
+    /// Opens a dialog of the page.
+    pub(crate) fn open(mut self, dialog: &'static str) -> Self {
+        self.page.open = Some(dialog);
+        self
+    }
+
+    /// Searches the conversations.
+    pub(crate) fn find(mut self, words: impl Into<String>) -> Self {
+        self.page.find = Some(words.into());
+        self
+    }
+
+    /// Empties the form that was sent.
+    pub(crate) fn clear(mut self) -> Self {
+        self.page.clear = true;
         self
     }
 

@@ -12,7 +12,7 @@ use axum::{
 
 use super::{
     Ui, actions, attached, chat, compare, exchange, files, gate, i18n::t, learning, memory, models,
-    reply::Failure, review, settings, training,
+    prompts, reply::Failure, review, settings, slash, tasks, training,
 };
 use crate::{api::Api, assets, runs};
 
@@ -66,10 +66,15 @@ fn pages() -> Router<Arc<Ui>> {
         .route("/memory/list", get(memory::found))
         .route("/models", get(models::page))
         .route("/models/list", get(models::live))
+        .route("/prompts", get(prompts::page))
+        .route("/prompts/list", get(prompts::found))
         .route("/review", get(review::page))
         .route("/runs", get(training::page))
         .route("/runs/{name}", get(training::run))
         .route("/settings", get(settings::page))
+        .route("/tasks", get(tasks::page))
+        .route("/tasks/list", get(tasks::live))
+        .route("/tasks/notices", get(tasks::notices_part))
         .route("/login", get(gate::login_page).post(gate::sign_in))
         .route("/assets/{name}", get(assets::asset))
 }
@@ -114,9 +119,20 @@ fn actions() -> Router<Arc<Ui>> {
         .route("/api/memory/{id}/pin", post(memory::pin))
         .route("/api/memory/{id}/forget", post(memory::forget))
         .route("/api/model", post(models::choose))
+        .route("/api/command", post(slash::command))
+        .route("/api/prompts", get(prompts::json).post(prompts::add))
+        .route("/api/prompts/export", get(prompts::export))
+        .route("/api/prompts/import", post(prompts::import))
+        .route("/api/prompts/{id}/edit", post(prompts::edit))
+        .route("/api/prompts/{id}/delete", post(prompts::delete))
         .route("/api/pull", post(models::pull))
         .route("/api/pull/stop", post(models::stop_pull))
         .route("/api/settings", get(settings::list).post(settings::set))
+        .route("/api/tasks", get(tasks::json).post(tasks::add))
+        .route("/api/tasks/seen", post(tasks::seen))
+        .route("/api/tasks/{id}/run", post(tasks::run))
+        .route("/api/tasks/{id}/pause", post(tasks::pause))
+        .route("/api/tasks/{id}/delete", post(tasks::delete))
         .route("/api/theme", post(settings::set_theme))
         .route("/api/folders", post(settings::add_folder))
         .route("/api/folders/remove", post(settings::remove_folder))

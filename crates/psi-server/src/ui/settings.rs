@@ -36,11 +36,12 @@ const KEYS_SETTING: &str = "page.keys";
 const LANGUAGE_SETTING: &str = "page.language";
 
 /// Groups of settings: the part of their names before the dot, and what the page calls them.
-const GROUPS: [(&str, &str); 5] = [
+const GROUPS: [(&str, &str); 6] = [
     ("answer", "Answers"),
     ("memory", "Memory"),
     ("context", "Long conversations"),
     ("learning", "Learning"),
+    ("tasks", "Tasks"),
     ("web", "The network"),
 ];
 

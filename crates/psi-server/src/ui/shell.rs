@@ -11,6 +11,7 @@ use super::{
     icon::icon,
     keys::{self, Keys},
 };
+use crate::assets;
 
 /// A place in the side bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,17 +19,21 @@ pub(crate) enum Place {
     Chat,
     Memory,
     Files,
+    Prompts,
     Review,
     Learning,
     Models,
     Runs,
     Settings,
+    Tasks,
 }
 
 /// Places with their address, sign and name.
-const PLACES: [(Place, &str, &str, &str); 7] = [
+const PLACES: &[(Place, &str, &str, &str)] = &[
     (Place::Memory, "/memory", "memory", "Memory"),
     (Place::Files, "/files", "folder", "Files"),
+    (Place::Prompts, "/prompts", "slash", "Prompts"),
+    (Place::Tasks, "/tasks", "clock", "Tasks"),
     (Place::Review, "/review", "star", "Review"),
     (Place::Learning, "/learning", "sprout", "Learning"),
     (Place::Models, "/models", "chip", "Models"),
@@ -78,6 +83,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) keys: &'a Keys,
     /// Whether what decides about the machine is left out.
     pub(crate) is_guest: bool,
+    /// What tasks have to say, rendered.
+    pub(crate) notices: Markup,
 }
 
 impl Frame<'_> {
@@ -89,7 +96,7 @@ impl Frame<'_> {
                 head {
                     (head(self.title))
                     meta name="csrf" content=(self.csrf);
-                    script type="module" src="/assets/app.js" {}
+                    script type="module" src=(assets::at("app.js")) {}
                 }
                 body data-texts=[script_texts()] {
                     a.skip href="#main" { (t("Skip to the content")) }
@@ -119,8 +126,11 @@ impl Frame<'_> {
                 }
                 (self.chats)
                 div.places {
-                    @for (place, address, sign, name) in PLACES.into_iter().filter(|p| !self.is_guest || !OWNERS.contains(&p.0)) {
-                        a href=(address) aria-current=[(place == self.place).then_some("page")] { (icon(sign)) (t(name)) }
+                    @for &(place, address, sign, name) in PLACES.iter().filter(|p| !self.is_guest || !OWNERS.contains(&p.0)) {
+                        a href=(address) aria-current=[(place == self.place).then_some("page")] {
+                            (icon(sign)) (t(name))
+                            @if place == Place::Tasks { span.badge id="task-badge" hidden { span.num { "0" } span.sr { " " (t("new")) } } }
+                        }
                     }
                 }
             }
@@ -132,6 +142,7 @@ impl Frame<'_> {
         html! {
             div.toast id="toast" role="status" hidden {}
             div.sr id="announce" aria-live="polite" {}
+            (self.notices)
             dialog id="confirm" aria-label=(t("Are you sure?")) {
                 form method="dialog" {
                     p {}
@@ -158,7 +169,11 @@ pub(crate) fn head(title: &str) -> Markup {
         meta name="viewport" content="width=device-width, initial-scale=1";
         title { (title) " \u{b7} psi" }
         link rel="icon" href="/assets/psi.svg";
-        link rel="stylesheet" href="/assets/psi.css";
+        link rel="apple-touch-icon" href="/assets/icon-192.png";
+        link rel="manifest" href="/assets/app.webmanifest";
+        meta name="theme-color" media="(prefers-color-scheme: light)" content="#f3f1eb";
+        meta name="theme-color" media="(prefers-color-scheme: dark)" content="#121416";
+        link rel="stylesheet" href=(assets::at("psi.css"));
     }
 }
 

@@ -135,6 +135,7 @@ pub(crate) fn user(message: &Message, versions: &[MessageId]) -> Markup {
     html! {
         article class="msg user" id=(id) data-id=(message.id) aria-label=(t("You")) {
             div.said id={ (id) "-said" } { (message.content) }
+            @if message.details.unattended { p class="soft small" { (icon("clock")) " A task asked this." } }
             @for file in &message.details.attachments { (attached::shown(file)) }
             div.tools {
                 (switch(versions, shown))

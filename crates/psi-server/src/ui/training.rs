@@ -58,7 +58,7 @@ pub(crate) async fn run(
 fn live(address: &str, part: &Markup) -> Markup {
     html! {
         div.runs data-live=(address) { (part) }
-        script type="module" src="/assets/live.js" {}
+        script type="module" src=(crate::assets::at("live.js")) {}
     }
 }
 

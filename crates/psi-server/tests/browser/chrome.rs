@@ -263,6 +263,7 @@ impl Tab {
             "Escape" => 27,
             "Tab" => 9,
             "ArrowUp" => 38,
+            "ArrowDown" => 40,
             _ => name.to_uppercase().bytes().next().unwrap_or(0).into(),
         };
         for kind in ["keyDown", "keyUp"] {
@@ -282,6 +283,20 @@ impl Tab {
         let find = json!({ "nodeId": document["root"]["nodeId"], "selector": selector });
         let node = self.call("DOM.querySelector", &find);
         self.call("DOM.setFileInputFiles", &json!({ "files": files, "nodeId": node["nodeId"] }));
+    }
+
+    /// The page's manifest, and what the browser finds wrong with it.
+    pub(crate) fn manifest(&self) -> (String, Vec<Value>) {
+        let answer = self.call("Page.getAppManifest", &json!({}));
+        let errors = answer["errors"].as_array().cloned().unwrap_or_default();
+        (answer["data"].as_str().unwrap_or_default().to_owned(), errors)
+    }
+
+    /// Why the browser would not install the page.
+    pub(crate) fn installability(&self) -> Vec<String> {
+        let answer = self.call("Page.getInstallabilityErrors", &json!({}));
+        let errors = answer["installabilityErrors"].as_array().into_iter().flatten();
+        errors.filter_map(|e| e["errorId"].as_str().map(str::to_owned)).collect()
     }
 
     /// The size of the window; a phone has fingers.

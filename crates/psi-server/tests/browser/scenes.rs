@@ -1,9 +1,13 @@
 //! What people do with the page, one scene each.
 
 mod answers;
+mod commanding;
 mod looks;
 mod reading;
 mod remembering;
+mod searching;
+mod standing;
+mod tasks;
 
 use crate::{chrome::Chrome, chrome::Tab, server::Server};
 
@@ -39,6 +43,11 @@ pub(crate) const SCENES: &[Scene] = &[
     ("files are read, searched, cited at their passage and followed", reading::read),
     ("a file is attached, used where it fits, and opened there", reading::attach),
     ("text of others takes permissions back", reading::untrusted),
+    ("the web is searched through a named service, and the pages are cited", searching::search),
+    ("tasks and reminders are made, run, paused, told and deleted", tasks::tasks),
+    ("psi is installed, and says so when it does not run", standing::installed),
+    ("prompts are saved, offered after a slash, filled in and deleted", commanding::prompts),
+    ("commands do what they say from the keyboard", commanding::commands),
     ("settings last, and folders of the system are refused", reading::settings),
     ("everything works from the keyboard", answers::keyboard),
     ("what others wrote stays text", answers::hostile),

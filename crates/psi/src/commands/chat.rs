@@ -18,6 +18,7 @@ use psi_agent::{
     Assistant, Conversation, ConversationId, Db, Memory, NewConversation,
     agent::{AgentEvent, Approval, Decision, Ending, Scope},
     assistant::{Ask, OneModel, Run},
+    commands as slash,
     memory::HashedNgrams,
     model::LocalModel,
     toolbox::Toolbox,
@@ -105,7 +106,7 @@ impl Chat {
     fn talk(&mut self) -> Outcome {
         while let Some(line) = self.read("> ")? {
             let line = line.trim();
-            let run = match commands::parse(line) {
+            let run = match slash::parse(line) {
                 _ if line.is_empty() => continue,
                 Some(command) => match self.obey(command) {
                     Ok(Next::Quit) => return Ok(()),

@@ -76,3 +76,28 @@ fn a_wrong_command_and_a_missing_model_are_said() {
     let ran = program.run_with(&["chat", "--model", model], b"/nothing\n/open x\n").ok();
     assert!(ran.stderr.contains("there is no /nothing") && ran.stderr.contains("'x' is no number"));
 }
+
+#[test]
+fn prompts_of_the_page_are_typed_and_filled_in_the_terminal() {
+    let program = Program::new();
+    let Some(model) = model(&program) else { return };
+    let model = model.to_str().unwrap();
+    let db = program.path("psi.db");
+    let db = psi_agent::Db::open(&db, psi_agent::Clock::fixed(psi_agent::Timestamp(0))).unwrap();
+    let prompts = psi_agent::Prompts::new(&db);
+    prompts.add("tale", "Once {{who}} went to {{where}}").unwrap();
+    drop((prompts, db));
+    let input = "/help\n/prompts\n/tale a fox\nthe sea\n/remember my dog is called Rex\n/quit\n";
+    let ran = program.run_with(&["chat", "--model", model], input.as_bytes()).ok();
+    assert!(
+        ran.stderr.contains("/tale") && ran.stderr.contains("/remember TEXT"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stdout.contains("/tale  Once {{who}} went to {{where}}"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("> Once a fox went to the sea"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("(remembered: my dog is called Rex)"), "{}", ran.stderr);
+    // Input that ends before the last placeholder says nothing.
+    let ran = program.run_with(&["chat", "--model", model], b"/tale\na fox\n").ok();
+    assert!(ran.stderr.contains("not said: where was not given"), "{}", ran.stderr);
+}

@@ -12,13 +12,13 @@ use super::*;
 use crate::tools::tests::context;
 
 /// Answers one request per path, and counts them.
-struct Server {
-    address: SocketAddr,
-    seen: Arc<Mutex<Vec<String>>>,
+pub(in crate::tools) struct Server {
+    pub(in crate::tools) address: SocketAddr,
+    pub(in crate::tools) seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    fn start(answers: &[(&str, Vec<u8>)]) -> Self {
+    pub(in crate::tools) fn start(answers: &[(&str, Vec<u8>)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let answers: HashMap<String, Vec<u8>> =
@@ -57,7 +57,7 @@ impl Server {
     }
 }
 
-fn page(kind: &str, body: &[u8]) -> Vec<u8> {
+pub(in crate::tools) fn page(kind: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
         body.len()
@@ -65,7 +65,7 @@ fn page(kind: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-fn moved(target: &str) -> Vec<u8> {
+pub(in crate::tools) fn moved(target: &str) -> Vec<u8> {
     format!("HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n").into_bytes()
 }
 

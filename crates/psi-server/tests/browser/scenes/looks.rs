@@ -15,6 +15,8 @@ const EMPTY: &[(&str, &str)] = &[
     ("empty-first", "/"),
     ("empty-memory", "/memory"),
     ("empty-files", "/files"),
+    ("empty-prompts", "/prompts"),
+    ("empty-tasks", "/tasks"),
     ("empty-review", "/review"),
     ("empty-runs", "/runs"),
 ];
@@ -25,10 +27,16 @@ fn pages(server: &Server, tab: &Tab) -> Vec<(&'static str, String)> {
     let compare = compare(tab);
     let file = library(server, tab);
     train(server);
+    super::commanding::save(tab, server, "translate", "Translate into {{language}}:\n\n{{text}}");
+    super::commanding::save(tab, server, "brief", "Answer in one sentence.");
+    super::tasks::make(tab, server);
     let fixed = [
         ("first", "/"),
         ("memory", "/memory"),
         ("files", "/files"),
+        ("prompts", "/prompts"),
+        ("tasks", "/tasks"),
+        ("offline", "/assets/offline.html"),
         ("review", "/review"),
         ("learning", "/learning"),
         ("models", "/models"),
@@ -129,6 +137,15 @@ pub(crate) fn accessible(chrome: &Chrome) {
     tab.press("?");
     tab.wait("document.querySelector('#keys[open]')");
     found.extend(serious(&tab, &axe, "the keys"));
+    tab.press("Escape");
+    for (typed, shown) in [("/", "#slash:not([hidden])"), ("/translate", "#fill[open]")] {
+        super::commanding::type_slash(&tab, typed);
+        if typed != "/" {
+            tab.press("Enter");
+        }
+        tab.wait(&format!("document.querySelector('{shown}')"));
+        found.extend(serious(&tab, &axe, typed));
+    }
     assert!(found.is_empty(), "{found:#?}");
 }
 
@@ -203,6 +220,13 @@ pub(crate) fn pictures(chrome: &Chrome) {
         tab.press("?");
         tab.wait("document.querySelector('#keys[open]')");
         keep(&tab, &format!("keys{suffix}"));
+        tab.press("Escape");
+        super::commanding::type_slash(&tab, "/");
+        keep(&tab, &format!("slash{suffix}"));
+        super::commanding::type_slash(&tab, "/translate");
+        tab.press("Enter");
+        tab.wait("document.querySelector('#fill[open]')");
+        keep(&tab, &format!("fill{suffix}"));
         tab.press("Escape");
         if phone {
             tab.click(".open-side");

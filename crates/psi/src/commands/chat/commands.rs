@@ -1,11 +1,13 @@
 //! What a line that begins with `/` does.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use psi_agent::{
-    ConversationId, Hit, Message, MessageState, Role, TitleOrigin,
+    ConversationId, Hit, Message, MessageState, Prompts, Role, SavedPrompt, TitleOrigin,
     assistant::Run,
+    commands::COMMANDS,
     feedback::{Feedback, Rating},
+    memory::{NewFact, Origin},
 };
 
 use super::{Chat, begin, screen::plain};
@@ -13,14 +15,6 @@ use crate::{
     error::{Failure, Outcome, unusable},
     out::outln,
 };
-
-/// A command: its names, its help, and what it does with the rest of the line.
-struct Entry {
-    name: &'static str,
-    argument: &'static str,
-    help: &'static str,
-    run: fn(&mut Chat, &str) -> Outcome<Next>,
-}
 
 /// What comes after a command.
 pub(super) enum Next {
@@ -32,94 +26,102 @@ pub(super) enum Next {
     Quit,
 }
 
-/// Every command, sorted by name.
-const COMMANDS: &[Entry] = &[
-    Entry {
-        name: "attach",
-        argument: "PATH",
-        help: "give a file with the next message",
-        run: Chat::attach,
-    },
-    Entry {
-        name: "bad",
-        argument: "[TAGS]",
-        help: "thumb down for the last answer",
-        run: |c, a| c.rate(Rating::Down, a),
-    },
-    Entry {
-        name: "better",
-        argument: "TEXT",
-        help: "what would have been a better last answer",
-        run: Chat::better,
-    },
-    Entry {
-        name: "delete",
-        argument: "",
-        help: "delete this conversation and begin a new one",
-        run: |c, _| c.delete(),
-    },
-    Entry {
-        name: "edit",
-        argument: "TEXT",
-        help: "say this instead of your last message",
-        run: Chat::edit,
-    },
-    Entry { name: "forget", argument: "N", help: "forget a fact", run: Chat::forget },
-    Entry {
-        name: "good",
-        argument: "[TAGS]",
-        help: "thumb up for the last answer",
-        run: |c, a| c.rate(Rating::Up, a),
-    },
-    Entry { name: "help", argument: "", help: "this list", run: |_, _| help() },
-    Entry { name: "list", argument: "", help: "the latest conversations", run: |c, _| c.list() },
-    Entry { name: "memory", argument: "[WORDS]", help: "what is remembered", run: Chat::memory },
-    Entry { name: "new", argument: "", help: "begin a new conversation", run: |c, _| c.renew() },
-    Entry {
-        name: "next",
-        argument: "",
-        help: "show the next version of the last answer",
-        run: |c, _| c.next_version(),
-    },
-    Entry { name: "open", argument: "N", help: "go on with a conversation", run: Chat::open },
-    Entry { name: "quit", argument: "", help: "end", run: |_, _| Ok(Next::Quit) },
-    Entry { name: "retry", argument: "", help: "answer once more", run: |c, _| c.retry() },
-    Entry {
-        name: "save",
-        argument: "",
-        help: "this conversation as Markdown on standard output",
-        run: |c, _| c.save(),
-    },
-    Entry {
-        name: "search",
-        argument: "WORDS",
-        help: "search all conversations",
-        run: Chat::search,
-    },
-    Entry { name: "title", argument: "TEXT", help: "name this conversation", run: Chat::title },
+/// Does something with the rest of a command's line.
+type Action = fn(&mut Chat, &str) -> Outcome<Next>;
+
+/// What each command of [`COMMANDS`] does, in the same order.
+const ACTIONS: &[(&str, Action)] = &[
+    ("attach", Chat::attach),
+    ("bad", |c, a| c.rate(Rating::Down, a)),
+    ("better", Chat::better),
+    ("delete", |c, _| c.delete()),
+    ("edit", Chat::edit),
+    ("forget", Chat::forget),
+    ("good", |c, a| c.rate(Rating::Up, a)),
+    ("help", |c, _| c.help()),
+    ("list", |c, _| c.list()),
+    ("memory", Chat::memory),
+    ("new", |c, _| c.renew()),
+    ("next", |c, _| c.next_version()),
+    ("open", Chat::open),
+    ("prompts", |c, _| c.prompts()),
+    ("quit", |_, _| Ok(Next::Quit)),
+    ("remember", Chat::remember),
+    ("retry", |c, _| c.retry()),
+    ("save", |c, _| c.save()),
+    ("search", Chat::search),
+    ("title", Chat::title),
 ];
-
-/// A command and the rest of its line. `None` when the line is something to say.
-pub(super) fn parse(line: &str) -> Option<(&str, &str)> {
-    let rest = line.strip_prefix('/')?;
-    let (name, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    // A path is something to say.
-    name.chars().all(|c| c.is_ascii_lowercase()).then_some((name, argument.trim()))
-}
-
-fn help() -> Outcome<Next> {
-    for entry in COMMANDS {
-        let usage = format!("/{} {}", entry.name, entry.argument);
-        eprintln!("{usage:<16}{}", entry.help);
-    }
-    Ok(Next::Go)
-}
 
 impl Chat {
     pub(super) fn obey(&mut self, (name, argument): (&str, &str)) -> Outcome<Next> {
-        let entry = COMMANDS.iter().find(|e| e.name == name);
+        if let Some((_, action)) = ACTIONS.iter().find(|(known, _)| *known == name) {
+            return action(self, argument);
+        }
+        let prompt = self.library().named(name).map_err(unusable)?;
         let unknown = || Failure::input(format!("there is no /{name}")).hint("/help lists them");
-        (entry.ok_or_else(unknown)?.run)(self, argument)
+        self.use_prompt(&prompt.ok_or_else(unknown)?, argument)
+    }
+
+    fn library(&self) -> Prompts {
+        Prompts::new(self.assistant.db())
+    }
+
+    fn help(&self) -> Outcome<Next> {
+        for command in COMMANDS {
+            let usage = format!("/{} {}", command.name, command.argument);
+            eprintln!("{usage:<18}{}", command.help);
+        }
+        for prompt in self.library().list().map_err(unusable)? {
+            eprintln!("{:<18}your prompt: {}", format!("/{}", prompt.name), gist(&prompt.text));
+        }
+        Ok(Next::Go)
+    }
+
+    fn prompts(&self) -> Outcome<Next> {
+        let all = self.library().list().map_err(unusable)?;
+        if all.is_empty() {
+            eprintln!("(none; they are made on the page, under Prompts)");
+        }
+        for prompt in all {
+            outln!("/{}  {}", prompt.name, gist(&prompt.text));
+        }
+        Ok(Next::Go)
+    }
+
+    /// Says a saved prompt, with what the user types for its placeholders. The end of the input leaves it unsaid.
+    fn use_prompt(&mut self, prompt: &SavedPrompt, rest: &str) -> Outcome<Next> {
+        let mut given: BTreeMap<String, String> = BTreeMap::new();
+        let text = loop {
+            match prompt.filled(rest, |name| given.get(name).cloned()) {
+                Ok(text) => break text,
+                Err(missing) => {
+                    let Some(name) = missing.into_iter().next() else { return Ok(Next::Go) };
+                    let Some(value) = self.read(&format!("{}: ", plain(&name)))? else {
+                        eprintln!("(not said: {} was not given)", plain(&name));
+                        return Ok(Next::Go);
+                    };
+                    given.insert(name, value.trim().to_owned());
+                }
+            }
+        };
+        eprintln!("> {}", plain(&text));
+        self.say(&text).map(Next::Watch)
+    }
+
+    fn remember(&mut self, text: &str) -> Outcome<Next> {
+        if text.is_empty() {
+            return Err(Failure::input(
+                "/remember says what: /remember my sister Ana lives in Lisbon",
+            ));
+        }
+        let now = self.assistant.db().now();
+        let fact = NewFact::new(text, Origin::User, now);
+        match self.assistant.memory().keep(&fact).map_err(unusable)? {
+            Some(fact) => eprintln!("(remembered: {})", plain(&fact.text)),
+            None => eprintln!("(known already)"),
+        }
+        Ok(Next::Go)
     }
 
     fn attach(&mut self, path: &str) -> Outcome<Next> {
@@ -274,15 +276,23 @@ fn parse_number(text: &str) -> Outcome<i64> {
     text.parse().map_err(|_| Failure::input(format!("'{text}' is no number")))
 }
 
+/// The first line of a text, as a list shows it.
+fn gist(text: &str) -> String {
+    let line = plain(text.lines().next().unwrap_or(""));
+    match line.char_indices().nth(70) {
+        Some((at, _)) => format!("{}\u{2026}", &line[..at]),
+        None => line,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn commands_are_sorted_and_paths_are_something_to_say() {
-        assert!(COMMANDS.is_sorted_by_key(|c| c.name));
-        assert_eq!(parse("/open 12 "), Some(("open", "12")));
-        assert_eq!(parse("/etc/hosts is what?"), None);
-        assert_eq!(parse("hello /new"), None);
+    fn every_command_of_the_list_does_something() {
+        let listed: Vec<&str> = COMMANDS.iter().map(|c| c.name).collect();
+        let done: Vec<&str> = ACTIONS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(listed, done);
     }
 }

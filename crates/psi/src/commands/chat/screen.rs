@@ -89,6 +89,9 @@ impl Screen {
         if approval.reason == psi_agent::agent::Reason::UntrustedText {
             eprintln!("text of others is in this conversation: it may be their wish, not yours");
         }
+        if approval.reason == psi_agent::agent::Reason::Unattended {
+            eprintln!("a task asked for this while nobody was here");
+        }
     }
 
     /// Ends the answer.

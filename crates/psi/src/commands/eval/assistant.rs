@@ -141,6 +141,7 @@ impl Talk {
             facts: Arc::new(memory.clone()),
             notes: folder.path().join("notes"),
             web: Web::default(),
+            search: None,
             programs: None,
         };
         let assistant =

@@ -5,11 +5,10 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
-    thread,
     time::Duration,
 };
 
-use psi_agent::{Db, Feedback, Settings};
+use psi_agent::{Db, Feedback, Settings, schedule};
 use psi_eval::gate::{self, Decision, Record};
 use psi_server::{
     Fate, Learning, LearningNow, LearningRound, LearningState, Lesson, LessonPlace, SuiteChange,
@@ -64,8 +63,8 @@ impl UpLearning {
             bundled: OnceLock::new(),
         });
         let learning = Arc::downgrade(&inner);
-        let schedule = move || keep_schedule(&learning);
-        let thread = thread::Builder::new().name("psi-schedule".to_owned()).spawn(schedule);
+        let look = Box::new(move || keep_schedule(&learning));
+        let thread = schedule::repeat("psi-schedule", LOOK, look);
         thread.map_err(|e| Failure::failed("the system gives no thread").because(e))?;
         Ok(Self(inner))
     }
@@ -255,15 +254,13 @@ impl Inner {
     }
 }
 
-/// Looks at the schedule as long as the page is there.
-fn keep_schedule(learning: &Weak<Inner>) {
-    loop {
-        thread::sleep(LOOK);
-        let Some(learning) = learning.upgrade() else { return };
-        if let Err(failure) = learning.on_schedule() {
-            eprintln!("psi: learning by schedule: {failure}");
-        }
+/// Looks at the schedule; `false` once the page is gone.
+fn keep_schedule(learning: &Weak<Inner>) -> bool {
+    let Some(learning) = learning.upgrade() else { return false };
+    if let Err(failure) = learning.on_schedule() {
+        eprintln!("psi: learning by schedule: {failure}");
     }
+    true
 }
 
 fn change(learning: &Weak<Inner>, change: impl FnOnce(&mut Now)) {
