@@ -319,9 +319,15 @@ fn t11_t14_names_and_files_of_others_stay_text() {
     assert_eq!(added.status, 200, "{}", added.body);
     let prompt = serde_json::json!({ "name": "markup", "text": format!("{MARKUP} {{{{x}}}}") });
     assert_eq!(house.ask("POST", "/api/prompts", &csrf, &prompt.to_string()).status, 200);
+    let task =
+        serde_json::json!({ "kind": "ask", "text": MARKUP, "repeat": "daily", "at": "07:00" });
+    assert_eq!(house.ask("POST", "/api/tasks", &csrf, &task.to_string()).status, 200);
+    assert_eq!(house.ask("POST", "/api/tasks/1/run", &csrf, "{}").status, 200);
     for path in [
         "/",
         "/c/1",
+        "/tasks",
+        "/tasks/notices",
         "/prompts",
         "/memory",
         "/settings",

@@ -34,6 +34,8 @@ struct Inner {
     on_run: OnRun,
     /// Answers that tasks began and that are not over, by the number of the run.
     going: Mutex<HashMap<i64, Going>>,
+    /// Held while a task is begun: its schedule and its owner may want it at once.
+    beginning: Mutex<()>,
 }
 
 struct Going {
@@ -71,7 +73,7 @@ impl Runner {
             tasks.interrupt()?;
         }
         let assistant = assistant.clone();
-        Ok(Self(Arc::new(Inner { assistant, tasks, on_run, going: Mutex::default() })))
+        Ok(Self(Arc::new(Inner { assistant, tasks, on_run, going: Mutex::default(), beginning: Mutex::default() })))
     }
 
     /// Carries out a task now, whatever its schedule says.
@@ -129,6 +131,7 @@ impl Inner {
             told: String::new(),
             seen: false,
         };
+        let _begins = self.beginning.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_going(task.id) {
             run.state = RunState::Skipped;
             run.told = "the run before it was not over".to_owned();

@@ -204,13 +204,15 @@ impl Ui {
 }
 
 fn shown(run: &TaskRun) -> Markup {
+    // How it stands is part of the name: what waits is told, and told again once it is done.
+    let id = format!("notice-{}-{:?}", run.id, run.state).to_lowercase();
     let body = match run.told.as_str() {
         "" => state(run.state).to_owned(),
         told if run.state == RunState::Done => told.to_owned(),
         told => format!("{}: {told}", state(run.state)),
     };
     html! {
-        div.told id={ "notice-" (run.id) "-" (state(run.state).len()) } data-title=(run.name) data-text=(body) {
+        div.told id=(id) data-title=(run.name) data-text=(body) {
             div.grow {
                 strong { (run.name) }
                 p { (body) @if run.missed { span.soft { " (psi was not there when it was due)" } } }
