@@ -73,7 +73,13 @@ impl Runner {
             tasks.interrupt()?;
         }
         let assistant = assistant.clone();
-        Ok(Self(Arc::new(Inner { assistant, tasks, on_run, going: Mutex::default(), beginning: Mutex::default() })))
+        Ok(Self(Arc::new(Inner {
+            assistant,
+            tasks,
+            on_run,
+            going: Mutex::default(),
+            beginning: Mutex::default(),
+        })))
     }
 
     /// Carries out a task now, whatever its schedule says.

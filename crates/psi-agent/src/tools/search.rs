@@ -92,7 +92,7 @@ impl SearchService {
             let why = format!("a search has 1 to {MAX_QUERY} characters");
             return Err(ToolError::BadArguments(why));
         }
-        let page = web.load(self.address(query)?, self.inside.as_ref(), context);
+        let page = web.load(&self.address(query)?, self.inside.as_ref(), context);
         let page = page.map_err(|error| self.explain(error))?;
         let found = match &self.form {
             Form::Searxng(_) => of_json(&page)?,

@@ -73,6 +73,62 @@ fn house() -> Up {
     Up::start(program)
 }
 
+/// Says the secret wherever something can be said; the conversation that it is in.
+fn tell_secrets(up: &Up, person: &Person) -> Value {
+    let tell = |request: &str, said: &str| {
+        let (status, answer) = person.ask(up, request, said);
+        assert_eq!(status, 200, "{request}: {answer}");
+        answer
+    };
+    let said =
+        format!(r#"{{"content": "My sister lives in {SECRET}. Remember that I like {SECRET}."}}"#);
+    let answer = tell("POST /api/conversations", &said);
+    tell("POST /api/memory", &format!(r#"{{"text": "I like {SECRET}"}}"#));
+    tell(&format!("POST /api/attachments?name={SECRET}.txt"), SECRET);
+    tell("POST /api/prompts", &format!(r#"{{"name": "place", "text": "Where is {SECRET}?"}}"#));
+    let task =
+        format!(r#"{{"kind": "ask", "text": "{SECRET}?", "repeat": "daily", "at": "7:00"}}"#);
+    tell("POST /api/tasks", &task);
+    serde_json::from_str::<Value>(&answer).unwrap()["conversation"]["id"].clone()
+}
+
+/// Where it may be read again.
+fn where_secrets_are(conversation: &Value) -> Vec<String> {
+    let id = conversation;
+    let mut places: Vec<String> = [
+        "GET /m/1",
+        "GET /api/conversations",
+        "GET /api/export",
+        "GET /chats",
+        "GET /memory",
+        "GET /api/memory",
+        "GET /attached/1",
+        "GET /files/1",
+        "GET /prompts",
+        "GET /api/prompts",
+        "GET /api/prompts/export",
+        "GET /tasks",
+        "GET /api/tasks",
+        "GET /tasks/notices",
+        "GET /review",
+        "GET /compare/1/2",
+    ]
+    .map(str::to_owned)
+    .into();
+    places.extend([
+        format!("GET /c/{id}"),
+        format!("GET /c/{id}/thread"),
+        format!("GET /api/conversations/{id}"),
+        format!("GET /api/conversations/{id}/export.json"),
+        format!("GET /api/conversations/{id}/export.md"),
+        format!("GET /chats?q={SECRET}"),
+        format!("GET /memory/list?q={SECRET}&old=on"),
+        format!("GET /files/found?q={SECRET}"),
+        format!("GET /prompts/list?q={SECRET}"),
+    ]);
+    places
+}
+
 #[test]
 fn a_user_reaches_nothing_of_another_by_id_search_export_memory_or_file() {
     let up = house();
@@ -82,37 +138,8 @@ fn a_user_reaches_nothing_of_another_by_id_search_export_memory_or_file() {
     let bob = Person::new(&up, "bob", "bobs+password");
     let owner = Person::new(&up, "owner", "the+owner%27s+own");
 
-    let said =
-        format!(r#"{{"content": "My sister lives in {SECRET}. Remember that I like {SECRET}."}}"#);
-    let (status, answer) = ada.ask(&up, "POST /api/conversations", &said);
-    assert_eq!(status, 200, "{answer}");
-    let id = serde_json::from_str::<Value>(&answer).unwrap()["conversation"]["id"].clone();
-    let (status, answer) =
-        ada.ask(&up, "POST /api/memory", &format!(r#"{{"text": "I like {SECRET}"}}"#));
-    assert_eq!(status, 200, "{answer}");
-    let (status, _) = ada.ask(&up, &format!("POST /api/attachments?name={SECRET}.txt"), SECRET);
-    assert_eq!(status, 200);
-
-    let asked = [
-        format!("GET /c/{id}"),
-        format!("GET /c/{id}/thread"),
-        format!("GET /api/conversations/{id}"),
-        format!("GET /api/conversations/{id}/export.json"),
-        format!("GET /api/conversations/{id}/export.md"),
-        "GET /m/1".to_owned(),
-        "GET /api/conversations".to_owned(),
-        "GET /api/export".to_owned(),
-        format!("GET /chats?q={SECRET}"),
-        "GET /chats".to_owned(),
-        "GET /memory".to_owned(),
-        format!("GET /memory/list?q={SECRET}&old=on"),
-        "GET /api/memory".to_owned(),
-        "GET /attached/1".to_owned(),
-        "GET /files/1".to_owned(),
-        format!("GET /files/found?q={SECRET}"),
-        "GET /review".to_owned(),
-        "GET /compare/1/2".to_owned(),
-    ];
+    let id = tell_secrets(&up, &ada);
+    let asked = where_secrets_are(&id);
     let found = |person: &Person| {
         let holds = |request: &&String| {
             let (_, page) = person.ask(&up, request, "");
@@ -121,7 +148,7 @@ fn a_user_reaches_nothing_of_another_by_id_search_export_memory_or_file() {
         };
         asked.iter().filter(holds).cloned().collect::<Vec<_>>()
     };
-    assert!(found(&ada).len() >= 8, "{:?}", found(&ada));
+    assert!(found(&ada).len() >= 12, "{:?}", found(&ada));
     assert_eq!((found(&bob), found(&owner)), (Vec::new(), Vec::new()));
     let (status, _) = bob.ask(&up, &format!("POST /api/conversations/{id}/delete"), "{}");
     assert_eq!(status, 404);
