@@ -11,6 +11,7 @@ use psi_kernels::{
     Cpu, Isa,
     activation::{Activation, gated},
     attention::{AttentionParams, attention, attention_backward, attention_with_lse},
+    gemm::Compute,
     kv::{KV_BLOCK, KvArena, KvDtype, KvShape, Segment, store},
     norm::rms_norm,
     roof::{Roof, measure},
@@ -19,8 +20,13 @@ use psi_kernels::{
 
 const N_HEADS: usize = 32;
 const SHAPE: KvShape = KvShape { n_layers: 1, n_kv_heads: 8, d_head: 64 };
-const PARAMS: AttentionParams =
-    AttentionParams { n_heads: N_HEADS, scale: 0.125, window: None, softcap: None };
+const PARAMS: AttentionParams = AttentionParams {
+    n_heads: N_HEADS,
+    scale: 0.125,
+    window: None,
+    softcap: None,
+    gradient: Compute::F32,
+};
 const DTYPES: [KvDtype; 3] = [KvDtype::F32, KvDtype::Bf16, KvDtype::Q8];
 
 fn numbers(n: usize) -> Vec<f32> {
@@ -113,15 +119,22 @@ fn backward(cpu: &Cpu, roof: &Roof) {
         let s = [Segment { row0: 0, n_rows: n, pos0: 0, blocks: &blocks }];
         attention_with_lse(cpu, &arena, 0, &s, PARAMS, &q, &mut out, &mut lse);
         let (mut d_q, mut d_k, mut d_v) = (q.clone(), k.clone(), k.clone());
-        let t = seconds(|| {
-            attention_backward(
-                cpu, &s, PARAMS, 8, 64, &q, &k, &k, &out, &q, &lse, &mut d_q, &mut d_k, &mut d_v,
+        for (gradient, roof) in [(Compute::F32, roof.f32_gflops), (Compute::Bf16, roof.bf16_gflops)]
+        {
+            let params = AttentionParams { gradient, ..PARAMS };
+            let t = seconds(|| {
+                attention_backward(
+                    cpu, &s, params, 8, 64, &q, &k, &k, &out, &q, &lse, &mut d_q, &mut d_k,
+                    &mut d_v,
+                );
+            });
+            // Five products, where the forward pass has two.
+            let rate = 2.5 * causal_flop(n) / t / 1e9;
+            let (ms, share) = (t * 1e3, 100.0 * rate / roof);
+            println!(
+                "backward {n:>5} {gradient:?}: {ms:8.2} ms/layer, {rate:6.1} GFLOP/s ({share:3.0} %)"
             );
-        });
-        // Five products, where the forward pass has two.
-        let rate = 2.5 * causal_flop(n) / t / 1e9;
-        let (ms, share) = (t * 1e3, 100.0 * rate / roof.f32_gflops);
-        println!("backward {n:>5} F32: {ms:8.2} ms/layer, {rate:6.1} GFLOP/s ({share:3.0} %)");
+        }
     }
 }
 

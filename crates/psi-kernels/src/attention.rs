@@ -13,6 +13,7 @@ pub use self::backward::attention_backward;
 use self::forward::{Call, State, Task, state_len};
 use crate::{
     Cpu,
+    gemm::Compute,
     kv::{KV_BLOCK, KvArena, Segment},
     simd::Parts,
 };
@@ -28,6 +29,8 @@ pub struct AttentionParams {
     pub window: Option<usize>,
     /// Soft cap c: scores become c tanh(score / c). Gemma 2 report, section 2.
     pub softcap: Option<f32>,
+    /// Element type of the gradient's products where the tier has instructions for it, f32 elsewhere.
+    pub gradient: Compute,
 }
 
 /// out = softmax(mask(scale q kᵀ)) v for the rows of every segment, keys and values of `layer` from

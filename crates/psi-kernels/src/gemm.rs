@@ -10,7 +10,7 @@ mod avx2;
 mod avx512;
 mod block;
 mod operand;
-mod pack;
+pub(crate) mod pack;
 #[cfg(target_arch = "x86_64")]
 mod pack_x86;
 mod panels;
@@ -26,6 +26,8 @@ use pack::{Elements, Rounding, Source, Words};
 use panels::{Packing, panel_bytes};
 use scratch::with_scratch;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use pack_x86::interleaved;
 pub(crate) use panels::DensePanels;
 
 /// Output features per panel: one 512-bit vector of f32.

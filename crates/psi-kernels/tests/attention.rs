@@ -3,6 +3,7 @@
 use psi_kernels::{
     Cpu, Isa,
     attention::{AttentionParams, attention, attention_backward, attention_with_lse},
+    gemm::Compute,
     kv::{KV_BLOCK, KvArena, KvDtype, KvShape, Segment, store},
     reference,
 };
@@ -60,7 +61,7 @@ impl Case {
     fn params(self) -> AttentionParams {
         let scale = 1.0 / (self.d_head as f32).sqrt();
         let Self { n_heads, window, softcap, .. } = self;
-        AttentionParams { n_heads, scale, window, softcap }
+        AttentionParams { n_heads, scale, window, softcap, gradient: Compute::F32 }
     }
 
     fn arena(self, dtype: KvDtype, n_blocks: usize) -> KvArena {
@@ -332,6 +333,7 @@ fn stored_rows_are_read_back_within_the_precision_of_their_type() {
 /// Gradients of a batch of sequences of these lengths, one after another: d_q, d_k, d_v.
 fn gradients(
     cpu: &Cpu,
+    compute: Compute,
     case: Case,
     s: &Sequence,
     lengths: &[usize],
@@ -357,7 +359,7 @@ fn gradients(
     attention_backward(
         cpu,
         &segments,
-        case.params(),
+        AttentionParams { gradient: compute, ..case.params() },
         case.n_kv_heads,
         case.d_head,
         &s.q,
@@ -424,7 +426,7 @@ fn gradients_match_differences_in_f64() {
             .collect();
         let want: Vec<f64> = probes.iter().map(|(w, d)| slope(*w, &|i| d[i])).collect();
         for isa in Isa::available() {
-            let got = gradients(&Cpu::new(isa, 2), case, &s, lengths, &d_out);
+            let got = gradients(&Cpu::new(isa, 2), Compute::F32, case, &s, lengths, &d_out);
             for ((which, direction), want) in probes.iter().zip(&want) {
                 let along = wide(&got[*which]);
                 let along: f64 = along.iter().zip(direction).map(|(a, b)| a * b).sum();
@@ -439,6 +441,32 @@ fn gradients_match_differences_in_f64() {
     }
 }
 
+/// |a - b| / |b|; elements of b are taken to be a half at least, in the mean.
+fn distance(a: &[f32], b: &[f32]) -> f64 {
+    let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
+    let (a, b) = (wide(a), wide(b));
+    norm(&mut a.iter().zip(&b).map(|(a, b)| a - b))
+        / norm(&mut b.iter().copied()).max(0.5 * (b.len() as f64).sqrt())
+}
+
+#[test]
+fn gradients_in_bf16_are_those_of_f32_within_its_precision() {
+    for (i, case) in cases().into_iter().enumerate() {
+        let lengths = [[70, 3, 1].as_slice(), &[131], &[64, 65], &[300]][i % 4];
+        let s = case.sequence(lengths.iter().sum(), 50 + i as u64, 0, 1);
+        let d_out = numbers(s.q.len(), 96);
+        for isa in Isa::available() {
+            let of = |compute| gradients(&Cpu::new(isa, 2), compute, case, &s, lengths, &d_out);
+            for ((got, want), name) in
+                of(Compute::Bf16).iter().zip(&of(Compute::F32)).zip(["d_q", "d_k", "d_v"])
+            {
+                let far = distance(got, want);
+                assert!(far <= 1.5e-2, "{name}: {far} for {case:?} {lengths:?} on {}", isa.tier());
+            }
+        }
+    }
+}
+
 #[test]
 fn gradients_have_the_same_bits_with_any_number_of_threads() {
     let case = Case { n_heads: 6, n_kv_heads: 2, d_head: 40, window: Some(300), softcap: None };
@@ -446,9 +474,14 @@ fn gradients_have_the_same_bits_with_any_number_of_threads() {
         for lengths in [[700].as_slice(), &[30, 260, 1]] {
             let s = case.sequence(lengths.iter().sum(), 77, 0, 1);
             let d_out = numbers(s.q.len(), 98);
-            let on = |n| gradients(&Cpu::new(isa, n), case, &s, lengths, &d_out).map(|g| bits(&g));
-            let one = on(1);
-            assert!(one == on(2) && one == on(3), "{lengths:?} on {}", isa.tier());
+            for compute in [Compute::F32, Compute::Bf16] {
+                let on = |n| {
+                    let cpu = Cpu::new(isa, n);
+                    gradients(&cpu, compute, case, &s, lengths, &d_out).map(|g| bits(&g))
+                };
+                let one = on(1);
+                assert!(one == on(2) && one == on(3), "{lengths:?} {compute:?} on {}", isa.tier());
+            }
         }
     }
 }
@@ -461,7 +494,7 @@ fn a_sequence_divided_into_parts_has_the_gradients_of_f64() {
     let s = case.sequence(900, 41, 0, 1);
     let d_out = numbers(s.q.len(), 97);
     let inputs = [wide(&s.q), wide(&s.k), wide(&s.v)];
-    let got = gradients(&Cpu::single(), case, &s, &lengths, &d_out);
+    let got = gradients(&Cpu::single(), Compute::F32, case, &s, &lengths, &d_out);
     for which in 0..3 {
         let direction = wide(&numbers(inputs[which].len(), 8));
         let moved = |h: f64| {

@@ -450,10 +450,10 @@ impl Parts<'_> {
     fn block(&mut self) -> Block {
         let c = self.config;
         let kind = c.layers[self.layer.unwrap_or_default() as usize];
+        let w_q = self.linear(Role::Q, Role::QBias);
         Block {
             attn_norm: self.norm(Role::AttnNorm, Role::AttnNormBias),
             attn: Attention {
-                w_q: self.linear(Role::Q, Role::QBias),
                 w_k: self.linear(Role::K, Role::KBias),
                 w_v: self.linear(Role::V, Role::VBias),
                 w_o: self.linear(Role::O, Role::OBias),
@@ -465,7 +465,9 @@ impl Parts<'_> {
                     scale: c.attn_scale,
                     window: kind.window,
                     softcap: c.attn_softcap,
+                    gradient: w_q.weight.compute(),
                 },
+                w_q,
             },
             post_attn_norm: self.norm(Role::PostAttnNorm, Role::AttnNormBias),
             mlp_norm: self.norm(Role::MlpNorm, Role::MlpNormBias),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use psi_kernels::{
     Cpu, Format, Matrix,
     adamw::{Step, adamw},
+    gemm::Compute,
 };
 
 use crate::{ParamId, rows};
@@ -65,6 +66,14 @@ impl Weight {
     /// Rows: output features.
     pub fn n(&self) -> usize {
         self.matrix.n()
+    }
+
+    /// Element type of the products of gradients: quantised weights get theirs in full precision.
+    pub fn compute(&self) -> Compute {
+        match self.format() {
+            Format::Bf16 => Compute::Bf16,
+            Format::F32 | Format::Quant(_) => Compute::F32,
+        }
     }
 
     /// Columns: input features.

@@ -4,6 +4,9 @@
 //! and meets the blocks of keys in order, so that its query gradient is finished when it leaves.
 #![expect(unsafe_code, reason = "disjoint outputs and the pointer-based inner product")]
 
+#[cfg(target_arch = "x86_64")]
+mod pairs;
+
 use std::ops::Range;
 
 use super::{
@@ -13,6 +16,7 @@ use super::{
 };
 use crate::{
     Cpu,
+    gemm::Compute,
     kv::{KV_BLOCK, Segment},
     simd::{LANES, Lanes, Parts, exp, tanh, tiers},
 };
@@ -51,6 +55,13 @@ struct Call<'a> {
     sums: Parts<'a, f32>,
 }
 
+impl Call<'_> {
+    /// Query heads per key/value head.
+    fn group(&self) -> usize {
+        self.params.n_heads / self.n_kv_heads
+    }
+}
+
 /// Some query rows of one sequence and key/value head, against all keys they see.
 #[derive(Clone, Debug)]
 struct Task {
@@ -68,7 +79,8 @@ struct Task {
 /// With P the probabilities: d_v = Pᵀ d_out, d_s = P (d_out vᵀ - rowsum(d_out out)),
 /// d_q = scale d_s k, d_k = scale d_sᵀ q (and the slope of the soft cap on d_s). Sums run in an order
 /// that depends on the shapes alone. `segments` need no block tables. The forward pass should have
-/// kept keys and values as f32, or `k` and `v` must be rounded as it rounded them.
+/// kept keys and values as f32, or `k` and `v` must be rounded as it rounded them. With
+/// `params.gradient` bf16 all operands of the products are rounded first, where the tier gains by it.
 ///
 /// # Panics
 /// When lengths do not fit, segments share rows, or one does not start at position 0.
@@ -219,6 +231,10 @@ struct Chunk<'a> {
 }
 
 fn run(isa: crate::Isa, call: &Call<'_>, task: &Task) {
+    #[cfg(target_arch = "x86_64")]
+    if call.params.gradient == Compute::Bf16 && isa.has(crate::Tier::Avx512Vnni) {
+        return pairs::run(isa, call, task);
+    }
     let (d, d_pad) = (call.d, call.d.next_multiple_of(LANES));
     let first = call.params.window.map_or(0, |w| (task.rows.start + 1).saturating_sub(w));
     let from = first / KV_BLOCK * KV_BLOCK;
@@ -250,8 +266,7 @@ fn run(isa: crate::Isa, call: &Call<'_>, task: &Task) {
             d_q: next(CHUNK * d_pad),
         };
         pack_keys(call, task, &mut keys);
-        let group = call.params.n_heads / call.n_kv_heads;
-        let n_rows = task.rows.len() * group;
+        let n_rows = task.rows.len() * call.group();
         for from in (0..n_rows).step_by(CHUNK) {
             chunk.from = from;
             chunk.n = CHUNK.min(n_rows - from);
@@ -259,7 +274,7 @@ fn run(isa: crate::Isa, call: &Call<'_>, task: &Task) {
             chunk_tier(isa, call, task, &mut keys, &mut chunk);
             write_queries(call, task, &chunk);
         }
-        write_keys(call, task, &keys);
+        write_keys(call, task, keys.from, keys.d_k, keys.d_v);
     });
 }
 
@@ -279,7 +294,7 @@ fn pack_keys(call: &Call<'_>, task: &Task, keys: &mut Keys<'_>) {
 
 /// Row and head (of all rows and heads) of row `r` of the chunk, as one index.
 fn index_of(call: &Call<'_>, task: &Task, r: usize) -> usize {
-    let group = call.params.n_heads / call.n_kv_heads;
+    let group = call.group();
     let row = task.row0 + task.rows.start + r / group;
     row * call.params.n_heads + task.kv_head * group + r % group
 }
@@ -318,12 +333,13 @@ fn write_queries(call: &Call<'_>, task: &Task, chunk: &Chunk<'_>) {
     }
 }
 
-fn write_keys(call: &Call<'_>, task: &Task, keys: &Keys<'_>) {
+/// Writes the gradients of keys and values `[t][d_pad]` of the positions from `first` on.
+fn write_keys(call: &Call<'_>, task: &Task, first: usize, d_k: &[f32], d_v: &[f32]) {
     let (d, d_pad) = (call.d, call.d.next_multiple_of(LANES));
     let n = task.rows.end;
-    for t in keys.from..n {
-        let from = (t - keys.from) * d_pad..(t - keys.from) * d_pad + d;
-        for (half, grad, out) in [(0, &keys.d_k, &call.d_k), (1, &keys.d_v, &call.d_v)] {
+    for t in first..n {
+        let from = (t - first) * d_pad..(t - first) * d_pad + d;
+        for (half, grad, out) in [(0, d_k, &call.d_k), (1, d_v, &call.d_v)] {
             let to = match task.sums {
                 // SAFETY: every task has its own sums.
                 Some(at) => unsafe {
@@ -340,6 +356,13 @@ fn write_keys(call: &Call<'_>, task: &Task, keys: &Keys<'_>) {
     }
 }
 
+/// Positions that row `r` (row, then head of the group) of the task sees: from, to (exclusive).
+#[inline(always)]
+fn seen(call: &Call<'_>, task: &Task, r: usize) -> (usize, usize) {
+    let end = task.rows.start + r / call.group() + 1;
+    (call.params.window.map_or(0, |w| end.saturating_sub(w)), end)
+}
+
 tiers! {
     fn chunk_tier(call: &Call<'_>, task: &Task, keys: &mut Keys<'_>, chunk: &mut Chunk<'_>)
         = chunk_body;
@@ -349,11 +372,7 @@ tiers! {
 #[inline(always)]
 fn chunk_body<L: Lanes>(call: &Call<'_>, task: &Task, keys: &mut Keys<'_>, chunk: &mut Chunk<'_>) {
     let (d, d_pad) = (call.d, call.d.next_multiple_of(LANES));
-    let group = call.params.n_heads / call.n_kv_heads;
-    let seen = |r: usize| {
-        let end = task.rows.start + (chunk.from + r) / group + 1;
-        (call.params.window.map_or(0, |w| end.saturating_sub(w)), end)
-    };
+    let seen = |r: usize| seen(call, task, chunk.from + r);
     let (first, end) = (seen(0).0, seen(chunk.n - 1).1);
     let n_pad = chunk.n.next_multiple_of(ROWS);
     for block in (first / KV_BLOCK * KV_BLOCK..end).step_by(KV_BLOCK) {

@@ -12,27 +12,27 @@ use crate::{Isa, Tier, simd};
 
 /// What a source's elements are.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Elements<'a> {
+pub(crate) enum Elements<'a> {
     F32(&'a [f32]),
     Bf16(&'a [u16]),
 }
 
 /// A row-major matrix seen as vectors over k.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Source<'a> {
-    pub(super) elements: Elements<'a>,
+pub(crate) struct Source<'a> {
+    pub(crate) elements: Elements<'a>,
     /// Number of vectors.
-    pub(super) n: usize,
-    pub(super) k: usize,
+    pub(crate) n: usize,
+    pub(crate) k: usize,
     /// Elements between rows of the matrix.
-    pub(super) ld: usize,
+    pub(crate) ld: usize,
     /// Whether rows of the matrix are the vectors (k runs along a row) or run across them.
-    pub(super) k_inner: bool,
+    pub(crate) k_inner: bool,
 }
 
 /// How 32-bit words arise from a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Words {
+pub(crate) enum Words {
     /// 16 rows of 64 bytes as they are: f32, or bf16 pairs along k.
     Copy,
     /// 16 rows of 32 f32, rounded to bf16 pairs along the row.
@@ -43,7 +43,7 @@ pub(super) enum Words {
 
 /// How f32 becomes bf16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rounding {
+pub(crate) enum Rounding {
     /// To nearest even, subnormals kept: weights, which can be read back.
     Exact,
     /// As the tier does it fastest: with BF16 instructions subnormals become zero (as `vdpbf16ps` and
@@ -53,22 +53,22 @@ pub(super) enum Rounding {
 
 /// Where slabs go, in bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Dest {
+pub(crate) struct Dest {
     /// First slab of the first group of 16 vectors.
-    pub(super) at: *mut u8,
+    pub(crate) at: *mut u8,
     /// Between the 16 lines of a slab.
-    pub(super) line: usize,
+    pub(crate) line: usize,
     /// Between slabs along k.
-    pub(super) slab: usize,
+    pub(crate) slab: usize,
     /// Between groups of 16 vectors.
-    pub(super) group: usize,
+    pub(crate) group: usize,
     /// Whether lines are vectors (tiles, rows of A) instead of words of k (panels).
-    pub(super) by_vector: bool,
+    pub(crate) by_vector: bool,
 }
 
 impl Dest {
     /// The same places, `bytes` further on.
-    pub(super) fn moved(&self, bytes: usize) -> Self {
+    pub(crate) fn moved(&self, bytes: usize) -> Self {
         Self { at: self.at.wrapping_add(bytes), ..*self }
     }
 }
@@ -85,7 +85,7 @@ type SlabFn = unsafe fn(src: *const u8, ld: usize, dst: *mut u8, line: usize, Wo
 ///
 /// # Safety
 /// `dest` has room for the groups; nobody else uses that room.
-pub(super) unsafe fn pack_groups(
+pub(crate) unsafe fn pack_groups(
     isa: Isa,
     source: &Source<'_>,
     words: Words,
@@ -216,7 +216,7 @@ unsafe fn slab_plain(
 /// # Safety
 /// `src` has the rows that `words` says, aligned to their elements.
 #[inline(always)]
-pub(super) unsafe fn read_words(src: *const u8, ld: usize, words: Words, slab: &mut [u32; 256]) {
+pub(crate) unsafe fn read_words(src: *const u8, ld: usize, words: Words, slab: &mut [u32; 256]) {
     // SAFETY: row r of the source has `n` f32 (the caller's promise).
     let row = |r: usize, n: usize| unsafe {
         std::slice::from_raw_parts(src.add(r * ld).cast::<f32>(), n)
@@ -250,7 +250,7 @@ pub(super) unsafe fn read_words(src: *const u8, ld: usize, words: Words, slab: &
 ///
 /// # Safety
 /// `dst` has room for `src.len()` rounded up to 32 elements.
-pub(super) unsafe fn round_row(isa: Isa, src: &[f32], dst: *mut u8, slab: usize) {
+pub(crate) unsafe fn round_row(isa: Isa, src: &[f32], dst: *mut u8, slab: usize) {
     let mut last = [0.0; 32];
     let whole = src.len() / 32;
     last[..src.len() % 32].copy_from_slice(&src[whole * 32..]);

@@ -139,7 +139,7 @@ fn odd_halves() -> __m512i {
 /// Indices that interleave the two 256-bit halves of a vector of 16-bit elements.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn interleaved() -> __m512i {
+pub(crate) fn interleaved() -> __m512i {
     const INDICES: [u16; 32] = {
         let mut indices = [0; 32];
         let mut i = 0;

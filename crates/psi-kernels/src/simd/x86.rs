@@ -20,6 +20,14 @@ macro_rules! simd {
     };
 }
 
+impl Avx512 {
+    /// The register itself, for instructions beyond those of [`Lanes`].
+    #[inline(always)]
+    pub(crate) fn register(self) -> __m512 {
+        self.0
+    }
+}
+
 impl Lanes for Avx512 {
     const WIDE: bool = true;
 

@@ -2,7 +2,8 @@
 //!
 //! With P = softmax(mask(cap(s q kᵀ))) and o = P v (Vaswani et al. 2017, equation 1; cap is Gemma 2's soft
 //! cap): d_v = Pᵀ d_o, d_P = d_o vᵀ, d_S = P (d_P - rowsum(P d_P)), times 1 - (cap(S) / c)² under a cap,
-//! d_q = s d_S k, d_k = s d_Sᵀ q. Query heads of one key/value head add up in d_k and d_v.
+//! d_q = s d_S k, d_k = s d_Sᵀ q. Query heads of one key/value head add up in d_k and d_v. A model whose weights are
+//! bf16 computes these products in bf16 too (sums in f32): relative to f32, gradients differ by about 0.5 %.
 
 use psi_kernels::{
     attention::{AttentionParams, attention, attention_backward, attention_with_lse},
@@ -126,6 +127,7 @@ impl Backward for AttentionBack {
 mod tests {
     use psi_kernels::{
         attention::AttentionParams,
+        gemm::Compute,
         kv::{KvArena, KvDtype, KvShape, Segment},
     };
 
@@ -146,7 +148,13 @@ mod tests {
 
     #[test]
     fn the_gradient_of_attention_matches_finite_differences() {
-        let params = AttentionParams { n_heads: 4, scale: 0.6, window: None, softcap: None };
+        let params = AttentionParams {
+            n_heads: 4,
+            scale: 0.6,
+            window: None,
+            softcap: None,
+            gradient: Compute::F32,
+        };
         check_attention(params);
         check_attention(AttentionParams { window: Some(2), ..params });
         check_attention(AttentionParams { softcap: Some(0.9), ..params });

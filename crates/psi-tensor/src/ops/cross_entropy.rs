@@ -9,7 +9,7 @@ use psi_kernels::{
     softmax::{cross_entropy_backward, log_sum_exp},
 };
 
-use super::{Backward, linear::compute_of};
+use super::Backward;
 use crate::{
     ParamId, Var, Weight,
     graph::{Shape, Tape, ValueId},
@@ -109,7 +109,7 @@ impl<'g> Var<'g> {
                     n: d,
                     k: part.len(),
                     layout: Layout::Tn,
-                    compute: compute_of(head),
+                    compute: head.compute(),
                     accumulate: row0 > 0,
                 };
                 gemm(cpu, shape, logits, x, &mut d_head);

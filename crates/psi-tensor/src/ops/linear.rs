@@ -7,8 +7,8 @@
 use std::ops::Range;
 
 use psi_kernels::{
-    Cpu, Format,
-    gemm::{Compute, GemmShape, Layout, gemm},
+    Cpu,
+    gemm::{GemmShape, Layout, gemm},
     matmul, matmul_add, matmul_many,
 };
 
@@ -186,14 +186,6 @@ impl Backward for LinearBack {
     }
 }
 
-pub(super) fn compute_of(weight: &Weight) -> Compute {
-    match weight.format() {
-        Format::Bf16 => Compute::Bf16,
-        // Quantised weights get their gradients in full precision.
-        Format::F32 | Format::Quant(_) => Compute::F32,
-    }
-}
-
 /// d_W += d_yᵀ x, if W is trained.
 fn weight_gradient(tape: &mut Tape<'_>, weight: &Weight, d_y: &[f32], x: &[f32]) {
     let Some(id) = weight.param() else { return };
@@ -203,7 +195,7 @@ fn weight_gradient(tape: &mut Tape<'_>, weight: &Weight, d_y: &[f32], x: &[f32])
         n: k,
         k: d_y.len() / n.max(1),
         layout: Layout::Tn,
-        compute: compute_of(weight),
+        compute: weight.compute(),
         accumulate: true,
     };
     gemm(tape.cpu, shape, d_y, x, tape.gradients.slot(id, n * k));
