@@ -9,6 +9,8 @@ mod report;
 
 pub(super) mod soak;
 
+use std::sync::{Mutex, PoisonError};
+
 use psi_store::write_atomic;
 
 use crate::{
@@ -75,8 +77,14 @@ pub(crate) fn run(args: &BenchServe) -> Outcome {
             );
         }
         let plan = Plan::requests(n_requests, arrival);
-        let done = plan.run(&*target, &|i| jobs.job(i), &|n| progress.set(n as u64));
+        let done = Mutex::new(Vec::new());
+        plan.run(&*target, &|i| jobs.job(i), &|one| {
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.push(one);
+            progress.set(done.len() as u64);
+        });
         drop(progress);
+        let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         report.levels.push(Level::new(name, concurrency, rate, args, done));
     }
     if let Some(path) = &args.plot {

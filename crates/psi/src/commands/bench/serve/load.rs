@@ -1,10 +1,7 @@
 //! Sends requests: so many at once (closed loop), or so many per second whatever happens (open loop).
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -53,25 +50,20 @@ impl Plan {
         Self { n_requests: usize::MAX, until: Some(until), arrival }
     }
 
-    /// Sends the requests and returns them in the order in which they ended; `on_end` is told how many
-    /// have.
+    /// Sends the requests; each is handed to `on_end` when it has ended, and kept by nobody else.
     pub(super) fn run(
         &self,
         target: &dyn Target,
         job: &(dyn Fn(usize) -> Job + Sync),
-        on_end: &(dyn Fn(usize) + Sync),
-    ) -> Vec<Done> {
+        on_end: &(dyn Fn(Done) + Sync),
+    ) {
         let start = Instant::now();
         let clock = || start.elapsed().as_secs_f64();
-        let done: Mutex<Vec<Done>> = Mutex::default();
         let one = |index: usize| {
             let job = job(index);
             let sent = clock();
             let outcome = target.run(&job, &clock);
-            let ended = clock();
-            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-            done.push(Done { index, sent, ended, outcome });
-            on_end(done.len());
+            on_end(Done { index, sent, ended: clock(), outcome });
         };
         let next = AtomicUsize::new(0);
         let is_over = || self.until.is_some_and(|until| start.elapsed() >= until);
@@ -100,6 +92,5 @@ impl Plan {
                 }
             }
         });
-        done.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }

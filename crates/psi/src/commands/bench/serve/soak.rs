@@ -3,7 +3,10 @@
 //! Requests come from a small pool, and each was answered once alone before; under load every answer must
 //! be that one, and every answer whose client left the beginning of it.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use psi_infer::rng;
 use serde_json::json;
@@ -44,20 +47,21 @@ pub(crate) fn run(args: &BenchSoak) -> Outcome {
     let progress = Progress::steps("requests", u64::MAX);
     // A tenth of the time first: what grows then are caches that fill.
     let seconds = Duration::from_secs(args.seconds);
-    let mut counts = Counts::default();
-    let mut offset = 0;
+    let counts: Mutex<Counts> = Mutex::default();
     let mut resident = Vec::new();
     for part in [seconds / 10, seconds - seconds / 10] {
         let plan = Plan::lasting(part, args.concurrency);
-        let done = plan.run(&*target, &|i| job(offset + i), &|n| progress.set((offset + n) as u64));
-        for one in &done {
+        let offset = lock(&counts).n();
+        plan.run(&*target, &|i| job(offset + i), &|one| {
             let index = offset + one.index;
+            let mut counts = lock(&counts);
             counts.add(index, &one.outcome, &alone[pick(index)]);
-        }
-        offset += done.len();
+            progress.set(counts.n() as u64);
+        });
         resident.push(memory::now());
     }
     drop(progress);
+    let counts = counts.into_inner().unwrap_or_else(PoisonError::into_inner);
     report(args, &counts, &resident);
     counts.verdict(&resident, args.target.url.is_none())
 }
@@ -97,15 +101,28 @@ impl Pool<'_> {
 struct Counts {
     n_whole: usize,
     n_left: usize,
+    n_failed: usize,
     n_tokens: usize,
     /// Answers other than the one given alone, and requests that failed.
     wrong: Vec<String>,
 }
 
+fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
+    counts.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Counts {
+    /// Requests that have ended.
+    fn n(&self) -> usize {
+        self.n_whole + self.n_left + self.n_failed
+    }
+
     fn add(&mut self, index: usize, outcome: &Result<Answer, String>, alone: &Answer) {
         match outcome {
-            Err(why) => self.wrong.push(format!("request {index}: {why}")),
+            Err(why) => {
+                self.n_failed += 1;
+                self.wrong.push(format!("request {index}: {why}"));
+            }
             Ok(answer) => {
                 self.n_tokens += answer.n_tokens;
                 self.n_whole += usize::from(answer.is_whole);
@@ -138,7 +155,7 @@ impl Counts {
 }
 
 fn report(args: &BenchSoak, counts: &Counts, resident: &[Option<u64>]) {
-    let Counts { n_whole, n_left, n_tokens, wrong } = counts;
+    let Counts { n_whole, n_left, n_failed: _, n_tokens, wrong } = counts;
     let document = json!({
         "seconds": args.seconds,
         "concurrency": args.concurrency,
