@@ -410,7 +410,7 @@ fn prompts_and_commands_answer_programs_too() {
     for (line, why) in [
         ("/nothing", "there is no /nothing"),
         ("/quit", "in the terminal"),
-        ("/remember", "needs a fact"),
+        ("/remember", "needs something"),
         ("/retry", "no conversation"),
         ("hello", "is no command"),
     ] {

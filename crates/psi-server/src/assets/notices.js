@@ -44,7 +44,7 @@ async function lookForNotices() {
 document.addEventListener("change", async (event) => {
   if (event.target.name !== "tasks.notify" || !event.target.checked) return;
   const answer = "Notification" in window ? await Notification.requestPermission() : "denied";
-  if (answer !== "granted") toast("This browser does not allow notices: they are shown on the page only.");
+  if (answer !== "granted") toast(t("This browser does not allow notices: they are shown on the page only."));
 });
 
 // A part that came with an answer is counted at once.

@@ -24,7 +24,7 @@ function openSlash() {
   for (const option of $$("[role=option]", slash)) option.hidden = !option.dataset.name.startsWith(begun);
   const options = shownOptions();
   if (!options.length) return closeSlash();
-  if (slash.hidden) announce(`${options.length} commands. Up and down choose, Enter takes one, Escape closes.`);
+  if (slash.hidden) announce(t("{n} commands. Up and down choose, Enter takes one, Escape closes.", { n: options.length }));
   slash.hidden = false;
   input.setAttribute("role", "combobox");
   input.setAttribute("aria-autocomplete", "list");

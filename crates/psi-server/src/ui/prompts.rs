@@ -21,6 +21,7 @@ use super::{
     actions::{Outcome, body},
     blocking,
     exchange::download,
+    i18n::{t, tf},
     icon::icon,
     live::Part,
     memory::when,
@@ -44,28 +45,28 @@ pub(crate) async fn page(
     blocking(&ui, move |ui| {
         let content = html! {
             form class="row" role="search" data-filter="/prompts/list" data-into="prompts" {
-                label.grow { span.sr { "Search the prompts" } input type="search" name="q" value=(search.q) placeholder="Search" autocomplete="off"; }
+                label.grow { span.sr { (t("Search the prompts")) } input type="search" name="q" value=(search.q) placeholder=(t("Search")) autocomplete="off"; }
             }
             (list(ui, &search.q)?)
             section aria-labelledby="add-title" {
-                h2 id="add-title" { "A new prompt" }
+                h2 id="add-title" { (t("A new prompt")) }
                 form.panel data-send="/api/prompts" {
                     (fields("add"))
-                    div class="row end" { button class="btn primary" { (icon("plus")) "Save" } }
+                    div class="row end" { button class="btn primary" { (icon("plus")) (t("Save")) } }
                 }
             }
             (files())
             dialog id="edit-prompt" aria-labelledby="edit-prompt-title" {
                 form data-send="" {
-                    h2 id="edit-prompt-title" { "Change a prompt" }
+                    h2 id="edit-prompt-title" { (t("Change a prompt")) }
                     (fields("edit"))
-                    (shell::dialog_end(&html! { "Keep" }))
+                    (shell::dialog_end(&html! { (t("Keep")) }))
                 }
             }
         };
-        let lead = "What you ask often, under a name. Type / in the message field to use one; psi chat knows them too.";
-        let main = shell::place("Prompts", lead, &html! {}, &content);
-        ui.page(&headers, (Place::Prompts, "Prompts"), None, &main)
+        let lead = t("What you ask often, under a name. Type / in the message field to use one; psi chat knows them too.");
+        let main = shell::place(t("Prompts"), lead, &html! {}, &content);
+        ui.page(&headers, (Place::Prompts, t("Prompts")), None, &main)
     })
     .await
 }
@@ -74,13 +75,13 @@ pub(crate) async fn page(
 fn fields(of: &str) -> Markup {
     html! {
         label.field {
-            span { "Name " span.soft { "(letters, digits and hyphens)" } }
-            input type="text" name="name" required maxlength=(MAX_NAME + 1) autocomplete="off" spellcheck="false" placeholder="translate";
+            span { (t("Name")) " " span.soft { (t("(letters, digits and hyphens)")) } }
+            input type="text" name="name" required maxlength=(MAX_NAME + 1) autocomplete="off" spellcheck="false" placeholder=(t("translate"));
         }
         div.field {
-            label for={ (of) "-text" } { "Text" }
-            p class="soft small" id={ (of) "-text-help" } { "What stands in " code { "{{double braces}}" } " is asked for each time." }
-            textarea id={ (of) "-text" } name="text" rows="5" required maxlength=(MAX_TEXT) aria-describedby={ (of) "-text-help" } placeholder="Translate into {{language}}: {{text}}" {}
+            label for={ (of) "-text" } { (t("Text")) }
+            p class="soft small" id={ (of) "-text-help" } { (t("What stands in double braces is asked for each time:")) " " code { "{{" (t("language")) "}}" } }
+            textarea id={ (of) "-text" } name="text" rows="5" required maxlength=(MAX_TEXT) aria-describedby={ (of) "-text-help" } placeholder=(t("Translate into {{language}}: {{text}}")) {}
         }
     }
 }
@@ -88,13 +89,13 @@ fn fields(of: &str) -> Markup {
 fn files() -> Markup {
     html! {
         section aria-labelledby="files-title" {
-            h2 id="files-title" { "As a file" }
+            h2 id="files-title" { (t("As a file")) }
             div.panel {
-                p.soft { "Imported are psi's own exports and those of Open WebUI. No prompt is overwritten." }
+                p.soft { (t("Imported are psi's own exports and those of Open WebUI. No prompt is overwritten.")) }
                 div.row {
-                    a.btn href="/api/prompts/export" download { (icon("down")) "Export" }
-                    button.btn type="button" data-pick="import-prompts" { (icon("plus")) "Import" }
-                    input id="import-prompts" type="file" accept="application/json,.json" data-upload="/api/prompts/import" hidden aria-label="Import prompts";
+                    a.btn href="/api/prompts/export" download { (icon("down")) (t("Export")) }
+                    button.btn type="button" data-pick="import-prompts" { (icon("plus")) (t("Import")) }
+                    input id="import-prompts" type="file" accept="application/json,.json" data-upload="/api/prompts/import" hidden aria-label=(t("Import prompts"));
                 }
             }
         }
@@ -116,11 +117,11 @@ fn list(ui: &Ui, query: &str) -> Result<Markup, Failure> {
     };
     let all: Vec<SavedPrompt> = ui.prompts.list()?.into_iter().filter(fits).collect();
     Ok(html! {
-        section id="prompts" aria-label="Your prompts" aria-live="polite" {
+        section id="prompts" aria-label=(t("Your prompts")) aria-live="polite" {
             @if all.is_empty() {
                 p.empty {
-                    @if words.is_empty() { "None yet. Save what you ask again and again, and leave out what changes." }
-                    @else { "No prompt fits \u{201c}" (query.trim()) "\u{201d}." }
+                    @if words.is_empty() { (t("None yet. Save what you ask again and again, and leave out what changes.")) }
+                    @else { (tf!("No prompt fits \u{201c}{words}\u{201d}.", words = query.trim())) }
                 }
             }
             ul.things { @for prompt in &all { (one(prompt)) } }
@@ -131,19 +132,20 @@ fn list(ui: &Ui, query: &str) -> Result<Markup, Failure> {
 fn one(prompt: &SavedPrompt) -> Markup {
     let address = format!("/api/prompts/{}", prompt.id);
     let edit = json!({ "name": prompt.name, "text": prompt.text }).to_string();
+    let name = format!("/{}", prompt.name);
     html! {
         li.thing id={ "prompt-" (prompt.id) } {
             div.row {
-                strong.grow { "/" (prompt.name) }
+                strong.grow { (name) }
                 div.acts {
-                    button.bare type="button" data-dialog="edit-prompt" data-target={ (address) "/edit" } data-set=(edit) aria-label={ "Change /" (prompt.name) } title="Change" { (icon("pen")) }
-                    button.bare type="button" data-post={ (address) "/delete" } data-confirm={ "Delete the prompt /" (prompt.name) "?" } aria-label={ "Delete /" (prompt.name) } title="Delete" { (icon("trash")) }
+                    button.bare type="button" data-dialog="edit-prompt" data-target={ (address) "/edit" } data-set=(edit) aria-label=(tf!("Change {what}", what = name)) title=(t("Change")) { (icon("pen")) }
+                    button.bare type="button" data-post={ (address) "/delete" } data-confirm=(tf!("Delete the prompt {what}?", what = name)) aria-label=(tf!("Delete {what}", what = name)) title=(t("Delete")) { (icon("trash")) }
                 }
             }
             div class="said whole" { (prompt.text) }
             div.about {
                 @for name in &prompt.placeholders { span.chip { (name) } }
-                span { "changed " (when(prompt.updated_at)) }
+                span { (tf!("changed {when}", when = when(prompt.updated_at))) }
             }
         }
     }
@@ -166,7 +168,7 @@ pub(crate) async fn add(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let Given { name, text } = body(&bytes)?;
         let prompt = ui.prompts.add(&name, &text)?;
-        let said = format!("Saved: type /{} in the message field.", prompt.name);
+        let said = tf!("Saved: type /{name} in the message field.", name = prompt.name);
         Ok(shown(ui, Reply::done().with("prompt", prompt).toast(said))?.clear())
     })
     .await
@@ -204,7 +206,7 @@ pub(crate) async fn export(State(ui): State<Arc<Ui>>) -> Result<Response, Failur
 pub(crate) async fn import(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let document = serde_json::from_slice(&bytes)
-            .map_err(|e| Failure::bad(format!("the file is not JSON: {e}")))?;
+            .map_err(|e| Failure::bad(tf!("the file is not JSON: {why}", why = e)))?;
         let done = ui.prompts.import(&document)?;
         shown(ui, Reply::done().with("imported", done).toast(told(done)))
     })
@@ -213,12 +215,14 @@ pub(crate) async fn import(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
 
 fn told(done: Imported) -> String {
     let Imported { n_new, n_renamed, n_known } = done;
-    let mut told = format!("Imported: {}.", n_new + n_renamed);
+    let mut told = tf!("Imported: {n}.", n = n_new + n_renamed);
     if n_renamed > 0 {
-        told.push_str(&format!(" {n_renamed} got a number behind a name that was taken."));
+        told.push(' ');
+        told += &tf!("{n} got a number behind a name that was taken.", n = n_renamed);
     }
     if n_known > 0 {
-        told.push_str(&format!(" {n_known} were here already."));
+        told.push(' ');
+        told += &tf!("{n} were here already.", n = n_known);
     }
     told
 }

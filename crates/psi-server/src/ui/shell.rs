@@ -52,8 +52,10 @@ pub(crate) const SCRIPT_TEXTS: &[&str] = &[
     "Copy this code",
     "That did not work ({status}).",
     "The answer is finished.",
+    "This browser does not allow notices: they are shown on the page only.",
     "psi does not answer. Is it still running?",
     "psi is answering.",
+    "{n} commands. Up and down choose, Enter takes one, Escape closes.",
     "{n} found",
     "{name} cannot be read.",
 ];

@@ -16,6 +16,7 @@ use super::{
     Ui,
     actions::{Outcome, body},
     blocking,
+    i18n::{t, tf},
     live::Part,
     reply::{Failure, Reply},
     shell,
@@ -25,11 +26,17 @@ use super::{
 /// belong to it.
 pub(crate) fn list(prompts: &[SavedPrompt]) -> Markup {
     html! {
-        div.slash id="slash" role="listbox" aria-label="Commands and prompts" hidden {
-            @for command in on_page() { (option(command.name, command.argument, command.help)) }
+        div.slash id="slash" role="listbox" aria-label=(t("Commands and prompts")) hidden {
+            @for command in on_page() { (option(command.name, t(command.argument), t(command.help))) }
             @for prompt in prompts { (option(&prompt.name, "", &gist(&prompt.text))) }
         }
     }
+}
+
+/// What the commands of the page say of themselves.
+#[cfg(test)]
+pub(crate) fn texts() -> impl Iterator<Item = &'static str> {
+    on_page().flat_map(|c| [c.argument, c.help]).filter(|text| !text.is_empty())
 }
 
 fn on_page() -> impl Iterator<Item = &'static Command> {
@@ -60,16 +67,16 @@ fn gist(text: &str) -> String {
 pub(crate) fn dialogs(prompts: &[SavedPrompt]) -> Markup {
     html! {
         dialog id="commands" aria-labelledby="commands-title" {
-            h2 id="commands-title" tabindex="-1" autofocus { "Commands" }
+            h2 id="commands-title" tabindex="-1" autofocus { (t("Commands")) }
             table.keys {
-                thead { tr { th scope="col" { "Type" } th scope="col" { "What it does" } } }
+                thead { tr { th scope="col" { (t("Type")) } th scope="col" { (t("What it does")) } } }
                 tbody {
-                    @for command in on_page() { tr { td { code { "/" (command.name) " " (command.argument) } } td { (command.help) } } }
+                    @for command in on_page() { tr { td { code { "/" (command.name) " " (t(command.argument)) } } td { (t(command.help)) } } }
                     @for prompt in prompts { tr { td { code { "/" (prompt.name) } } td { (gist(&prompt.text)) } } }
                 }
             }
-            p class="soft small" { "Your own are made under " a href="/prompts" { "Prompts" } "." }
-            div class="row end" { button.btn type="button" data-close { "Close" } }
+            p class="soft small" { (t("Your own are made here:")) " " a href="/prompts" { (t("Prompts")) } }
+            div class="row end" { button.btn type="button" data-close { (t("Close")) } }
         }
         dialog id="fill" aria-labelledby="fill-title" {}
     }
@@ -85,7 +92,7 @@ fn asking(prompt: &SavedPrompt, rest: &str, missing: &[String]) -> Markup {
                 @for name in missing {
                     label.field { span { (name) } textarea name={ "value-" (name) } rows="2" required {} }
                 }
-                (shell::dialog_end(&html! { "Insert" }))
+                (shell::dialog_end(&html! { (t("Insert")) }))
             }
         }
     }
@@ -104,17 +111,22 @@ struct Typed {
 pub(crate) async fn command(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let Typed { line, conversation, rest } = body(&bytes)?;
-        let (name, argument) = commands::parse(&line)
-            .ok_or_else(|| Failure::bad(format!("\u{201c}{line}\u{201d} is no command")))?;
+        let (name, argument) = commands::parse(&line).ok_or_else(|| {
+            Failure::bad(tf!("\u{201c}{line}\u{201d} is no command", line = line))
+        })?;
         let command = commands::find(name);
         if command.is_some_and(|c| c.on_page) {
             return obey(ui, name, argument, conversation.map(ConversationId));
         }
         if command.is_some() {
-            return Err(Failure::bad(format!("/{name} is a command of psi chat, in the terminal")));
+            return Err(Failure::bad(tf!(
+                "/{name} is a command of psi chat, in the terminal",
+                name = name
+            )));
         }
         let prompt = ui.prompts.named(name)?;
-        let unknown = || Failure::bad(format!("there is no /{name}; /help lists what there is"));
+        let unknown =
+            || Failure::bad(tf!("there is no /{name}; /help lists what there is", name = name));
         insert(&prompt.ok_or_else(unknown)?, argument, &rest)
     })
     .await
@@ -136,33 +148,33 @@ fn insert(prompt: &SavedPrompt, rest: &str, form: &Map<String, Value>) -> Outcom
 }
 
 fn obey(ui: &Ui, name: &str, argument: &str, here: Option<ConversationId>) -> Outcome {
-    let needs = |what: &str| match argument {
-        "" => Err(Failure::bad(format!("/{name} needs {what} behind it"))),
+    let needs_more = || match argument {
+        "" => Err(Failure::bad(tf!("/{name} needs something behind it", name = name))),
         _ => Ok(()),
     };
-    let here = || here.ok_or_else(|| Failure::bad("there is no conversation yet"));
+    let here = || here.ok_or_else(|| Failure::bad(t("there is no conversation yet")));
     match name {
         "help" => Ok(Reply::done().open("commands")),
         "memory" => Ok(Reply::done().go(format!("/memory?q={}", encode(argument)))),
         "new" => Ok(Reply::done().go("/")),
         "prompts" => Ok(Reply::done().go("/prompts")),
         "remember" => {
-            needs("a fact")?;
+            needs_more()?;
             remember(ui, argument)
         }
         "retry" => {
             let leaf = ui.assistant.conversations().get(here()?)?.leaf;
-            let leaf = leaf.ok_or_else(|| Failure::bad("nothing was said yet"))?;
+            let leaf = leaf.ok_or_else(|| Failure::bad(t("nothing was said yet")))?;
             let run = ui.assistant.retry(leaf, None)?;
             ui.rooms.of(run.conversation()).follow(&run);
             Ok(Reply::done())
         }
         "search" => {
-            needs("words")?;
+            needs_more()?;
             Ok(Reply::done().find(argument))
         }
         "title" => {
-            needs("a title")?;
+            needs_more()?;
             let title: String = argument.chars().take(200).collect();
             ui.assistant.conversations().rename(here()?, &title, TitleOrigin::User)?;
             ui.rooms.of(here()?).touch();
@@ -177,10 +189,10 @@ fn remember(ui: &Ui, text: &str) -> Outcome {
     let kept = ui.assistant.memory().keep(&NewFact::new(text, Origin::User, now))?;
     Ok(match kept {
         Some(fact) => {
-            let said = format!("Remembered: {}", fact.text);
+            let said = tf!("Remembered: {fact}", fact = fact.text);
             Reply::done().with("fact", fact).toast(said)
         }
-        None => Reply::done().toast("psi knew that already."),
+        None => Reply::done().toast(t("psi knew that already.")),
     })
 }
 

@@ -8,7 +8,10 @@ use axum::{
     http::HeaderMap,
     response::Response,
 };
-use jiff::tz::TimeZone;
+use jiff::{
+    civil::{DateTime, Time},
+    tz::TimeZone,
+};
 use maud::{Markup, html};
 use psi_agent::{
     NewTask, RunState, Task, TaskKind, TaskRun, Timestamp,
@@ -21,6 +24,7 @@ use super::{
     Ui,
     actions::{Outcome, body},
     blocking,
+    i18n::{self, t, tf, tn},
     icon::icon,
     live::Part,
     memory::when,
@@ -54,18 +58,18 @@ pub(crate) async fn page(
             (list(ui)?)
             (form(ui.assistant.db().now()))
             section aria-labelledby="notify-title" {
-                h2 id="notify-title" { "Notices" }
+                h2 id="notify-title" { (t("Notices")) }
                 form.panel data-live="/api/settings" {
                     label.check {
                         input type="checkbox" name="tasks.notify" checked[notify];
-                        span { "Show them outside the page too" span class="soft small" { "The browser asks whether it may; psi must be open in a tab." } }
+                        span { (t("Show them outside the page too")) span class="soft small" { (t("The browser asks whether it may; psi must be open in a tab.")) } }
                     }
                 }
             }
         };
-        let lead = "What psi does by itself while it runs. What it writes is a conversation; a tool that needs your leave waits for it, whatever you allowed before.";
-        let main = shell::place("Tasks", lead, &html! {}, &content);
-        ui.page(&headers, (Place::Tasks, "Tasks"), None, &main)
+        let lead = t("What psi does by itself while it runs. What it writes is a conversation; a tool that needs your leave waits for it, whatever you allowed before.");
+        let main = shell::place(t("Tasks"), lead, &html! {}, &content);
+        ui.page(&headers, (Place::Tasks, t("Tasks")), None, &main)
     })
     .await
 }
@@ -87,8 +91,8 @@ fn list(ui: &Ui) -> Result<Markup, Failure> {
         tasks.push(one(&task, &runs));
     }
     Ok(html! {
-        section id="tasks" aria-label="Your tasks" data-poll="/tasks/list" {
-            @if tasks.is_empty() { p.empty { "None yet. A question every morning, a reminder in ten minutes: make one below." } }
+        section id="tasks" aria-label=(t("Your tasks")) data-poll="/tasks/list" {
+            @if tasks.is_empty() { p.empty { (t("None yet. A question every morning, a reminder in ten minutes: make one below.")) } }
             ul.things { @for task in &tasks { (task) } }
         }
     })
@@ -102,20 +106,20 @@ fn one(task: &Task, runs: &[TaskRun]) -> Markup {
             div.row {
                 strong.grow { (task.name) }
                 div.acts {
-                    button.bare type="button" data-post={ (address) "/run" } aria-label={ "Run \u{201c}" (task.name) "\u{201d} now" } title="Run now" { (icon("right")) }
+                    button.bare type="button" data-post={ (address) "/run" } aria-label=(tf!("Run \u{201c}{name}\u{201d} now", name = task.name)) title=(t("Run now")) { (icon("right")) }
                     @if !over {
-                        button.bare type="button" data-post={ (address) "/pause" } data-body=(json!({ "paused": !task.paused })) aria-pressed=(task.paused) aria-label={ "Pause \u{201c}" (task.name) "\u{201d}" } title="Pause" { (icon("pause")) }
+                        button.bare type="button" data-post={ (address) "/pause" } data-body=(json!({ "paused": !task.paused })) aria-pressed=(task.paused) aria-label=(tf!("Pause \u{201c}{name}\u{201d}", name = task.name)) title=(t("Pause")) { (icon("pause")) }
                     }
-                    button.bare type="button" data-post={ (address) "/delete" } data-confirm={ "Delete \u{201c}" (task.name) "\u{201d}? The conversations it wrote stay." } aria-label={ "Delete \u{201c}" (task.name) "\u{201d}" } title="Delete" { (icon("trash")) }
+                    button.bare type="button" data-post={ (address) "/delete" } data-confirm=(tf!("Delete \u{201c}{name}\u{201d}? The conversations it wrote stay.", name = task.name)) aria-label=(tf!("Delete {what}", what = task.name)) title=(t("Delete")) { (icon("trash")) }
                 }
             }
             @if task.text != task.name { div class="said whole" { (task.text) } }
             div.about {
-                @if task.kind == TaskKind::Remind { span.chip { "reminder" } }
-                span { (task.when.words()) @if task.zone != system_zone() { " (" (task.zone) ")" } }
-                @if task.paused { span class="chip warm" { "paused" } }
-                @else if let Some(next) = task.next_at { span { "next: " (moment(next, &task.zone)) } }
-                @else { span.chip { "over" } }
+                @if task.kind == TaskKind::Remind { span.chip { (t("reminder")) } }
+                span { (words(&task.when)) @if task.zone != system_zone() { " (" (task.zone) ")" } }
+                @if task.paused { span class="chip warm" { (t("paused")) } }
+                @else if let Some(next) = task.next_at { span { (tf!("next: {when}", when = moment(next, &task.zone))) } }
+                @else { span.chip { (t("over")) } }
             }
             @if !runs.is_empty() { ul.used { @for run in runs { (line(run)) } } }
         }
@@ -130,7 +134,7 @@ fn line(run: &TaskRun) -> Markup {
                 Some(id) => a href={ "/c/" (id) } { (state(run.state)) },
                 None => span { (state(run.state)) },
             }
-            @if let Some(due) = run.due_at.filter(|_| run.missed) { span class="chip warm" { "was due " (when(due)) } }
+            @if let Some(due) = run.due_at.filter(|_| run.missed) { span class="chip warm" { (tf!("was due {when}", when = when(due))) } }
             @if run.state != RunState::Done && !run.told.is_empty() { span class="soft small" { (run.told) } }
         }
     }
@@ -138,19 +142,43 @@ fn line(run: &TaskRun) -> Markup {
 
 fn state(state: RunState) -> &'static str {
     match state {
-        RunState::Running => "is being answered",
-        RunState::Waiting => "waits for your leave",
-        RunState::Done => "done",
-        RunState::Failed => "failed",
-        RunState::Skipped => "left out",
-        RunState::Interrupted => "interrupted: psi ended",
+        RunState::Running => t("is being answered"),
+        RunState::Waiting => t("waits for your leave"),
+        RunState::Done => t("done"),
+        RunState::Failed => t("failed"),
+        RunState::Skipped => t("left out"),
+        RunState::Interrupted => t("interrupted: psi ended"),
     }
 }
 
 /// A moment by the clock of a task.
 fn moment(at: Timestamp, zone: &str) -> String {
     let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
-    at.to_jiff().to_zoned(zone).strftime("%A %-d %b, %H:%M").to_string()
+    day_and_time(at.to_jiff().to_zoned(zone).datetime())
+}
+
+fn day_and_time(at: DateTime) -> String {
+    format!("{}, {}, {}", i18n::weekday(at.date()), i18n::date(at.date()), at.strftime("%H:%M"))
+}
+
+/// How often and when, as people say it.
+fn words(when: &When) -> String {
+    let clock = |at: Time| at.strftime("%H:%M").to_string();
+    match *when {
+        When::Once(at) => tf!("once: {when}", when = day_and_time(at)),
+        When::Daily(at) => tf!("every day at {time}", time = clock(at)),
+        When::Weekly(day, at) => {
+            let named = t(DAYS[day.to_monday_zero_offset() as usize]);
+            tf!("every week: {day} at {time}", day = named, time = clock(at))
+        }
+        When::Every(minutes) => tn!("every minute|every {n} minutes", minutes as usize),
+    }
+}
+
+/// Names that are looked up in the page's language.
+#[cfg(test)]
+pub(crate) fn texts() -> impl Iterator<Item = &'static str> {
+    REPEATS.iter().map(|(_, name)| *name).chain(DAYS)
 }
 
 fn form(now: Timestamp) -> Markup {
@@ -159,26 +187,26 @@ fn form(now: Timestamp) -> Markup {
         (soon.strftime("%Y-%m-%d").to_string(), soon.strftime("%H:%M").to_string());
     html! {
         section aria-labelledby="new-title" {
-            h2 id="new-title" { "A new task" }
+            h2 id="new-title" { (t("A new task")) }
             form class="panel task" data-send="/api/tasks" {
-                div.row role="radiogroup" aria-label="What psi does" {
-                    label.row { input type="radio" name="kind" value="ask" checked; "Ask psi, and keep its answer" }
-                    label.row { input type="radio" name="kind" value="remind"; "Remind me" }
+                div.row role="radiogroup" aria-label=(t("What psi does")) {
+                    label.row { input type="radio" name="kind" value="ask" checked; (t("Ask psi, and keep its answer")) }
+                    label.row { input type="radio" name="kind" value="remind"; (t("Remind me")) }
                 }
-                label.field { span { "What" } textarea name="text" rows="3" required maxlength="8000" placeholder="What is in my notes for today?" {} }
-                label.field { span { "Name " span.soft { "(may be left out)" } } input type="text" name="name" maxlength="80" autocomplete="off"; }
+                label.field { span { (t("What")) } textarea name="text" rows="3" required maxlength="8000" placeholder=(t("What is in my notes for today?")) {} }
+                label.field { span { (t("Name")) " " span.soft { (t("(may be left out)")) } } input type="text" name="name" maxlength="80" autocomplete="off"; }
                 div.row {
                     label.field {
-                        span { "How often" }
-                        select name="repeat" { @for (value, name) in REPEATS { option value=(value) { (name) } } }
+                        span { (t("How often")) }
+                        select name="repeat" { @for (value, name) in REPEATS { option value=(value) { (t(name)) } } }
                     }
-                    label class="field for-once" { span { "Day" } input type="date" name="date" value=(today); }
-                    label class="field for-weekly" { span { "Weekday" } select name="day" { @for day in DAYS { option value=(day) { (day) } } } }
-                    label class="field for-clock" { span { "Time" } input type="time" name="time" value=(clock); }
-                    label class="field for-every" { span { "Minutes" } input type="number" name="minutes" min="1" max="527040" value="60"; }
-                    label.field { span { "Time zone" } input type="text" name="zone" value=(system_zone()) autocomplete="off" spellcheck="false"; }
+                    label class="field for-once" { span { (t("Day")) } input type="date" name="date" value=(today); }
+                    label class="field for-weekly" { span { (t("Weekday")) } select name="day" { @for day in DAYS { option value=(day) { (t(day)) } } } }
+                    label class="field for-clock" { span { (t("Time")) } input type="time" name="time" value=(clock); }
+                    label class="field for-every" { span { (t("Minutes")) } input type="number" name="minutes" min="1" max="527040" value="60"; }
+                    label.field { span { (t("Time zone")) } input type="text" name="zone" value=(system_zone()) autocomplete="off" spellcheck="false"; }
                 }
-                div class="row end" { button class="btn primary" { (icon("plus")) "Make it" } }
+                div class="row end" { button class="btn primary" { (icon("plus")) (t("Make it")) } }
             }
         }
     }
@@ -190,12 +218,12 @@ impl Ui {
         let notices = self.tasks.notices()?;
         let notify = self.assistant.settings().flag("tasks.notify")?;
         Ok(html! {
-            div.notices id="notices" role="status" aria-label="Notices" data-count=(notices.len()) data-notify[notify] {
+            div.notices id="notices" role="status" aria-label=(t("Notices")) data-count=(notices.len()) data-notify[notify] {
                 @for notice in notices.iter().take(SHOWN_NOTICES) { (shown(notice)) }
                 @if notices.len() > SHOWN_NOTICES {
                     div.row {
-                        a href="/tasks" { "and " (notices.len() - SHOWN_NOTICES) " more" }
-                        button class="btn small" type="button" data-post="/api/tasks/seen" { "Dismiss all" }
+                        a href="/tasks" { (tf!("and {n} more", n = notices.len() - SHOWN_NOTICES)) }
+                        button class="btn small" type="button" data-post="/api/tasks/seen" { (t("Dismiss all")) }
                     }
                 }
             }
@@ -215,10 +243,10 @@ fn shown(run: &TaskRun) -> Markup {
         div.told id=(id) data-title=(run.name) data-text=(body) {
             div.grow {
                 strong { (run.name) }
-                p { (body) @if run.missed { span.soft { " (psi was not there when it was due)" } } }
+                p { (body) @if run.missed { span.soft { " " (t("(psi was not there when it was due)")) } } }
             }
-            @if let Some(id) = run.conversation { a class="btn small" href={ "/c/" (id) } { "Open" } }
-            button.bare type="button" data-post="/api/tasks/seen" data-body=(json!({ "run": run.id })) aria-label={ "Dismiss the notice of \u{201c}" (run.name) "\u{201d}" } { (icon("cross")) }
+            @if let Some(id) = run.conversation { a class="btn small" href={ "/c/" (id) } { (t("Open")) } }
+            button.bare type="button" data-post="/api/tasks/seen" data-body=(json!({ "run": run.id })) aria-label=(tf!("Dismiss the notice of \u{201c}{name}\u{201d}", name = run.name)) { (icon("cross")) }
         }
     }
 }
@@ -273,8 +301,8 @@ pub(crate) async fn add(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
         let when = When::parse(&given.repeat, &given.at()).map_err(Failure::bad)?;
         let Given { name, text, kind, zone, .. } = given;
         let task = ui.tasks.add(&NewTask { name, kind, text, when, zone })?;
-        let said =
-            format!("Next: {}.", task.next_at.map_or_else(String::new, |n| moment(n, &task.zone)));
+        let next = task.next_at.map_or_else(String::new, |n| moment(n, &task.zone));
+        let said = tf!("next: {when}", when = next);
         changed(ui, Reply::done().with("task", task).toast(said).clear())
     })
     .await

@@ -75,15 +75,19 @@ fn texts() -> BTreeSet<String> {
             texts.extend(literals(&fs::read_to_string(path).unwrap(), &calls));
         }
     }
-    let script = fs::read_to_string(root.join("assets/app.js")).unwrap();
-    for text in literals(&script, &["t("]) {
-        assert!(shell::SCRIPT_TEXTS.contains(&text.as_str()), "{text} is not in SCRIPT_TEXTS");
+    for script in ["app.js", "slash.js", "notices.js"] {
+        let script = fs::read_to_string(root.join("assets").join(script)).unwrap();
+        for text in literals(&script, &["t("]) {
+            assert!(shell::SCRIPT_TEXTS.contains(&text.as_str()), "{text} is not in SCRIPT_TEXTS");
+        }
     }
     let tables = [shell::SCRIPT_TEXTS, &OUTSIDE, &shell::names(), &crate::ui::settings::texts()]
         .concat()
         .into_iter()
         .chain(KEYS.iter().flat_map(|k| [k.does, k.place]))
-        .chain(crate::ui::hello::texts());
+        .chain(crate::ui::hello::texts())
+        .chain(crate::ui::slash::texts())
+        .chain(crate::ui::tasks::texts());
     texts.extend(tables.map(str::to_owned));
     texts
 }
