@@ -104,7 +104,7 @@ impl Frame<'_> {
                     a.skip href="#main" { (t("Skip to the content")) }
                     div.frame {
                         (self.side())
-                        main.main id="main" tabindex="-1" { (main) }
+                        main.main id="main" tabindex="-1" { (self.notices) (main) }
                     }
                     (self.shared())
                 }
@@ -144,7 +144,6 @@ impl Frame<'_> {
         html! {
             div.toast id="toast" role="status" hidden {}
             div.sr id="announce" aria-live="polite" {}
-            (self.notices)
             dialog id="confirm" aria-label=(t("Are you sure?")) {
                 form method="dialog" {
                     p {}
@@ -194,7 +193,7 @@ pub(crate) fn bar(title: &Markup, more: &Markup) -> Markup {
 pub(crate) fn place(title: &str, lead: &str, more: &Markup, content: &Markup) -> Markup {
     html! {
         (bar(&html! { h1 { (title) } }, more))
-        div.page {
+        div.page tabindex="0" {
             @if !lead.is_empty() { p.lead { (lead) } }
             (content)
         }

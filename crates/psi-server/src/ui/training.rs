@@ -47,7 +47,7 @@ pub(crate) async fn run(
         let run = run.ok_or_else(|| Failure::gone(t("there is no such run")))?;
         let main = html! {
             (shell::bar(&html! { p.name { (t("Training")) } }, &html! { a class="btn small" href="/runs" { (t("All runs")) } }))
-            div.page { (live(&format!("{}/live", link(&run.name)), &run_fragment(run))) }
+            div.page tabindex="0" { (live(&format!("{}/live", link(&run.name)), &run_fragment(run))) }
         };
         ui.page(&headers, (Place::Runs, &run.name), None, &main)
     })
