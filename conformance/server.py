@@ -15,11 +15,11 @@ CHATML = (
 )
 
 
-def longer(model, copy):
-    """The model with a context of 4096 tokens: the suites ask for answers longer than its own. What it says is of no matter."""
+def longer(model, copy, n_tokens=4096):
+    """The model with a context of so many tokens: the suites ask for answers longer than its own. What it says is of no matter."""
     shutil.copytree(model, copy, copy_function=shutil.copyfile)
     config = copy / "config.json"
-    config.write_text(json.dumps({**json.loads(config.read_text()), "max_position_embeddings": 4096}))
+    config.write_text(json.dumps({**json.loads(config.read_text()), "max_position_embeddings": n_tokens}))
     return copy
 
 

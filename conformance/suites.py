@@ -85,13 +85,28 @@ def run(name, suite, root, address, store):
     subprocess.run(command, cwd=root, env=environment, stdout=log.open("w"), stderr=subprocess.STDOUT)
     if not report.is_file():
         raise SystemExit(f"{log.read_text()}\nthe suite did not run")
-    outcomes = {}
+    return outcomes(report, "tests.api_resources.")
+
+
+def outcomes(report, prefix):
+    """Whether each function of a report failed, by file and name; one fails when it fails with any of its parameters."""
+    found = {}
     for case in xml.parse(report).getroot().iter("testcase"):
-        file = case.get("classname").replace("tests.api_resources.", "")
-        function = f"{file}::{case.get('name').split('[')[0]}"
+        function = f"{case.get('classname').replace(prefix, '')}::{case.get('name').split('[')[0]}"
         failed = case.find("failure") is not None or case.find("error") is not None
-        outcomes[function] = outcomes.get(function, False) or failed
-    return outcomes
+        found[function] = found.get(function, False) or failed
+    return found
+
+
+def verdict(name, found, known):
+    """Prints how many functions fail and where that is not as listed; the exit status."""
+    failures = {test for test, failed in found.items() if failed}
+    for test in sorted(failures - known.keys()):
+        print("fails, and is not listed:", test)
+    for test in sorted(known.keys() - failures):
+        print("listed, but does not fail:", test)
+    print(f"{name}: {len(found)} functions, {len(failures)} fail ({len(failures) / len(found):.1%})")
+    return 0 if failures == set(known) else 1
 
 
 def main():
@@ -116,16 +131,8 @@ def main():
         write_adapter(scratch / "adapters" / ADAPTER, json.loads((model / "config.json").read_text())["hidden_size"])
         flags += ["--adapters", str(scratch / "adapters"), "--store", str(scratch / "store"), "--chat-template", str(scratch / "chatml.jinja")]
         with serving(arguments.psi, flags) as address:
-            outcomes = run(arguments.name, suite, root, address, scratch / "store")
-    failures = {test for test, failed in outcomes.items() if failed}
-    known = expected(arguments.name)
-    for test in sorted(failures - known.keys()):
-        print("fails, and is not listed:", test)
-    for test in sorted(known.keys() - failures):
-        print("listed, but does not fail:", test)
-    share = len(failures) / len(outcomes)
-    print(f"{arguments.name} {suite['version']}: {len(outcomes)} functions, {len(failures)} fail ({share:.1%})")
-    raise SystemExit(0 if failures == set(known) else 1)
+            found = run(arguments.name, suite, root, address, scratch / "store")
+    raise SystemExit(verdict(f"{arguments.name} {suite['version']}", found, expected(arguments.name)))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,10 @@ pub(crate) async fn create(call: Call) -> Reply {
     let jobs = ask.start(&call, &served).await?;
     if body.stream == Some(true) {
         let keep = keep.map(|kept| stored_chat::Keeper::new(&call, kept));
-        let script = stream::Stream::new(head, n, include_usage, keep);
+        let mut script = stream::Stream::new(head, n, include_usage, keep);
+        if body.logprobs == Some(true) {
+            script = script.with_logprobs();
+        }
         return Ok(sse::respond(&call.api, &call.record, jobs, script));
     }
     let turns = Turn::collect(jobs, n).await?;

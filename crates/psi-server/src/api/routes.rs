@@ -186,11 +186,12 @@ fn filter(method: &Method) -> MethodFilter {
     }
 }
 
-/// The router of the list. Nothing is reached except through [`gate`].
+/// The router of the list. Nothing is reached except through [`gate`]. What is asked with POST is found without `/v1` too,
+/// for clients whose address ends before it.
 pub(crate) fn router(api: &Arc<Shared>) -> Router {
     let mut router = Router::new();
     let mut done: Vec<&str> = Vec::new();
-    for Route { path, .. } in ROUTES {
+    for Route { path, method, .. } in ROUTES {
         if done.contains(path) {
             continue;
         }
@@ -212,7 +213,12 @@ pub(crate) fn router(api: &Arc<Shared>) -> Router {
             let error = ApiError::Method { allowed: allowed.clone() };
             gate::refuse(Arc::clone(&api), error, dialect, request)
         };
-        router = router.route(path, methods.fallback(other));
+        let methods = methods.fallback(other);
+        router = match path.strip_prefix("/v1") {
+            Some(short) if *method == POST => router.route(short, methods.clone()),
+            _ => router,
+        };
+        router = router.route(path, methods);
     }
     router
 }

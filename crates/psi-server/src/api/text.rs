@@ -2,7 +2,7 @@
 
 use axum::{Json, response::IntoResponse};
 use psi_infer::chat::{ChatError, TemplateOptions};
-use psi_tokenizer::TokenId;
+use psi_tokenizer::{TokenId, Tokenizer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -26,13 +26,45 @@ pub(crate) struct TokenizeBody {
     add_special_tokens: Option<bool>,
     /// Read special tokens in the text as such (default: yes).
     parse_special: Option<bool>,
+    /// Give each token with its text (default: no).
+    with_pieces: Option<bool>,
 }
 
 /// Token ids.
 #[derive(Debug, JsonSchema, Serialize)]
 pub(crate) struct Tokens {
-    tokens: Vec<TokenId>,
+    tokens: Vec<Token>,
     count: usize,
+}
+
+/// A token.
+#[derive(Debug, JsonSchema, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Token {
+    Id(TokenId),
+    /// With what it stands for.
+    Piece {
+        id: TokenId,
+        piece: Piece,
+    },
+}
+
+/// What a token stands for.
+#[derive(Debug, JsonSchema, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Piece {
+    Text(String),
+    /// Part of a character, as bytes.
+    Bytes(Vec<u8>),
+}
+
+impl Token {
+    fn with_piece(id: TokenId, tokenizer: &Tokenizer) -> Self {
+        let bytes = tokenizer.token_bytes(id).to_vec();
+        let piece =
+            String::from_utf8(bytes).map_or_else(|e| Piece::Bytes(e.into_bytes()), Piece::Text);
+        Self::Piece { id, piece }
+    }
 }
 
 pub(crate) async fn tokenize(call: Call) -> Reply {
@@ -47,8 +79,12 @@ pub(crate) async fn tokenize(call: Call) -> Reply {
     let served = call.model(body.model.as_deref()).await?;
     let add_special = body.add_special_tokens.unwrap_or(false);
     let parse_special = body.parse_special.unwrap_or(true);
+    let with_pieces = body.with_pieces.unwrap_or(false);
     let tokens = blocking(&call.api, move || {
-        Ok(served.model.tokenizer.encode(&text, add_special, parse_special))
+        let tokenizer = &served.model.tokenizer;
+        let token = |id| if with_pieces { Token::with_piece(id, tokenizer) } else { Token::Id(id) };
+        let ids = tokenizer.encode(&text, add_special, parse_special);
+        Ok(ids.into_iter().map(token).collect::<Vec<_>>())
     })
     .await?;
     let count = tokens.len();

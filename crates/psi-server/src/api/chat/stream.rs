@@ -1,6 +1,6 @@
 //! The events of a streamed chat completion.
 
-use psi_infer::chat::ChatEvent;
+use psi_infer::chat::{ChatEvent, TokenText};
 use serde_json::{Value, json};
 
 use super::answer::{ChatCompletion, Head, Logprobs, Usage};
@@ -19,6 +19,9 @@ pub(crate) struct Stream {
     turns: Vec<Turn>,
     /// Whether the chunk with the role has been sent, per answer.
     opened: Vec<bool>,
+    /// Log-probabilities of tokens that no chunk has shown yet, per answer, where they are asked for: they go with the text
+    /// that the tokens become.
+    scores: Option<Vec<Vec<TokenText>>>,
     include_usage: bool,
     keep: Option<Keeper>,
 }
@@ -26,7 +29,21 @@ pub(crate) struct Stream {
 impl Stream {
     pub(crate) fn new(head: Head, n: usize, include_usage: bool, keep: Option<Keeper>) -> Self {
         let turns = (0..n).map(|_| Turn::default()).collect();
-        Self { head, turns, opened: vec![false; n], include_usage, keep }
+        Self { head, turns, opened: vec![false; n], scores: None, include_usage, keep }
+    }
+
+    /// The same with log-probabilities.
+    pub(crate) fn with_logprobs(self) -> Self {
+        let scores = Some(vec![Vec::new(); self.turns.len()]);
+        Self { scores, ..self }
+    }
+
+    /// What the next chunk of an answer says of its tokens.
+    fn logprobs(&mut self, index: usize) -> Value {
+        match &mut self.scores {
+            None => Value::Null,
+            Some(scores) => json!(Logprobs::new(&std::mem::take(&mut scores[index]))),
+        }
     }
 
     fn chunk(&self, index: usize, delta: &Value, logprobs: &Value, finish: Option<&str>) -> Frame {
@@ -53,8 +70,11 @@ fn delta(event: &ChatEvent) -> Option<Value> {
         ChatEvent::ToolArguments { index, fragment } => {
             json!({ "tool_calls": [{ "index": index, "function": { "arguments": fragment } }] })
         }
-        ChatEvent::Logprobs(_) | ChatEvent::Finished { .. } => json!({}),
-        ChatEvent::Started { .. } | ChatEvent::Malformed(_) | ChatEvent::Failed(_) => return None,
+        ChatEvent::Finished { .. } => json!({}),
+        ChatEvent::Started { .. }
+        | ChatEvent::Logprobs(_)
+        | ChatEvent::Malformed(_)
+        | ChatEvent::Failed(_) => return None,
     })
 }
 
@@ -75,16 +95,18 @@ impl Script<ChatEvent> for Stream {
             frames.push(self.chunk(index, &role, &Value::Null, None));
         }
         let delta = delta(&event);
-        let logprobs = match &event {
-            ChatEvent::Logprobs(tokens) => json!(Logprobs::new(tokens)),
-            _ => Value::Null,
-        };
+        if let (ChatEvent::Logprobs(tokens), Some(scores)) = (&event, &mut self.scores) {
+            scores[index].extend(tokens.iter().cloned());
+        }
         let is_over = self.turns[index].event(event)?;
         let finish = is_over.then(|| self.turns[index].finish_name());
         if is_over {
             jobs.end(index);
         }
-        frames.extend(delta.map(|d| self.chunk(index, &d, &logprobs, finish)));
+        if let Some(delta) = delta {
+            let logprobs = self.logprobs(index);
+            frames.push(self.chunk(index, &delta, &logprobs, finish));
+        }
         Ok(frames)
     }
 
