@@ -8,6 +8,8 @@ use crate::api::{
     conversation::Turn,
     error::{ApiError, Dialect},
     jobs::Jobs,
+    padding::pad,
+    sampling::Extras,
     sse::{Frame, Script, error_frame},
     stored_chat::Keeper,
 };
@@ -19,21 +21,24 @@ pub(crate) struct Stream {
     turns: Vec<Turn>,
     /// Whether the chunk with the role has been sent, per answer.
     opened: Vec<bool>,
-    include_usage: bool,
+    extras: Extras,
     keep: Option<Keeper>,
 }
 
 impl Stream {
-    pub(crate) fn new(head: Head, n: usize, include_usage: bool, keep: Option<Keeper>) -> Self {
+    pub(crate) fn new(head: Head, n: usize, extras: Extras, keep: Option<Keeper>) -> Self {
         let turns = (0..n).map(|_| Turn::default()).collect();
-        Self { head, turns, opened: vec![false; n], include_usage, keep }
+        Self { head, turns, opened: vec![false; n], extras, keep }
     }
 
     fn chunk(&self, index: usize, delta: &Value, logprobs: &Value, finish: Option<&str>) -> Frame {
         let choice = json!({ "index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish });
         let mut chunk = self.head.chunk(&json!([choice]));
-        if self.include_usage {
+        if self.extras.usage {
             chunk["usage"] = Value::Null;
+        }
+        if self.extras.padding {
+            pad(&mut chunk, delta);
         }
         Frame::data(&chunk)
     }
@@ -91,7 +96,7 @@ impl Script<ChatEvent> for Stream {
     fn end(&mut self) -> Vec<Frame> {
         let mut frames = Vec::new();
         let turns = std::mem::take(&mut self.turns);
-        if self.include_usage {
+        if self.extras.usage {
             let counts: Vec<_> = turns.iter().map(|t| t.usage).collect();
             let mut chunk = self.head.chunk(&json!([]));
             chunk["usage"] = json!(Usage::of(&counts));
