@@ -308,7 +308,8 @@ fn a_compacted_conversation_goes_on() {
     // The summary is in the prompt: "three apples".
     let item = json!({ "type": "compaction", "encrypted_content": "psi1.dGhyZWUgYXBwbGVz" });
     assert!(count(&json!([output[0], item, output[1]])) > count(&json!([output[0], output[1]])));
-    lab.good("/v1/responses", &json!({ "input": output, "max_output_tokens": 4 }));
+    let input = json!([output[0], item, output[1]]);
+    lab.good("/v1/responses", &json!({ "input": input, "max_output_tokens": 4 }));
     let forged = json!({ "input": [{ "type": "compaction", "encrypted_content": "gAAAAABo" }] });
     let refused = lab.post("/v1/responses", &forged);
     assert_eq!(

@@ -1,6 +1,6 @@
 //! `POST /v1/responses/compact`: a long conversation becomes what the user said and a summary of it all.
 //!
-//! The model writes the summary, in at most [`SUMMARY_TOKENS`] tokens. It goes to the client as the `encrypted_content` of a
+//! The model writes the summary, in at most [`SUMMARY_TOKENS`] tokens and a quarter of its context. It goes to the client as the `encrypted_content` of a
 //! compaction item and comes back in the input of a later response. It is encoded, not secret: whoever holds it holds the
 //! conversation that it was made of.
 
@@ -183,8 +183,10 @@ async fn summarize(
     };
     let (work, owner) = (ask.clone(), served.clone());
     let n_prompt = blocking(&call.api, move || Ok(work.prompt(&owner)?.len())).await?;
-    let left = served.model.service.max_context().saturating_sub(n_prompt);
-    ask.max_tokens = Some(left.clamp(1, SUMMARY_TOKENS));
+    let context = served.model.service.max_context();
+    // What is compacted has to leave room for what follows.
+    let most = context.saturating_sub(n_prompt).min(context / 4);
+    ask.max_tokens = Some(most.clamp(1, SUMMARY_TOKENS));
     let jobs = ask.start(call, &served).await?;
     Ok(Turn::collect(jobs, 1).await?.swap_remove(0))
 }
