@@ -22,6 +22,7 @@ mod metrics;
 mod model_list;
 mod models;
 mod openapi;
+mod padding;
 mod responses;
 mod routes;
 mod sampling;

@@ -26,7 +26,7 @@ pub(crate) async fn create(call: Call) -> Reply {
     let body: ChatBody = call.json()?;
     let served = call.model(body.model.as_deref()).await?;
     let ask = ask(&body, &served, &call)?;
-    let include_usage = sampling::include_usage(body.stream, body.stream_options)?;
+    let extras = sampling::extras(body.stream, body.stream_options)?;
     let metadata = body.metadata.clone().unwrap_or_default();
     stored_chat::check_metadata(&metadata)?;
     let keep = (body.store == Some(true)).then(|| (metadata, ask.messages.clone()));
@@ -35,7 +35,7 @@ pub(crate) async fn create(call: Call) -> Reply {
     let jobs = ask.start(&call, &served).await?;
     if body.stream == Some(true) {
         let keep = keep.map(|kept| stored_chat::Keeper::new(&call, kept));
-        let mut script = stream::Stream::new(head, n, include_usage, keep);
+        let mut script = stream::Stream::new(head, n, extras, keep);
         if body.logprobs == Some(true) {
             script = script.with_logprobs();
         }

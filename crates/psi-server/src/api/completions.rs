@@ -38,7 +38,7 @@ pub(crate) async fn create(call: Call) -> Reply {
     let id = format!("cmpl-{}", call.record.id());
     let head = answer::Head { id, created: call.api.unix_s(), model: served.name };
     if plan.streams {
-        let script = Stream::new(head, plan.writers(), plan.n_made, plan.include_usage);
+        let script = Stream::new(head, plan.writers(), plan.n_made, plan.extras);
         return Ok(sse::respond(&call.api, &call.record, jobs, script));
     }
     let completion = collect(plan, jobs, head).await?;
@@ -57,7 +57,7 @@ struct Plan {
     stop: Vec<String>,
     echo: bool,
     streams: bool,
-    include_usage: bool,
+    extras: sampling::Extras,
 }
 
 impl Plan {
@@ -75,7 +75,7 @@ impl Plan {
         let vocab_size = served.model.service.model().config().vocab_size;
         let params = body.wishes().params(vocab_size, call.api.draw_seed())?;
         let stop = sampling::stops("stop", body.stop.as_ref())?;
-        let include_usage = sampling::include_usage(body.stream, body.stream_options)?;
+        let extras = sampling::extras(body.stream, body.stream_options)?;
         Ok(Self {
             served: served.clone(),
             prompts,
@@ -85,7 +85,7 @@ impl Plan {
             stop,
             echo: body.echo == Some(true),
             streams,
-            include_usage,
+            extras,
             job: body.job(params, n_made > n, &served.adapter, call)?,
         })
     }

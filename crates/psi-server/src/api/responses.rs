@@ -1,6 +1,7 @@
 //! `/v1/responses`: items in, items out, and the conversation kept for the next response.
 
 pub(crate) mod answer;
+pub(crate) mod compact;
 pub(crate) mod request;
 mod stream;
 mod translate;
@@ -42,7 +43,8 @@ pub(crate) async fn create(call: Call) -> Reply {
     let head = Head::new(id, call.api.unix_s(), &served.name, &body);
     let jobs = asked.ask.start(&call, &served).await?;
     if body.stream == Some(true) {
-        let script = stream::Stream::new(head, keeper);
+        let pads = body.stream_options.is_some_and(|o| o.include_obfuscation == Some(true));
+        let script = stream::Stream::new(head, keeper, pads);
         return Ok(sse::respond(&call.api, &call.record, jobs, script));
     }
     let turns = Turn::collect(jobs, 1).await?;
@@ -151,10 +153,10 @@ pub(crate) async fn get(call: Call) -> Reply {
     let query: GetQuery = call.query()?;
     let object = find(&call, call.param("id"))?.object;
     if query.stream != Some(true) {
-        query.check()?;
         return Ok(Json(object).into_response());
     }
-    let frames = stream::replay(&object, query.starting_after);
+    let frames =
+        stream::replay(&object, query.starting_after, query.include_obfuscation == Some(true));
     Ok(sse::of_frames(iter(frames)))
 }
 

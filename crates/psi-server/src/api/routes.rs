@@ -131,6 +131,9 @@ pub(crate) static ROUTES: &[Route] = &[
     route(POST, "/v1/responses/input_tokens", Key, "How many tokens the input of a response has.",
         Json(schema::<responses::answer::InputTokens>), run!(responses::input_tokens))
         .body(schema::<responses::request::CountBody>),
+    route(POST, "/v1/responses/compact", Key, "What the user said and a summary, in place of a long conversation.",
+        Json(schema::<responses::compact::Compaction>), run!(responses::compact::create))
+        .body(schema::<responses::compact::CompactBody>),
     route(GET, "/v1/responses/{id}", Key, "A stored response, or its events again.",
         JsonOrEvents(schema::<responses::answer::Response>), run!(responses::get)).query(schema::<responses::request::GetQuery>),
     route(DELETE, "/v1/responses/{id}", Key, "Forget a stored response.",

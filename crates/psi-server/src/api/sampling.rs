@@ -27,8 +27,17 @@ pub(crate) type Stop = TextOr<String>;
 pub(crate) struct StreamOptions {
     /// Send the token counts in a last event.
     pub(crate) include_usage: Option<bool>,
-    /// Padding against observers of the connection: not done, so only `false`.
+    /// Pad the events, so that their lengths say less to who watches the connection (default: no).
     pub(crate) include_obfuscation: Option<bool>,
+}
+
+/// The same, decided.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Extras {
+    /// The token counts at its end.
+    pub(crate) usage: bool,
+    /// Padding in its events.
+    pub(crate) padding: bool,
 }
 
 /// Declares a request body: its own fields, then those of sampling.
@@ -212,20 +221,19 @@ pub(crate) fn stops(param: &str, stop: Option<&Stop>) -> Result<Vec<String>, Api
     Ok(stops)
 }
 
-/// Whether a stream ends with the token counts.
-pub(crate) fn include_usage(
+/// What a stream carries besides text.
+pub(crate) fn extras(
     stream: Option<bool>,
     options: Option<StreamOptions>,
-) -> Result<bool, ApiError> {
-    let Some(options) = options else { return Ok(false) };
+) -> Result<Extras, ApiError> {
+    let Some(options) = options else { return Ok(Extras::default()) };
     if stream != Some(true) {
         return Err(ApiError::invalid("stream_options", "is for `stream: true` only"));
     }
-    if options.include_obfuscation == Some(true) {
-        let why = "psi does not pad its streams";
-        return Err(ApiError::unsupported("stream_options.include_obfuscation", why));
-    }
-    Ok(options.include_usage == Some(true))
+    Ok(Extras {
+        usage: options.include_usage == Some(true),
+        padding: options.include_obfuscation == Some(true),
+    })
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ pub(crate) struct PageQuery {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MessageQuery {
-    /// Start after this one.
+    /// Start after this one; after one that is not among them there is nothing.
     after: Option<String>,
     /// Most of them (default 20); 0 asks only whether there are any.
     #[schemars(range(min = 0, max = 100))]
@@ -201,13 +201,18 @@ pub(crate) async fn delete(call: Call) -> Reply {
 }
 
 pub(crate) async fn messages(call: Call) -> Reply {
-    let query: MessageQuery = call.query()?;
+    let mut query: MessageQuery = call.query()?;
     let kept = find(&call)?;
     let message = |(i, mut message): (usize, Value)| {
         message["id"] = json!(format!("{}-{i}", kept.id));
         message
     };
-    let all = kept.messages.iter().cloned().enumerate().map(message).collect();
+    let mut all: Vec<Value> = kept.messages.iter().cloned().enumerate().map(message).collect();
+    // Nothing comes after a message that is not among them.
+    if query.after.as_ref().is_some_and(|after| all.iter().all(|m| m["id"] != **after)) {
+        all.clear();
+        query.after = None;
+    }
     let order = query.order.unwrap_or(Order::Asc);
     let page = page(all, query.after.as_deref(), query.limit, order, &|_| true)?;
     Ok(Json(page).into_response())

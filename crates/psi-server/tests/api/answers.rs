@@ -180,6 +180,23 @@ fn streamed_messages_and_responses_are_the_whole_ones() {
 }
 
 #[test]
+fn pieces_of_tokens_are_the_text() {
+    let lab = Lab::new();
+    let text = "the user, für Ada \u{1f600}";
+    let ids = lab.good("/tokenize", &json!({ "prompt": text }))["tokens"].clone();
+    let found = lab.good("/tokenize", &json!({ "prompt": text, "with_pieces": true }));
+    let tokens = found["tokens"].as_array().expect("tokens");
+    let known: Vec<&Value> = tokens.iter().map(|t| &t["id"]).collect();
+    assert_eq!(json!(known), ids);
+    let bytes = |piece: &Value| match piece {
+        Value::String(text) => text.clone().into_bytes(),
+        parts => serde_json::from_value(parts.clone()).expect("bytes"),
+    };
+    let whole: Vec<u8> = tokens.iter().flat_map(|t| bytes(&t["piece"])).collect();
+    assert_eq!(String::from_utf8(whole).as_deref(), Ok(text));
+}
+
+#[test]
 fn completions_echo_score_rank_and_stop() {
     let lab = Lab::new();
     let ids =
@@ -288,6 +305,52 @@ fn responses_and_completions_are_kept_continued_listed_and_forgotten() {
     let update =
         lab.good(&format!("/v1/chat/completions/{id}"), &json!({ "metadata": { "c": "d" } }));
     assert_eq!(update["metadata"], json!({ "c": "d" }));
+}
+
+#[test]
+fn a_compacted_conversation_goes_on() {
+    let lab = Lab::new();
+    let first =
+        lab.good("/v1/responses", &json!({ "input": "hello", "max_output_tokens": 4, "seed": 1 }));
+    let body = json!({ "input": "and?", "previous_response_id": first["id"] });
+    let compaction = lab.good("/v1/responses/compact", &body);
+    assert_eq!(compaction["object"], "response.compaction");
+    let output = compaction["output"].as_array().expect("items");
+    let texts: Vec<&Value> = output.iter().map(|item| &item["content"][0]["text"]).collect();
+    assert_eq!(texts, [&json!("hello"), &json!("and?"), &Value::Null]);
+    assert_eq!(output[2]["type"], "compaction");
+    let count = |input: &Value| {
+        lab.good("/v1/responses/input_tokens", &json!({ "input": input }))["input_tokens"].as_u64()
+    };
+    // The summary is in the prompt: "three apples".
+    let item = json!({ "type": "compaction", "encrypted_content": "psi1.dGhyZWUgYXBwbGVz" });
+    assert!(count(&json!([output[0], item, output[1]])) > count(&json!([output[0], output[1]])));
+    let input = json!([output[0], item, output[1]]);
+    lab.good("/v1/responses", &json!({ "input": input, "max_output_tokens": 4 }));
+    let forged = json!({ "input": [{ "type": "compaction", "encrypted_content": "gAAAAABo" }] });
+    let refused = lab.post("/v1/responses", &forged);
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["param"]),
+        (400, &json!("input[0].encrypted_content"))
+    );
+}
+
+#[test]
+fn streams_are_padded_where_that_is_asked() {
+    let lab = Lab::new();
+    let options = json!({ "include_obfuscation": true });
+    let asked = json!({ "stream": true, "stream_options": options, "max_tokens": 4 });
+    let chunks = lab.post("/v1/chat/completions", &chat("hello", &asked)).events();
+    assert!(chunks.iter().all(|c| c["obfuscation"].is_string()));
+    let body =
+        json!({ "prompt": "hello", "stream": true, "stream_options": options, "max_tokens": 4 });
+    let chunks = lab.post("/v1/completions", &body).events();
+    assert!(chunks.iter().all(|c| c["obfuscation"].is_string()));
+    let body = json!({ "input": "hello", "stream": true, "stream_options": options, "max_output_tokens": 4 });
+    for event in lab.post("/v1/responses", &body).events() {
+        let is_delta = event["type"].as_str().expect("a type").ends_with(".delta");
+        assert_eq!(event["obfuscation"].is_string(), is_delta, "{event}");
+    }
 }
 
 #[test]

@@ -8,6 +8,8 @@ use crate::api::{
     conversation::Turn,
     error::{ApiError, Dialect},
     jobs::Jobs,
+    padding::pad,
+    sampling::Extras,
     sse::{Frame, Script, error_frame},
     stored_chat::Keeper,
 };
@@ -22,14 +24,14 @@ pub(crate) struct Stream {
     /// Log-probabilities of tokens that no chunk has shown yet, per answer, where they are asked for: they go with the text
     /// that the tokens become.
     scores: Option<Vec<Vec<TokenText>>>,
-    include_usage: bool,
+    extras: Extras,
     keep: Option<Keeper>,
 }
 
 impl Stream {
-    pub(crate) fn new(head: Head, n: usize, include_usage: bool, keep: Option<Keeper>) -> Self {
+    pub(crate) fn new(head: Head, n: usize, extras: Extras, keep: Option<Keeper>) -> Self {
         let turns = (0..n).map(|_| Turn::default()).collect();
-        Self { head, turns, opened: vec![false; n], scores: None, include_usage, keep }
+        Self { head, turns, opened: vec![false; n], scores: None, extras, keep }
     }
 
     /// The same with log-probabilities.
@@ -49,8 +51,11 @@ impl Stream {
     fn chunk(&self, index: usize, delta: &Value, logprobs: &Value, finish: Option<&str>) -> Frame {
         let choice = json!({ "index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish });
         let mut chunk = self.head.chunk(&json!([choice]));
-        if self.include_usage {
+        if self.extras.usage {
             chunk["usage"] = Value::Null;
+        }
+        if self.extras.padding {
+            pad(&mut chunk, delta);
         }
         Frame::data(&chunk)
     }
@@ -113,7 +118,7 @@ impl Script<ChatEvent> for Stream {
     fn end(&mut self) -> Vec<Frame> {
         let mut frames = Vec::new();
         let turns = std::mem::take(&mut self.turns);
-        if self.include_usage {
+        if self.extras.usage {
             let counts: Vec<_> = turns.iter().map(|t| t.usage).collect();
             let mut chunk = self.head.chunk(&json!([]));
             chunk["usage"] = json!(Usage::of(&counts));

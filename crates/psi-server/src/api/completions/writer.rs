@@ -16,6 +16,8 @@ use super::{
 use crate::api::{
     error::{ApiError, Dialect},
     jobs::Jobs,
+    padding::pad,
+    sampling::Extras,
     sse::{Frame, Script, error_frame},
 };
 
@@ -170,7 +172,7 @@ pub(crate) struct Stream {
     head: Head,
     writers: Vec<Writer>,
     n_per_prompt: usize,
-    include_usage: bool,
+    extras: Extras,
 }
 
 impl Stream {
@@ -178,9 +180,9 @@ impl Stream {
         head: Head,
         writers: Vec<Writer>,
         n_per_prompt: usize,
-        include_usage: bool,
+        extras: Extras,
     ) -> Self {
-        Self { head, writers, n_per_prompt, include_usage }
+        Self { head, writers, n_per_prompt, extras }
     }
 }
 
@@ -200,12 +202,19 @@ impl Script<Event> for Stream {
             jobs.end(index);
         }
         let piece = writer.piece(index);
-        Ok(piece.map(|p| Frame::data(&self.head.chunk(&json!([p])))).into_iter().collect())
+        let frame = |piece: serde_json::Value| {
+            let mut chunk = self.head.chunk(&json!([&piece]));
+            if self.extras.padding {
+                pad(&mut chunk, &piece);
+            }
+            Frame::data(&chunk)
+        };
+        Ok(piece.map(frame).into_iter().collect())
     }
 
     fn end(&mut self) -> Vec<Frame> {
         let mut frames = Vec::new();
-        if self.include_usage {
+        if self.extras.usage {
             let usage = answer::Usage::of(&self.writers, self.n_per_prompt);
             let mut chunk = self.head.chunk(&json!([]));
             chunk["usage"] = json!(usage);

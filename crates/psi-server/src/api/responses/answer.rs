@@ -155,7 +155,7 @@ impl Head {
 }
 
 impl Usage {
-    fn new(counted: Counted) -> Self {
+    pub(super) fn new(counted: Counted) -> Self {
         let details = InputDetails { cached_tokens: counted.n_cached, cache_write_tokens: 0 };
         Self {
             input_tokens: counted.n_prompt,

@@ -93,10 +93,6 @@ impl ResponseBody {
             ));
         }
         let options = self.stream_options.unwrap_or_default();
-        if options.include_obfuscation == Some(true) {
-            let why = "psi does not pad its streams";
-            return Err(ApiError::unsupported("stream_options.include_obfuscation", why));
-        }
         if options.include_usage.is_some() {
             let why = "the last event always has the token counts";
             return Err(ApiError::unsupported("stream_options.include_usage", why));
@@ -210,6 +206,14 @@ pub(crate) enum TypedItem {
         id: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         status: Option<Status>,
+    },
+    /// What `POST /v1/responses/compact` made of the conversation before.
+    Compaction {
+        encrypted_content: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        created_by: Option<String>,
     },
     /// What the model thought.
     Reasoning {
@@ -394,18 +398,13 @@ pub(crate) enum Truncation {
 pub(crate) struct GetQuery {
     /// As the events of its stream.
     pub(crate) stream: Option<bool>,
-    /// From the event after this one.
+    /// From the event after this one; the document itself is always whole.
     pub(crate) starting_after: Option<u64>,
-}
-
-impl GetQuery {
-    /// Checks what types do not.
-    pub(crate) fn check(&self) -> Result<(), ApiError> {
-        match self.starting_after {
-            Some(_) => Err(ApiError::invalid("starting_after", "is for `stream=true` only")),
-            None => Ok(()),
-        }
-    }
+    /// Pad the stream's events, so that their lengths say less to who watches the connection.
+    pub(crate) include_obfuscation: Option<bool>,
+    /// What else the response shows: what it was made with is in it already.
+    #[serde(rename = "include")]
+    _include: Option<Vec<Include>>,
 }
 
 /// Which items are wanted.

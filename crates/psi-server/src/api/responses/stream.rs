@@ -11,6 +11,7 @@ use crate::api::{
     conversation::Turn,
     error::{ApiError, Dialect},
     jobs::Jobs,
+    padding::pad,
     sse::{Frame, Script},
 };
 
@@ -18,6 +19,8 @@ use crate::api::{
 #[derive(Default)]
 struct Numbered {
     next: u64,
+    /// Whether deltas are padded.
+    pads: bool,
     frames: Vec<Frame>,
 }
 
@@ -55,6 +58,9 @@ impl Numbered {
     /// An item grows.
     fn grow_item(&mut self, at: usize, item: &Value, delta: &str) {
         let mut event = json!({ "item_id": item["id"], "output_index": at, "delta": delta });
+        if self.pads {
+            pad(&mut event, &json!(delta));
+        }
         match item["type"].as_str() {
             Some("function_call") => self.push("response.function_call_arguments.delta", event),
             Some("reasoning") => {
@@ -118,8 +124,9 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn new(head: Head, keeper: Option<Keeper>) -> Self {
-        Self { head, turn: Turn::default(), out: Numbered::default(), keeper }
+    pub(crate) fn new(head: Head, keeper: Option<Keeper>, pads: bool) -> Self {
+        let out = Numbered { pads, ..Numbered::default() };
+        Self { head, turn: Turn::default(), out, keeper }
     }
 
     /// The i-th item as far as it is written.
@@ -191,8 +198,8 @@ impl Script<ChatEvent> for Stream {
 }
 
 /// The events of a kept response, from the one after `starting_after` on.
-pub(super) fn replay(response: &Value, starting_after: Option<u64>) -> Vec<Frame> {
-    let mut out = Numbered::default();
+pub(super) fn replay(response: &Value, starting_after: Option<u64>, pads: bool) -> Vec<Frame> {
+    let mut out = Numbered { pads, ..Numbered::default() };
     let mut begun = response.clone();
     begun["status"] = json!("in_progress");
     begun["output"] = json!([]);
@@ -223,7 +230,7 @@ mod tests {
         let output: Vec<Value> =
             blocks.iter().enumerate().map(|(i, b)| item("resp_1", i, b, "completed")).collect();
         let response = json!({ "id": "resp_1", "status": "completed", "output": output });
-        let names: Vec<_> = replay(&response, None).iter().filter_map(|f| f.name).collect();
+        let names: Vec<_> = replay(&response, None, false).iter().filter_map(|f| f.name).collect();
         let expected = [
             "response.created",
             "response.in_progress",
@@ -246,6 +253,9 @@ mod tests {
             "response.completed",
         ];
         assert_eq!(names, expected);
-        assert_eq!(replay(&response, Some(17)).len(), 1);
+        assert_eq!(replay(&response, Some(17), false).len(), 1);
+        let padded = replay(&response, None, true);
+        let n = padded.iter().filter(|f| f.data.contains("\"obfuscation\"")).count();
+        assert_eq!(n, 3, "every delta, and nothing else");
     }
 }

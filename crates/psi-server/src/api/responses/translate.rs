@@ -3,9 +3,12 @@
 use psi_infer::chat::{Reasoning, ResponseFormat, ToolChoice};
 use serde_json::{Value, json};
 
-use super::request::{
-    self, Format, Item, MessageItem, NamedTool, ReasoningText, ResponseBody, Role, TextConfig,
-    Tool, TypedItem,
+use super::{
+    compact,
+    request::{
+        self, Format, Item, MessageItem, NamedTool, ReasoningText, ResponseBody, Role, TextConfig,
+        Tool, TypedItem,
+    },
 };
 use crate::api::{
     chat::request::{Function, ToolMode},
@@ -88,6 +91,7 @@ fn add(item: &TypedItem, param: &str, messages: &mut Vec<Value>) -> Result<(), A
             let content = output.text();
             messages.push(json!({ "role": "tool", "tool_call_id": call_id, "content": content }));
         }
+        TypedItem::Compaction { .. } => messages.extend(compact::message(item, param)?),
         TypedItem::Reasoning { summary, content, .. } => {
             let thoughts = content.as_ref().unwrap_or(summary);
             let text: Vec<&str> = thoughts.iter().map(ReasoningText::text).collect();
