@@ -9,6 +9,7 @@ The tests start `llama-server` in the way that their harness knows; the shim bes
 import argparse
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tarfile
@@ -47,7 +48,10 @@ def run(arguments, scratch):
     models = scratch / "models"
     models.mkdir()
     longer(pathlib.Path(arguments.model), models / "stories260K", 8192)
-    environment = {**os.environ, "PSI": str(pathlib.Path(arguments.psi).resolve()), "PSI_MODELS": str(models),
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "PORT": str(port), "PSI": str(pathlib.Path(arguments.psi).resolve()), "PSI_MODELS": str(models),
                    "LLAMA_SERVER_BIN_PATH": str(HERE / "llama-server"), "PYTHONPATH": f"{HERE}:{tests}"}
     report, log = scratch / "report.xml", scratch / "log.txt"
     chosen = arguments.test or [f"unit/{file}" for file in FILES]
