@@ -64,6 +64,8 @@ pub struct Conversation {
     pub system_prompt: Option<String>,
     /// The model that was chosen for it.
     pub model: Option<String>,
+    /// The project that it is in.
+    pub project: Option<i64>,
     /// Not listed, not searched, without memory, and gone when psi next starts.
     pub temporary: bool,
     /// Kept at the top of the list.
@@ -85,6 +87,8 @@ pub struct NewConversation {
     pub system_prompt: Option<String>,
     /// The model that is to answer.
     pub model: Option<String>,
+    /// The project that it is in.
+    pub project: Option<i64>,
     /// Not listed, not searched, without memory.
     pub temporary: bool,
 }

@@ -26,6 +26,7 @@ mod live;
 mod locked;
 mod memory;
 mod models;
+mod projects;
 mod prompts;
 mod reply;
 mod review;
@@ -54,7 +55,8 @@ use keys::Keys;
 use live::Rooms;
 pub use locked::{LockedPage, Unlock};
 use psi_agent::{
-    Access, Assistant, Feedback, Prompts, Tasks, assistant::Run, tasks::Runner, toolbox::Toolbox,
+    Access, Assistant, Feedback, Projects, Prompts, Tasks, assistant::Run, tasks::Runner,
+    toolbox::Toolbox,
 };
 use reply::Failure;
 
@@ -128,6 +130,7 @@ impl PageServer {
 pub(crate) struct Ui {
     pub(crate) assistant: Assistant,
     pub(crate) feedback: Feedback,
+    pub(crate) projects: Projects,
     pub(crate) prompts: Prompts,
     pub(crate) tasks: Tasks,
     /// What carries out tasks; there as long as the page is served.
@@ -173,6 +176,7 @@ impl Ui {
         let language = settings::stored_language(assistant.settings());
         Self {
             feedback: Feedback::new(assistant.db()),
+            projects: Projects::new(assistant.db()),
             prompts: Prompts::new(assistant.db()),
             tasks: Tasks::new(assistant.db()),
             runner: OnceLock::new(),

@@ -319,6 +319,10 @@ fn t11_t14_names_and_files_of_others_stay_text() {
     assert_eq!(added.status, 200, "{}", added.body);
     let prompt = serde_json::json!({ "name": "markup", "text": format!("{MARKUP} {{{{x}}}}") });
     assert_eq!(house.ask("POST", "/api/prompts", &csrf, &prompt.to_string()).status, 200);
+    let project = serde_json::json!({ "name": MARKUP, "instructions": MARKUP });
+    assert_eq!(house.ask("POST", "/api/projects", &csrf, &project.to_string()).status, 200);
+    let within = serde_json::json!({ "content": MARKUP, "project": "1" });
+    assert_eq!(house.ask("POST", "/api/conversations", &csrf, &within.to_string()).status, 200);
     let task =
         serde_json::json!({ "kind": "ask", "text": MARKUP, "repeat": "daily", "at": "07:00" });
     assert_eq!(house.ask("POST", "/api/tasks", &csrf, &task.to_string()).status, 200);
@@ -328,6 +332,8 @@ fn t11_t14_names_and_files_of_others_stay_text() {
         "/c/1",
         "/tasks",
         "/tasks/notices",
+        "/projects",
+        "/?project=1",
         "/prompts",
         "/memory",
         "/settings",

@@ -31,6 +31,7 @@ use crate::{
     feedback::Feedback,
     memory::{Fact, by_model},
     model::{ChatSource, Generation, Ongoing, Prompt, SourceEvent, vote},
+    projects::Projects,
     tool::{CallContext, Tool, ToolError, ToolOutput, definitions},
 };
 
@@ -150,13 +151,19 @@ impl Driver {
         if is_new && self.asked.parent.is_none() {
             self.run.emit(AgentEvent::Titled { title: conversation.title.clone() });
         }
-        let settings = &self.inner().settings;
-        let instructions = match conversation.system_prompt {
+        let project = match conversation.project {
+            Some(id) => Some(Projects::new(&self.inner().db).get(id)?),
+            None => None,
+        };
+        let of_project = project.as_ref().map(|p| p.instructions.clone());
+        let own = conversation.system_prompt.or(of_project.filter(|text| !text.is_empty()));
+        let instructions = match own {
             Some(own) => own,
-            None => settings.text("answer.system_prompt")?,
+            None => self.inner().settings.text("answer.system_prompt")?,
         };
         let memories = if conversation.temporary { Vec::new() } else { self.remember(is_new)? };
-        let name = self.by.take().or(conversation.model).filter(|name| !name.is_empty());
+        let chosen = self.by.take().or(conversation.model).or(project.and_then(|p| p.model));
+        let name = chosen.filter(|name| !name.is_empty());
         let model = self.inner().models.find(name.as_deref());
         self.model = Some(model.map_err(|why| AgentError::invalid("model", why))?);
         self.preamble = Preamble { instructions, memories, summary: None };

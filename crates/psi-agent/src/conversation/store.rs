@@ -15,7 +15,7 @@ use crate::{
 
 /// The columns that [`conversation_from`] reads, in its order.
 const COLUMNS: &str = "id, title, title_origin, system_prompt, model, temporary, pinned, leaf, \
-    created_at, updated_at";
+    created_at, updated_at, project";
 
 impl Conversations {
     /// Begins a conversation.
@@ -28,14 +28,15 @@ impl Conversations {
         self.db.write(|t| {
             t.execute(
                 "INSERT INTO conversation (title, title_origin, system_prompt, model, temporary,
-                   created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+                   created_at, updated_at, project) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
                 params![
                     new.title.as_deref().unwrap_or(""),
                     enum_name(origin),
                     new.system_prompt,
                     new.model,
                     new.temporary,
-                    now.0
+                    now.0,
+                    new.project
                 ],
             )?;
             get(t, ConversationId(t.last_insert_rowid()))
@@ -344,6 +345,7 @@ fn conversation_from(row: &Row<'_>) -> Result<Conversation> {
         leaf: row.get::<_, Option<i64>>(7)?.map(MessageId),
         created_at: Timestamp(row.get(8)?),
         updated_at: Timestamp(row.get(9)?),
+        project: row.get(10)?,
     })
 }
 

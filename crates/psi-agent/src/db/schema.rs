@@ -20,6 +20,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0021 attachments", include_str!("schema/0021_attachments.sql")),
     ("0030 prompts", include_str!("schema/0030_prompts.sql")),
     ("0031 tasks", include_str!("schema/0031_tasks.sql")),
+    ("0032 projects", include_str!("schema/0032_projects.sql")),
 ];
 
 /// Applies what is missing, all of it or nothing.

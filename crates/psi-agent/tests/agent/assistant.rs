@@ -7,8 +7,8 @@ use std::{
 };
 
 use psi_agent::{
-    Assistant, CallContext, Conversations, Db, Effect, Memory, MessageState, NewConversation, Role,
-    Settings, Tool, ToolError, ToolOutput, Usage,
+    Assistant, CallContext, Conversations, Db, Effect, Memory, MessageState, NewConversation,
+    NewProject, Projects, Role, Settings, Tool, ToolError, ToolOutput, Usage,
     agent::{AgentEvent, Decision, Ending, Scope},
     assistant::{Ask, OneModel, Run},
     memory::{HashedNgrams, Origin},
@@ -228,6 +228,29 @@ fn an_answer_is_streamed_kept_and_seen_by_who_comes_late() {
         })
         .collect();
     assert_eq!(text, "It is four.");
+}
+
+#[test]
+fn a_project_speaks_before_its_conversations_unless_they_have_their_own() {
+    let scene = scene(&[Turn::Says("one"), Turn::Says("two"), Turn::Says("three")]);
+    let projects = Projects::new(&scene.db);
+    let house = NewProject {
+        name: "house".into(),
+        instructions: "Sizes are in metres.".into(),
+        ..NewProject::default()
+    };
+    let house = projects.add(&house).unwrap();
+    let new = NewConversation { project: Some(house.id), ..NewConversation::default() };
+    let id = scene.all.create(&new).unwrap().id;
+    let first_of = |i: usize| scene.prompt(i).messages[0]["content"].to_string();
+    assert_eq!(ending(&scene.ask(id, "how wide?")), answered());
+    assert!(first_of(0).contains("Sizes are in metres."), "{}", first_of(0));
+    scene.all.configure(id, None, Some("Sizes are in feet.")).unwrap();
+    assert_eq!(ending(&scene.ask(id, "and now?")), answered());
+    assert!(first_of(1).contains("feet") && !first_of(1).contains("metres"), "{}", first_of(1));
+    let other = scene.conversation();
+    assert_eq!(ending(&scene.ask(other, "elsewhere?")), answered());
+    assert!(!first_of(2).contains("metres"), "{}", first_of(2));
 }
 
 #[test]

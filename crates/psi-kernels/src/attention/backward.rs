@@ -16,7 +16,6 @@ use super::{
 };
 use crate::{
     Cpu,
-    gemm::Compute,
     kv::{KV_BLOCK, Segment},
     simd::{LANES, Lanes, Parts, exp, tanh, tiers},
 };
@@ -232,7 +231,7 @@ struct Chunk<'a> {
 
 fn run(isa: crate::Isa, call: &Call<'_>, task: &Task) {
     #[cfg(target_arch = "x86_64")]
-    if call.params.gradient == Compute::Bf16 && isa.has(crate::Tier::Avx512Vnni) {
+    if call.params.gradient == crate::gemm::Compute::Bf16 && isa.has(crate::Tier::Avx512Vnni) {
         return pairs::run(isa, call, task);
     }
     let (d, d_pad) = (call.d, call.d.next_multiple_of(LANES));

@@ -24,6 +24,7 @@ use super::{
     Ui, blocking,
     i18n::{Lang, t, tf},
     live::{Cursor, Room},
+    projects,
     reply::{Failure, Reply, json_response},
 };
 
@@ -49,6 +50,9 @@ struct Begin {
     content: String,
     #[serde(default)]
     temporary: bool,
+    /// The project that it begins in; a form says it as text.
+    #[serde(default)]
+    project: Value,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
@@ -65,7 +69,9 @@ struct Say {
 pub(crate) async fn begin(State(ui): State<Arc<Ui>>, bytes: Bytes) -> Outcome {
     blocking(&ui, move |ui| {
         let begin: Begin = body(&bytes)?;
-        let new = NewConversation { temporary: begin.temporary, ..NewConversation::default() };
+        let project = projects::chosen(ui, &begin.project)?;
+        let temporary = begin.temporary;
+        let new = NewConversation { temporary, project, ..NewConversation::default() };
         let conversation = ui.assistant.conversations().create(&new)?;
         if !begin.content.trim().is_empty() {
             say_in(ui, conversation.id, &begin.content, &begin.rest)?;
@@ -215,6 +221,8 @@ struct Configuration {
     model: String,
     #[serde(default)]
     instructions: String,
+    /// Left as it is where it is not said.
+    project: Option<Value>,
 }
 
 /// `POST /api/conversations/{id}/configure`.
@@ -224,10 +232,13 @@ pub(crate) async fn configure(
     bytes: Bytes,
 ) -> Outcome {
     blocking(&ui, move |ui| {
-        let Configuration { model, instructions } = body(&bytes)?;
+        let Configuration { model, instructions, project } = body(&bytes)?;
         let model = ui.known_model(&model)?;
         let instructions = Some(instructions.trim()).filter(|text| !text.is_empty());
         ui.assistant.conversations().configure(ConversationId(id), model, instructions)?;
+        if let Some(project) = project {
+            ui.projects.put(ConversationId(id), projects::chosen(ui, &project)?)?;
+        }
         Ok(Reply::done().refresh())
     })
     .await

@@ -9,7 +9,9 @@ use axum::{
 };
 use jiff::Zoned;
 use maud::{Markup, html};
-use psi_agent::{Conversation, ConversationId, Message, MessageId, Role, agent::ContextMeter};
+use psi_agent::{
+    Conversation, ConversationId, Message, MessageId, Project, Role, agent::ContextMeter,
+};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -21,6 +23,7 @@ use super::{
     host::{ListedModel, ModelState},
     i18n::t,
     icon::icon,
+    models, projects,
     reply::{Failure, html},
     review,
     shell::{self, Frame, Place},
@@ -112,12 +115,20 @@ impl Ui {
     }
 }
 
+/// Where a conversation begins.
+#[derive(Deserialize)]
+pub(crate) struct Within {
+    project: Option<i64>,
+}
+
 /// `GET /`.
 pub(crate) async fn first(
     State(ui): State<Arc<Ui>>,
+    Query(within): Query<Within>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     blocking(&ui, move |ui| {
+        let project = within.project.map(|id| ui.projects.get(id)).transpose()?;
         let model = ui.host.model();
         let is_bundled = ui.host.models().iter().any(|m| m.is_bundled && m.name == model.name());
         let keys = ui.keys();
@@ -125,6 +136,7 @@ pub(crate) async fn first(
         let composer = Composer {
             conversation: None,
             temporary: false,
+            project: project.as_ref(),
             running: false,
             meter: None,
             model: &model,
@@ -132,10 +144,10 @@ pub(crate) async fn first(
             prompts: &prompts,
         };
         let main = html! {
-            (shell::bar(&html! { h1 { (t("New conversation")) } }, &html! {}))
+            (shell::bar(&html! { h1 { (t("New conversation")) } }, &projects::chip(project.as_ref())))
             div.scroll { (hello::hello(&model, is_bundled)) }
             (composer.render())
-            (dialogs(&ui.host.models()))
+            (dialogs(&ui.host.models(), &[]))
             (slash::dialogs(&prompts))
         };
         ui.page(&headers, (Place::Chat, t("New conversation")), None, &main)
@@ -174,6 +186,7 @@ pub(crate) async fn conversation(
         let composer = Composer {
             conversation: Some(conversation.id),
             temporary: conversation.temporary,
+            project: None,
             running,
             meter: ui.meter(conversation.id, &messages),
             model: &model,
@@ -184,11 +197,13 @@ pub(crate) async fn conversation(
             "" => t("New conversation"),
             title => title,
         };
+        let all = ui.projects.list()?;
+        let project = all.iter().find(|p| Some(p.id) == conversation.project);
         let main = html! {
-            (shell::bar(&html! { h1 id="title" { (title) } }, &configuring(&conversation)))
+            (shell::bar(&html! { h1 id="title" { (title) } }, &configuring(&conversation, project)))
             div.scroll { (ui.thread(&conversation)?) }
             (composer.render())
-            (dialogs(&ui.host.models()))
+            (dialogs(&ui.host.models(), &all))
             (slash::dialogs(&prompts))
         };
         ui.page(&headers, (Place::Chat, title), Some(conversation.id), &main)
@@ -278,42 +293,47 @@ pub(crate) async fn model_state(State(ui): State<Arc<Ui>>) -> Response {
 }
 
 /// The dialogs of a conversation's page.
-fn dialogs(models: &[ListedModel]) -> Markup {
+fn dialogs(models: &[ListedModel], all: &[Project]) -> Markup {
     html! {
         (shell::rename_dialog())
         (thread::edit_form())
         (review::better_dialog())
-        (configuration(models))
+        (configuration(models, all))
         (other_model(models))
     }
 }
 
 /// Who answers this conversation, where it says so itself, and the way to change that.
-fn configuring(conversation: &Conversation) -> Markup {
+fn configuring(conversation: &Conversation, project: Option<&Project>) -> Markup {
     let Conversation { id, model, system_prompt, .. } = conversation;
     let now = json!({
+        "project": project.map(|p| p.id.to_string()).unwrap_or_default(),
         "model": model.as_deref().unwrap_or_default(),
         "instructions": system_prompt.as_deref().unwrap_or_default(),
     });
     html! {
+        (projects::chip(project))
         @if let Some(model) = model { span.chip title=(t("Answers this conversation")) { (icon("chip")) (model) } }
         @if system_prompt.is_some() { span.chip title=(t("This conversation has instructions of its own")) { (icon("pen")) (t("instructions")) } }
         button.bare type="button" data-dialog="configuration" data-target={ "/api/conversations/" (id) "/configure" } data-set=(now) aria-label=(t("Model and instructions of this conversation")) title=(t("Model and instructions")) { (icon("gear")) }
     }
 }
 
-fn configuration(models: &[ListedModel]) -> Markup {
+fn configuration(models: &[ListedModel], all: &[Project]) -> Markup {
     html! {
         dialog id="configuration" aria-labelledby="configuration-title" {
             form data-send="" {
                 h2 id="configuration-title" { (t("This conversation")) }
-                label.field {
-                    span { (t("Model")) }
-                    select name="model" {
-                        option value="" { (t("The one that answers everywhere")) }
-                        @for model in models { option value=(model.name) { (model.name) } }
+                @if !all.is_empty() {
+                    label.field {
+                        span { (t("Project")) }
+                        select name="project" {
+                            option value="" { (t("In no project")) }
+                            @for project in all { option value=(project.id) { (project.name) } }
+                        }
                     }
                 }
+                (models::choice(models))
                 label.field {
                     span { (t("Instructions")) " " span.soft { (t("(empty: those of the settings)")) } }
                     textarea name="instructions" rows="5" maxlength="8000" {}

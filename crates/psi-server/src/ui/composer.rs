@@ -1,7 +1,7 @@
 //! The field at the foot of a conversation, and what stands around it.
 
 use maud::{Markup, html};
-use psi_agent::{ConversationId, SavedPrompt, agent::ContextMeter};
+use psi_agent::{ConversationId, Project, SavedPrompt, agent::ContextMeter};
 
 use super::{
     host::ModelState,
@@ -16,6 +16,8 @@ pub(crate) struct Composer<'a> {
     /// The conversation; none on the first page, where the first message begins one.
     pub(crate) conversation: Option<ConversationId>,
     pub(crate) temporary: bool,
+    /// The project in which a first message begins a conversation.
+    pub(crate) project: Option<&'a Project>,
     pub(crate) running: bool,
     pub(crate) meter: Option<ContextMeter>,
     pub(crate) model: &'a ModelState,
@@ -33,6 +35,7 @@ impl Composer<'_> {
         html! {
             div.composer {
                 form id="composer" data-post=(post) {
+                    @if let Some(project) = self.project { input type="hidden" name="project" value=(project.id); }
                     (slash::list(self.prompts))
                     label.sr for="say" { (t("Message")) }
                     div.given id="given" {}

@@ -29,6 +29,7 @@ const ICONS: &[(&str, &str)] = &[
     ("cross", "M6 6l12 12M18 6 6 18"),
     ("down", "M12 4v12M7 11.5l5 5 5-5M5 20h14"),
     ("file", "M6 3h8l4 4v14H6zM14 3v4h4M9 12h6M9 16h6"),
+    ("stack", "M4 8l8-4 8 4-8 4zM4 12l8 4 8-4M4 16l8 4 8-4"),
     ("folder", "M3 6h6l2 2.5h10V19H3z"),
     (
         "gear",

@@ -18,6 +18,19 @@ use super::{
     shell::{self, Place},
 };
 
+/// The choice of a model in a form.
+pub(crate) fn choice(models: &[ListedModel]) -> Markup {
+    html! {
+        label.field {
+            span { (t("Model")) }
+            select name="model" {
+                option value="" { (t("The one that answers everywhere")) }
+                @for model in models { option value=(model.name) { (model.name) } }
+            }
+        }
+    }
+}
+
 /// `GET /models`.
 pub(crate) async fn page(
     State(ui): State<Arc<Ui>>,

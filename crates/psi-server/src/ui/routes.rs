@@ -12,7 +12,7 @@ use axum::{
 
 use super::{
     Ui, actions, attached, chat, compare, exchange, files, gate, i18n::t, learning, memory, models,
-    prompts, reply::Failure, review, settings, slash, tasks, training,
+    projects, prompts, reply::Failure, review, settings, slash, tasks, training,
 };
 use crate::{api::Api, assets, runs};
 
@@ -66,6 +66,7 @@ fn pages() -> Router<Arc<Ui>> {
         .route("/memory/list", get(memory::found))
         .route("/models", get(models::page))
         .route("/models/list", get(models::live))
+        .route("/projects", get(projects::page))
         .route("/prompts", get(prompts::page))
         .route("/prompts/list", get(prompts::found))
         .route("/review", get(review::page))
@@ -120,6 +121,9 @@ fn actions() -> Router<Arc<Ui>> {
         .route("/api/memory/{id}/forget", post(memory::forget))
         .route("/api/model", post(models::choose))
         .route("/api/command", post(slash::command))
+        .route("/api/projects", get(projects::json).post(projects::add))
+        .route("/api/projects/{id}/edit", post(projects::edit))
+        .route("/api/projects/{id}/delete", post(projects::delete))
         .route("/api/prompts", get(prompts::json).post(prompts::add))
         .route("/api/prompts/export", get(prompts::export))
         .route("/api/prompts/import", post(prompts::import))

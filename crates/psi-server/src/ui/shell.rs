@@ -19,6 +19,7 @@ pub(crate) enum Place {
     Chat,
     Memory,
     Files,
+    Projects,
     Prompts,
     Review,
     Learning,
@@ -32,6 +33,7 @@ pub(crate) enum Place {
 const PLACES: &[(Place, &str, &str, &str)] = &[
     (Place::Memory, "/memory", "memory", "Memory"),
     (Place::Files, "/files", "folder", "Files"),
+    (Place::Projects, "/projects", "stack", "Projects"),
     (Place::Prompts, "/prompts", "slash", "Prompts"),
     (Place::Tasks, "/tasks", "clock", "Tasks"),
     (Place::Review, "/review", "star", "Review"),

@@ -38,6 +38,7 @@ pub(crate) const SCENES: &[Scene] = &[
         "a conversation has its own model and instructions, and models are compared",
         remembering::models,
     ),
+    ("conversations belong to projects, with what is said before them", remembering::projects),
     ("what is forgotten is gone", remembering::forget),
     ("what was learned is shown, chosen and taken back", remembering::learn),
     ("files are read, searched, cited at their passage and followed", reading::read),

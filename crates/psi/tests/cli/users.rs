@@ -86,6 +86,7 @@ fn tell_secrets(up: &Up, person: &Person) -> Value {
     tell("POST /api/memory", &format!(r#"{{"text": "I like {SECRET}"}}"#));
     tell(&format!("POST /api/attachments?name={SECRET}.txt"), SECRET);
     tell("POST /api/prompts", &format!(r#"{{"name": "place", "text": "Where is {SECRET}?"}}"#));
+    tell("POST /api/projects", &format!(r#"{{"name": "{SECRET}", "instructions": "{SECRET}"}}"#));
     let task =
         format!(r#"{{"kind": "ask", "text": "{SECRET}?", "repeat": "daily", "at": "7:00"}}"#);
     tell("POST /api/tasks", &task);
@@ -104,6 +105,8 @@ fn where_secrets_are(conversation: &Value) -> Vec<String> {
         "GET /api/memory",
         "GET /attached/1",
         "GET /files/1",
+        "GET /projects",
+        "GET /api/projects",
         "GET /prompts",
         "GET /api/prompts",
         "GET /api/prompts/export",

@@ -17,6 +17,7 @@ const EMPTY: &[(&str, &str)] = &[
     ("empty-files", "/files"),
     ("empty-prompts", "/prompts"),
     ("empty-tasks", "/tasks"),
+    ("empty-projects", "/projects"),
     ("empty-review", "/review"),
     ("empty-runs", "/runs"),
 ];
@@ -30,10 +31,12 @@ fn pages(server: &Server, tab: &Tab) -> Vec<(&'static str, String)> {
     super::commanding::save(tab, server, "translate", "Translate into {{language}}:\n\n{{text}}");
     super::commanding::save(tab, server, "brief", "Answer in one sentence.");
     super::tasks::make(tab, server);
+    super::remembering::make_project(tab, server);
     let fixed = [
         ("first", "/"),
         ("memory", "/memory"),
         ("files", "/files"),
+        ("projects", "/projects"),
         ("prompts", "/prompts"),
         ("tasks", "/tasks"),
         ("offline", "/assets/offline.html"),

@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::{ask, begin, clean, finished, say};
-use crate::chrome::Chrome;
+use crate::{
+    chrome::{Chrome, Tab},
+    server::Server,
+};
 
 pub(crate) fn approve(chrome: &Chrome) {
     let (server, tab) = begin(chrome);
@@ -165,5 +168,50 @@ pub(crate) fn learn(chrome: &Chrome) {
     tab.wait("document.querySelector('#confirm[open]')");
     tab.click("#confirm [value=yes]");
     tab.sees("taken back");
+    clean(&server, &tab);
+}
+
+/// A project with a conversation in it.
+pub(crate) fn make_project(tab: &Tab, server: &Server) {
+    tab.open(&server.at("/projects"));
+    tab.sees("None yet.");
+    tab.click("[name=name]");
+    tab.write("The house");
+    tab.click("#add-instructions");
+    tab.write("Sizes are in metres.");
+    tab.click("main .primary");
+    tab.wait("document.querySelector('#project-1')");
+    tab.click("[href='/?project=1']");
+    tab.wait("document.querySelector('.bar .chip')?.innerText.includes('The house')");
+    ask(tab, "how wide is the door?");
+}
+
+pub(crate) fn projects(chrome: &Chrome) {
+    let (server, tab) = begin(chrome);
+    make_project(&tab, &server);
+    tab.wait("document.querySelector('.bar .chip')?.innerText.includes('The house')");
+    // Taken out, and put in again.
+    for (project, there) in [("''", "null"), ("'1'", "'The house'")] {
+        tab.click("[data-dialog=configuration]");
+        tab.wait("document.querySelector('#configuration[open]')");
+        tab.eval(&format!(
+            "document.querySelector('#configuration [name=project]').value = {project}"
+        ));
+        tab.click("#configuration .primary");
+        tab.wait(&format!(
+            "(document.querySelector('.bar a.chip')?.innerText.trim() ?? null) === {there}"
+        ));
+    }
+    tab.open(&server.at("/projects"));
+    tab.sees("1 conversation");
+    tab.sees("how wide is the door?");
+    tab.click("[data-dialog=edit-project]");
+    tab.wait("document.querySelector('#edit-project[open]')");
+    tab.eval("document.querySelector('#edit-project [name=name]').value = 'The new house'");
+    tab.click("#edit-project .primary");
+    tab.sees("The new house");
+    tab.click("#project-1 [title=Delete]");
+    tab.click("#confirm [value=yes]");
+    tab.wait("!document.querySelector('#project-1')");
     clean(&server, &tab);
 }
