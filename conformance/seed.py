@@ -1,8 +1,10 @@
 """A pytest plugin: puts the objects that the suites ask for by fixed names into psi's store, before each test."""
 
+import contextlib
 import json
 import os
 import pathlib
+import urllib.error
 import urllib.request
 
 import pytest
@@ -37,13 +39,20 @@ def load_adapter():
     urllib.request.urlopen(request).close()
 
 
-def put(name, value):
-    item = {"id": "after", "type": "message", "role": "user", "status": "completed",
+def put(name, value, item_id="after"):
+    item = {"id": item_id, "type": "message", "role": "user", "status": "completed",
             "content": [{"type": "input_text", "text": "hello"}]}
     # The client types every stored message as an assistant's.
     messages = [{"role": "assistant", "content": "hello", "refusal": None}]
     kept = {"id": name, "owner": "local", "object": value, "messages": messages, "input": [item]}
     (STORE / f"{name}.json").write_text(json.dumps(kept))
+
+
+def forget(path):
+    """What a test before has changed is as it was."""
+    request = urllib.request.Request(f"{os.environ['PSI_ADDRESS']}{path}", method="DELETE")
+    with contextlib.suppress(urllib.error.HTTPError):
+        urllib.request.urlopen(request).close()
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +65,6 @@ def seeded(request):
         urllib.request.urlopen(f"{os.environ['PSI_ADDRESS']}/v1/chat/completions/{name}").close()
     for name in ["response_id", "previous_response_id", "resp_123", "resp_677efb5139a88190b512bc3fef8e535d"]:
         put(name, response(name))
+    if "conversations" in str(request.node.path):
+        forget("/v1/conversations/conv_123")
+        put("conv_123", {"id": "conv_123", "object": "conversation", "created_at": 1, "metadata": {}}, "msg_abc")

@@ -26,6 +26,7 @@ SUITES = {
     "openai": {
         "version": "3.54.0",
         "files": ["chat", "test_completions.py", "test_embeddings.py", "test_models.py", "test_responses.py",
+                  "test_conversations.py", "conversations/test_items.py",
                   "responses/test_input_items.py", "responses/test_input_tokens.py"],
         "models": ["gpt-6-astra", "gpt-3.5-turbo-instruct", "text-embedding-3-small", "model", TUNED],
         "base": "/v1",

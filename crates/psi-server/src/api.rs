@@ -9,6 +9,7 @@ mod body;
 mod chat;
 mod completions;
 mod conversation;
+mod conversations;
 mod embeddings;
 mod error;
 mod gate;

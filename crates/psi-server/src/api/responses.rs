@@ -4,7 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod compact;
 pub(crate) mod request;
 mod stream;
-mod translate;
+pub(crate) mod translate;
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::{
     Shared,
     conversation::{Ask, Turn},
+    conversations,
     error::ApiError,
     gate::{Call, Reply, blocking},
     models::Served,
@@ -34,11 +35,15 @@ pub(crate) async fn create(call: Call) -> Reply {
     let served = call.model(body.model.as_deref()).await?;
     let asked = Asked::new(&body, &served, &call)?;
     let id = format!("resp_{}", call.record.id());
-    let keeper = body.store.unwrap_or(true).then(|| Keeper {
+    let is_stored = body.store.unwrap_or(true);
+    let grows = body.conversation.as_ref().map(|reference| reference.id().to_owned());
+    let keeper = (is_stored || grows.is_some()).then(|| Keeper {
         api: Arc::clone(&call.api),
         owner: call.key.name.clone(),
         messages: asked.conversation.clone(),
         input: asked.input.clone(),
+        is_stored,
+        grows,
     });
     let head = Head::new(id, call.api.unix_s(), &served.name, &body);
     let jobs = asked.ask.start(&call, &served).await?;
@@ -67,15 +72,20 @@ struct Asked {
 impl Asked {
     fn new(body: &ResponseBody, served: &Served, call: &Call) -> Result<Self, ApiError> {
         body.check()?;
-        let mut conversation = match &body.previous_response_id {
-            None => Vec::new(),
-            Some(id) => {
+        let mut conversation = match (&body.conversation, &body.previous_response_id) {
+            (None, None) => Vec::new(),
+            (Some(reference), _) => conversations::messages(call, reference.id())?,
+            (None, Some(id)) => {
                 find(call, id)
                     .map_err(|_| ApiError::NotFound { what: "stored response", name: id.clone() })?
                     .messages
             }
         };
-        let (messages, input) = translate::input(body.input.as_ref(), call.record.id())?;
+        let (messages, input) = match (&body.input, &body.conversation) {
+            // The conversation may end with what is to be answered.
+            (None, Some(_)) => (Vec::new(), Vec::new()),
+            (input, _) => translate::input(input.as_ref(), call.record.id())?,
+        };
         conversation.extend(messages);
         let limit = call.api.limits.n_messages;
         if conversation.len() > limit {
@@ -110,16 +120,31 @@ impl Asked {
     }
 }
 
-/// Keeps a response with its conversation.
+/// Keeps a response with what led to it, and adds it to its conversation.
 pub(crate) struct Keeper {
     api: Arc<Shared>,
     owner: String,
     messages: Vec<Value>,
     input: Vec<Value>,
+    is_stored: bool,
+    /// The conversation that input and answer are added to.
+    grows: Option<String>,
 }
 
 impl Keeper {
     pub(crate) fn keep(mut self, response: &Response, turn: &Turn) {
+        if let Some(id) = &self.grows {
+            let mut added = self.input.clone();
+            added.extend_from_slice(&response.output);
+            added.iter_mut().for_each(conversations::whole);
+            if let Err(error) = conversations::append(&self.api, &self.owner, id, &added) {
+                self.api
+                    .report(&format!("a response cannot be added to its conversation: {error:?}"));
+            }
+        }
+        if !self.is_stored {
+            return;
+        }
         self.messages.push(turn.message());
         let kept = Kept {
             id: response.id().to_owned(),

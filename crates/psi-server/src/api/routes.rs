@@ -11,7 +11,7 @@ use axum::{
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::{
-    Shared, adapters, chat, completions, embeddings,
+    Shared, adapters, chat, completions, conversations, embeddings,
     error::{ApiError, Dialect},
     gate::{self, Handler},
     health, messages, model_list, openapi, responses, stored_chat, text,
@@ -142,6 +142,24 @@ pub(crate) static ROUTES: &[Route] = &[
         Json(schema::<responses::answer::Response>), run!(responses::cancel)),
     route(GET, "/v1/responses/{id}/input_items", Key, "The items that a stored response answered.",
         Json(schema::<responses::answer::ItemPage>), run!(responses::input_items)).query(schema::<responses::request::ItemQuery>),
+    route(POST, "/v1/conversations", Key, "Begin a conversation that responses go on from and add to.",
+        Json(schema::<conversations::Conversation>), run!(conversations::create)).body(schema::<conversations::ConversationBody>),
+    route(GET, "/v1/conversations/{id}", Key, "A conversation, without its items.",
+        Json(schema::<conversations::Conversation>), run!(conversations::get)),
+    route(POST, "/v1/conversations/{id}", Key, "Change a conversation's metadata.",
+        Json(schema::<conversations::Conversation>), run!(conversations::update)).body(schema::<conversations::Update>),
+    route(DELETE, "/v1/conversations/{id}", Key, "Forget a conversation with its items.",
+        Json(schema::<conversations::Deleted>), run!(conversations::delete)),
+    route(POST, "/v1/conversations/{id}/items", Key, "Add items at the end of a conversation.",
+        Json(schema::<responses::answer::ItemPage>), run!(conversations::add_items))
+        .body(schema::<conversations::ItemsBody>).query(schema::<conversations::IncludeQuery>),
+    route(GET, "/v1/conversations/{id}/items", Key, "The items of a conversation.",
+        Json(schema::<responses::answer::ItemPage>), run!(conversations::list_items)).query(schema::<responses::request::ItemQuery>),
+    route(GET, "/v1/conversations/{id}/items/{item}", Key, "One item of a conversation.",
+        Json(schema::<serde_json::Map<String, serde_json::Value>>), run!(conversations::get_item))
+        .query(schema::<conversations::IncludeQuery>),
+    route(DELETE, "/v1/conversations/{id}/items/{item}", Key, "Forget one item of a conversation.",
+        Json(schema::<conversations::Conversation>), run!(conversations::delete_item)),
     route(POST, "/v1/messages", Key, "The next message of a conversation, in Anthropic's shape.",
         JsonOrEvents(schema::<messages::answer::Message>), run!(messages::create))
         .body(schema::<messages::request::MessageBody>).anthropic(),

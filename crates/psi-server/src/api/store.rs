@@ -97,6 +97,29 @@ impl Store {
         found.filter(|k| k.owner == owner)
     }
 
+    /// Changes a thing of this owner that [`Self::get`] has found, if `change` says that it did; nobody else changes it
+    /// meanwhile. Returns its new form.
+    pub(crate) fn change(
+        &self,
+        id: &str,
+        owner: &str,
+        change: impl FnOnce(&mut Kept) -> bool,
+    ) -> Result<Option<Kept>, String> {
+        let mut items = self.items();
+        let Some(old) = items.iter_mut().find(|k| k.id == id && k.owner == owner) else {
+            return Ok(None);
+        };
+        let mut new = old.clone();
+        if change(&mut new) {
+            if let Some(path) = self.path(id) {
+                let bytes = serde_json::to_vec(&new).map_err(|e| e.to_string())?;
+                psi_store::write_atomic(&path, &bytes).map_err(|e| e.to_string())?;
+            }
+            *old = new;
+        }
+        Ok(Some(old.clone()))
+    }
+
     /// Forgets a thing of this owner; whether there was one.
     pub(crate) fn remove(&self, id: &str, owner: &str) -> bool {
         let mut items = self.items();

@@ -141,7 +141,7 @@ fn parameters_that_psi_does_not_have_are_refused_by_name() {
         (TEXT, "suffix", json!("after")),
         (TEXT, "messages", json!([])),
         (RESPONSES, "background", json!(true)),
-        (RESPONSES, "conversation", json!("c")),
+        (RESPONSES, "prompt", json!("p")),
         (RESPONSES, "truncation", json!("auto")),
         (RESPONSES, "tools", json!([{ "type": "web_search" }])),
         (MESSAGES, "container", json!("c")),

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::api::{
     chat::request::{Effort, ServiceTier, ToolMode, Verbosity},
+    conversations::Reference,
     error::ApiError,
     sampling::StreamOptions,
     stored_chat::{self, Order},
@@ -33,6 +34,8 @@ pub(crate) struct ResponseBody {
     pub(crate) parallel_tool_calls: Option<bool>,
     /// Go on from this kept response.
     pub(crate) previous_response_id: Option<String>,
+    /// Go on from this conversation; the input and the answer are added to it.
+    pub(crate) conversation: Option<Reference>,
     /// How long to think.
     pub(crate) reasoning: Option<Reasoning>,
     /// Keep the response (default: yes).
@@ -92,6 +95,10 @@ impl ResponseBody {
                 "psi makes no response in the background",
             ));
         }
+        if self.conversation.is_some() && self.previous_response_id.is_some() {
+            let why = "and `previous_response_id` both say what to go on from: give one of them";
+            return Err(ApiError::invalid("conversation", why));
+        }
         let options = self.stream_options.unwrap_or_default();
         if options.include_usage.is_some() {
             let why = "the last event always has the token counts";
@@ -117,6 +124,7 @@ pub(crate) struct CountBody {
     instructions: Option<String>,
     parallel_tool_calls: Option<bool>,
     previous_response_id: Option<String>,
+    conversation: Option<Reference>,
     reasoning: Option<Reasoning>,
     text: Option<TextConfig>,
     tool_choice: Option<ToolChoice>,
@@ -134,6 +142,7 @@ impl From<CountBody> for ResponseBody {
             instructions: count.instructions,
             parallel_tool_calls: count.parallel_tool_calls,
             previous_response_id: count.previous_response_id,
+            conversation: count.conversation,
             reasoning: count.reasoning,
             text: count.text,
             tool_choice: count.tool_choice,
@@ -182,6 +191,9 @@ pub(crate) enum TypedItem {
     Message {
         role: Role,
         content: TextOr<Part>,
+        /// Whether it was said on the way or at the end: kept with it, no template says it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        phase: Option<Phase>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -235,6 +247,14 @@ pub(crate) enum Role {
     Assistant,
     System,
     Developer,
+}
+
+/// When in its turn something was said.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Phase {
+    Commentary,
+    FinalAnswer,
 }
 
 /// How far an item is.

@@ -17,7 +17,7 @@ use crate::api::{
 };
 
 /// The messages that the input adds to the conversation, and its items with their ids.
-pub(super) fn input(
+pub(crate) fn input(
     input: Option<&TextOr<Item>>,
     id: &str,
 ) -> Result<(Vec<Value>, Vec<Value>), ApiError> {
@@ -54,7 +54,7 @@ fn typed(item: Item) -> TypedItem {
 }
 
 fn message(MessageItem { role, content }: MessageItem) -> TypedItem {
-    TypedItem::Message { role, content, id: None, status: None }
+    TypedItem::Message { role, content, phase: None, id: None, status: None }
 }
 
 /// Adds an item; thoughts, text and calls of one turn are one message.
