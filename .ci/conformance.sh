@@ -9,6 +9,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../conformance" && pwd)
 
 "$PYTHON" "$HERE/suites.py" openai --psi "$PSI" --model "$MODEL"
 "$PYTHON" "$HERE/suites.py" anthropic --psi "$PSI" --model "$MODEL"
+"$PYTHON" "$HERE/batch_check.py" --psi "$PSI" --model "$MODEL"
 "$PYTHON" "$HERE/llama_cpp/run.py" --psi "$PSI" --model "$MODEL"
 "$PYTHON" "$HERE/lm_eval_check.py" --psi "$PSI" --model "$MODEL"
 "$PYTHON" "$HERE/schema_check.py" --psi "$PSI" --model "$MODEL"

@@ -48,6 +48,17 @@ def put(name, value, item_id="after"):
     (STORE / f"{name}.json").write_text(json.dumps(kept))
 
 
+def put_batches(is_open):
+    """Batches that lists and deletions name; one that is to be cancelled has not ended."""
+    counts = {"processing": 0, "succeeded": 0, "errored": 0, "canceled": 1, "expired": 0}
+    for name in ["message_batch_id", "after_id", "before_id"]:
+        forget(f"/v1/messages/batches/{name}")
+        state = {"object": "message_batch", "created_at": 1, "ended_at": None if is_open else 2,
+                 "cancel_initiated_at": None, "counts": counts}
+        put(name, state)
+        urllib.request.urlopen(f"{os.environ['PSI_ADDRESS']}/v1/messages/batches/{name}").close()
+
+
 def forget(path):
     """What a test before has changed is as it was."""
     request = urllib.request.Request(f"{os.environ['PSI_ADDRESS']}{path}", method="DELETE")
@@ -65,6 +76,8 @@ def seeded(request):
         urllib.request.urlopen(f"{os.environ['PSI_ADDRESS']}/v1/chat/completions/{name}").close()
     for name in ["response_id", "previous_response_id", "resp_123", "resp_677efb5139a88190b512bc3fef8e535d"]:
         put(name, response(name))
+    if "test_batches" in str(request.node.path):
+        put_batches(is_open="cancel" in request.node.name)
     if "conversations" in str(request.node.path):
         forget("/v1/conversations/conv_123")
         put("conv_123", {"id": "conv_123", "object": "conversation", "created_at": 1, "metadata": {}}, "msg_abc")

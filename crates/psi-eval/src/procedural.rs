@@ -10,8 +10,11 @@ mod numbers;
 mod order;
 mod space;
 
+use serde_json::{Value, json};
+
 use crate::{
     draws::Draws,
+    skills::{Message, turn::Turn},
     split::Split,
     wording::{Style, Wordings},
 };
@@ -128,6 +131,19 @@ impl Problem {
     /// The answer in a sentence.
     pub fn reply(&self) -> String {
         format!("The answer is {}.", self.answer)
+    }
+
+    /// The problem as one line of training data: a conversation of one exchange, answered with the solution as a
+    /// thought, or at once.
+    pub fn to_json(&self, with_thought: bool) -> Value {
+        let answer = Turn {
+            reasoning: with_thought.then(|| self.reasoning.clone()),
+            content: self.reply(),
+            calls: Vec::new(),
+        };
+        let messages = [Message::User(self.question.clone()), Message::Assistant(answer)];
+        let messages: Value = messages.iter().map(Message::to_json).collect();
+        json!({ "messages": messages, "check": { "kind": "problem", "answer": self.answer } })
     }
 
     /// Whether a reply (without its reasoning) gives the answer: "The answer is ..." or the answer alone,

@@ -299,6 +299,11 @@ impl Api {
         self.router().fallback(move |request| routes::unknown(Arc::clone(&shared), request))
     }
 
+    /// Goes on with the batches that the last process did not end. Called on the server's runtime.
+    pub(crate) fn resume_batches(&self) {
+        messages::batches::resume(&self.shared);
+    }
+
     /// Refuses new requests and lets running ones end, for at most `limit`; then they are cancelled.
     pub fn drain(&self, limit: Duration) {
         self.shared.draining.store(true, Ordering::Relaxed);

@@ -96,8 +96,14 @@ impl Server {
             .map_err(ServeError::Start)?;
         let (stop, stopped) = oneshot::channel();
         let options = *options;
+        let left = api.clone();
         let serve = move || {
-            runtime.block_on(accept(listener, router, options, stopped));
+            runtime.block_on(async {
+                if let Some(api) = left {
+                    api.resume_batches();
+                }
+                accept(listener, router, options, stopped).await;
+            });
             runtime.shutdown_timeout(Duration::from_secs(1));
         };
         let thread = std::thread::Builder::new().name("psi-serve".to_owned()).spawn(serve);

@@ -655,6 +655,12 @@ pub(crate) struct DataSynth {
     /// Weight of a kind of exchange, e.g. reading=30 (may be given several times).
     #[arg(long, value_name = "KIND=WEIGHT")]
     pub(crate) mix: Vec<String>,
+    /// Only single problems of this family, without tools (may be given several times).
+    #[arg(long, value_name = "NAME", conflicts_with = "mix")]
+    pub(crate) family: Vec<String>,
+    /// With --family: the share of the problems whose answer is thought through first; the others are answered at once.
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    pub(crate) thoughts: f64,
     /// Replace FILE if it exists.
     #[arg(long)]
     pub(crate) force: bool,

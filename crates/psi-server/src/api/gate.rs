@@ -36,6 +36,13 @@ pub(crate) type Reply = Result<Response, ApiError>;
 pub(crate) type Handler = fn(Call) -> BoxFuture<'static, Reply>;
 
 impl Call {
+    /// A request that came in another one's body.
+    pub(crate) fn of(api: &Arc<Shared>, key: &Arc<Key>, record: Arc<Record>) -> Self {
+        let (api, key) = (Arc::clone(api), Arc::clone(key));
+        record.note(|facts| facts.key = Some(key.name.clone()));
+        Self { api, key, record, body: Bytes::new(), uri: Uri::default(), params: Vec::new() }
+    }
+
     /// The body.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         body::parse(&self.body)

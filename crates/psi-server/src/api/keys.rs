@@ -250,8 +250,8 @@ impl Keys {
     }
 
     /// The key of this name.
-    pub(crate) fn named(&self, name: &str) -> Option<&Arc<Key>> {
-        self.keys.iter().find(|k| k.name == name)
+    pub(crate) fn named(&self, name: &str) -> Option<Arc<Key>> {
+        self.keys.iter().chain(&self.everyone).find(|k| k.name == name).cloned()
     }
 }
 

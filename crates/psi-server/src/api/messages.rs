@@ -1,17 +1,19 @@
 //! `POST /v1/messages` and its token count: conversations in Anthropic's shape.
 
 pub(crate) mod answer;
+pub(crate) mod batches;
 pub(crate) mod request;
 mod stream;
 mod translate;
 
 use axum::{Json, response::IntoResponse};
-use psi_infer::chat::{ChatFinish, Reasoning, ResponseFormat};
+use psi_infer::chat::{ChatEvent, ChatFinish, Reasoning, ResponseFormat};
 
 use super::{
     conversation::{Ask, Turn},
     error::ApiError,
     gate::{Call, Reply, blocking},
+    jobs::Jobs,
     models::Served,
     sampling::{Wishes, within},
     sse,
@@ -22,8 +24,30 @@ use request::{CountBody, Display, Effort, MessageBody, OutputConfig, OutputForma
 /// Serves the route.
 pub(crate) async fn create(call: Call) -> Reply {
     let body: MessageBody = call.json()?;
+    if body.stream == Some(true) {
+        let (head, jobs) = start(&call, &body, None).await?;
+        return Ok(sse::respond(&call.api, &call.record, jobs, stream::Stream::new(head)));
+    }
+    Ok(Json(whole(&call, &body, None).await?).into_response())
+}
+
+/// The whole answer to a request of `user`'s, or of whom it names.
+async fn whole(call: &Call, body: &MessageBody, user: Option<&str>) -> Result<Message, ApiError> {
+    let (head, jobs) = start(call, body, user).await?;
+    let turns = Turn::collect(jobs, 1).await?;
+    Ok(Message::new(&head, &turns[0]))
+}
+
+async fn start(
+    call: &Call,
+    body: &MessageBody,
+    user: Option<&str>,
+) -> Result<(Head, Jobs<ChatEvent>), ApiError> {
     let served = call.model(body.model.as_deref()).await?;
-    let ask = ask(&body, &served, &call)?;
+    let mut ask = ask(body, &served, call)?;
+    if user.is_some() {
+        ask.client = call.client(user);
+    }
     let shows_thoughts = !matches!(
         body.thinking,
         Some(Thinking::Enabled { display: Some(Display::Omitted), .. })
@@ -34,12 +58,8 @@ pub(crate) async fn create(call: Call) -> Reply {
         model: served.name.clone(),
         shows_thoughts,
     };
-    let jobs = ask.start(&call, &served).await?;
-    if body.stream == Some(true) {
-        return Ok(sse::respond(&call.api, &call.record, jobs, stream::Stream::new(head)));
-    }
-    let turns = Turn::collect(jobs, 1).await?;
-    Ok(Json(Message::new(&head, &turns[0])).into_response())
+    let jobs = ask.start(call, &served).await?;
+    Ok((head, jobs))
 }
 
 /// Counts the prompt's tokens.

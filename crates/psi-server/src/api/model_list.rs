@@ -153,7 +153,7 @@ pub(crate) async fn delete(call: Call) -> Reply {
 }
 
 /// Seconds since 1970 as `YYYY-MM-DDTHH:MM:SSZ`.
-fn date(unix_s: u64) -> String {
+pub(crate) fn date(unix_s: u64) -> String {
     let second = i64::try_from(unix_s).unwrap_or(i64::MAX);
     jiff::Timestamp::from_second(second).unwrap_or_default().to_string()
 }

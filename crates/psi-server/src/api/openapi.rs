@@ -52,6 +52,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             "application/json": { "schema": of(generator) },
             "text/event-stream": { "schema": event() },
         }),
+        Answer::Lines => json!({ "application/x-jsonl": { "schema": { "type": "string" } } }),
         Answer::Text => json!({ "text/plain": { "schema": { "type": "string" } } }),
     };
     let mut operation = json!({

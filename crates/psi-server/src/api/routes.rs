@@ -40,6 +40,8 @@ pub(crate) enum Answer {
     JsonOrEvents(SchemaOf),
     /// Plain text.
     Text,
+    /// A JSON document per line.
+    Lines,
 }
 
 /// One route.
@@ -100,7 +102,7 @@ macro_rules! run {
 }
 
 use Access::{Admin, Key, Public};
-use Answer::{Json, JsonOrEvents, Text};
+use Answer::{Json, JsonOrEvents, Lines, Text};
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
@@ -166,6 +168,20 @@ pub(crate) static ROUTES: &[Route] = &[
     route(POST, "/v1/messages/count_tokens", Key, "How many tokens a conversation has.",
         Json(schema::<messages::answer::TokenCount>), run!(messages::count_tokens))
         .body(schema::<messages::request::CountBody>).anthropic(),
+    route(POST, "/v1/messages/batches", Key, "Many messages that nobody waits for.",
+        Json(schema::<messages::batches::MessageBatch>), run!(messages::batches::create))
+        .body(schema::<messages::batches::BatchBody>).anthropic(),
+    route(GET, "/v1/messages/batches", Key, "Batches of messages, newest first.",
+        Json(schema::<messages::batches::BatchPage>), run!(messages::batches::list))
+        .query(schema::<messages::batches::BatchQuery>).anthropic(),
+    route(GET, "/v1/messages/batches/{id}", Key, "How far a batch is.",
+        Json(schema::<messages::batches::MessageBatch>), run!(messages::batches::get)).anthropic(),
+    route(POST, "/v1/messages/batches/{id}/cancel", Key, "Begin no more requests of a batch.",
+        Json(schema::<messages::batches::MessageBatch>), run!(messages::batches::cancel)).anthropic(),
+    route(DELETE, "/v1/messages/batches/{id}", Key, "Forget a batch that has ended.",
+        Json(schema::<messages::batches::Deleted>), run!(messages::batches::delete)).anthropic(),
+    route(GET, "/v1/messages/batches/{id}/results", Key, "The results of a batch that has ended, one per line.",
+        Lines, run!(messages::batches::results)).anthropic(),
     route(POST, "/v1/embeddings", Key, "Vectors of texts or token ids.",
         Json(schema::<embeddings::Embeddings>), run!(embeddings::create)).body(schema::<embeddings::EmbeddingBody>),
     route(GET, "/v1/models", Key, "The models that are served.",

@@ -97,6 +97,16 @@ impl Store {
         found.filter(|k| k.owner == owner)
     }
 
+    /// Looks at a thing of this owner that [`Self::get`] has found, without a copy.
+    pub(crate) fn look<T>(
+        &self,
+        id: &str,
+        owner: &str,
+        look: impl FnOnce(&Kept) -> T,
+    ) -> Option<T> {
+        self.items().iter().find(|k| k.id == id && k.owner == owner).map(look)
+    }
+
     /// Changes a thing of this owner that [`Self::get`] has found, if `change` says that it did; nobody else changes it
     /// meanwhile. Returns its new form.
     pub(crate) fn change(
@@ -137,6 +147,11 @@ impl Store {
     pub(crate) fn all(&self, owner: &str, object: &str) -> Vec<Kept> {
         let is_wanted = |k: &&Kept| k.owner == owner && k.object["object"] == object;
         self.items().iter().filter(is_wanted).cloned().collect()
+    }
+
+    /// The same of every owner.
+    pub(crate) fn of_kind(&self, object: &str) -> Vec<Kept> {
+        self.items().iter().filter(|k| k.object["object"] == object).cloned().collect()
     }
 
     /// Where a thing lies. Ids are made here, so others have no file.

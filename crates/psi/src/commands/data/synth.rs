@@ -1,7 +1,10 @@
 //! `psi data synth`: conversations generated from a seed.
 
-use psi_eval::skills::Mix;
-use psi_train::synth::{SynthConfig, write};
+use psi_eval::{
+    procedural::{FAMILIES, Family},
+    skills::Mix,
+};
+use psi_train::synth::{Source, SynthConfig, write};
 use serde_json::json;
 
 use crate::{
@@ -17,7 +20,13 @@ pub(crate) fn run(args: &DataSynth) -> Outcome {
             .hint("--force replaces it"));
     }
     let split = args.split.split();
-    let config = SynthConfig { split, seed: args.seed, n: args.n, mix: mix(&args.mix)? };
+    let source = match args.family.is_empty() {
+        true => Source::Exchanges(mix(&args.mix)?),
+        false => {
+            Source::Problems { families: families(&args.family)?, thoughts: share(args.thoughts)? }
+        }
+    };
+    let config = SynthConfig { split, seed: args.seed, n: args.n, source };
     let progress = Progress::steps("generating", args.n);
     let report = write(&config, &args.out, &mut |done| progress.set(done)).map_err(unusable)?;
     drop(progress);
@@ -31,6 +40,24 @@ pub(crate) fn run(args: &DataSynth) -> Outcome {
     });
     outln!("{document:#}");
     Ok(())
+}
+
+fn share(thoughts: f64) -> Outcome<f64> {
+    match (0.0..=1.0).contains(&thoughts) {
+        true => Ok(thoughts),
+        false => Err(Failure::input(format!("--thoughts {thoughts}: not between 0 and 1"))),
+    }
+}
+
+fn families(names: &[String]) -> Outcome<Vec<&'static Family>> {
+    let named = |name: &String| {
+        FAMILIES.iter().find(|f| f.name == name.as_str()).ok_or_else(|| {
+            let all: Vec<&str> = FAMILIES.iter().map(|f| f.name).collect();
+            Failure::input(format!("--family {name}: there is none"))
+                .hint(format!("families: {}", all.join(", ")))
+        })
+    };
+    names.iter().map(named).collect()
 }
 
 fn mix(changes: &[String]) -> Outcome<Mix> {
