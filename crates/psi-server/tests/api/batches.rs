@@ -1,6 +1,6 @@
 //! Batches of messages: what they answer, how they end, what a server that stops leaves to the next.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -27,15 +27,14 @@ fn create(lab: &Lab, requests: &[Value]) -> String {
 
 /// Waits until a batch has ended.
 fn ended(lab: &Lab, id: &str) -> Value {
-    let start = Instant::now();
-    loop {
+    for _ in 0..6000 {
         let batch = lab.get(&format!("{PATH}/{id}")).json();
         if batch["processing_status"] == "ended" {
             return batch;
         }
-        assert!(start.elapsed() < Duration::from_secs(60), "{batch}");
         std::thread::sleep(Duration::from_millis(10));
     }
+    panic!("the batch {id} does not end");
 }
 
 fn results(lab: &Lab, id: &str) -> Vec<Value> {

@@ -11,13 +11,19 @@ const CHUNK_ROWS: usize = 512;
 /// cache (128 KiB for 512 rows) together with the sums of this many panels (32 KiB each).
 const GROUP: usize = 8;
 
+/// Rows of the largest tile: a last one may compute rows that are not there.
+const MAX_TILE_ROWS: usize = 16;
+
 /// f32 sums of a group of panels for a chunk of rows: `[panel][row][16]`.
-pub(super) struct Sums<'a>(&'a mut [[f32; ROWS]]);
+pub(super) struct Sums<'a> {
+    values: &'a mut [[f32; ROWS]],
+    n_rows: usize,
+}
 
 impl Sums<'_> {
     /// The rows of the group's `panel`-th panel.
     pub(super) fn panel(&mut self, panel: usize) -> &mut [[f32; ROWS]] {
-        &mut self.0[panel * CHUNK_ROWS..(panel + 1) * CHUNK_ROWS]
+        &mut self.values[panel * self.n_rows..(panel + 1) * self.n_rows]
     }
 }
 
@@ -41,19 +47,13 @@ pub(super) fn for_groups(
         let panels = first_panel..task.panels.end.min(first_panel + GROUP);
         for first in (0..task.x.m).step_by(CHUNK_ROWS) {
             let rows = first..task.x.m.min(first + CHUNK_ROWS);
-            let mut sums = Sums(sums);
-            for i in 0..panels.len() {
-                sums.panel(i)[..rows.len()].fill([0.0; ROWS]);
-            }
+            let n_rows = rows.len().next_multiple_of(MAX_TILE_ROWS);
+            let mut sums = Sums { values: &mut sums[..panels.len() * n_rows], n_rows };
+            sums.values.fill([0.0; ROWS]);
             multiply(panels.clone(), rows.clone(), &mut sums);
             for row in rows {
-                for panel in panels.clone() {
-                    task.put(
-                        row,
-                        panel,
-                        &sums.0[(panel - panels.start) * CHUNK_ROWS + row - first],
-                    );
-                }
+                let of_row = sums.values[row - first..].iter().step_by(n_rows);
+                panels.clone().zip(of_row).for_each(|(panel, values)| task.put(row, panel, values));
             }
         }
     }

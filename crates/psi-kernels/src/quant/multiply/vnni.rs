@@ -29,6 +29,10 @@ type Lane = Avx512<true>;
 const PANELS: usize = 4;
 const COLUMNS: usize = 3;
 
+/// Up to so many bytes of x stay in the L2 cache while panels pass: then all parts of a panel are taken one after the
+/// other, as they lie in memory, and otherwise one part of all panels of a group.
+const X_BYTES: usize = 256 << 10;
+
 /// Unsigned weights of one panel and 256 k values: `[quad][16][4]`.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
@@ -94,33 +98,38 @@ struct Tile<'a, const R: usize> {
 /// The CPU has the tier.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 unsafe fn run<F: Family>(task: &Task<'_>) {
-    let k = task.out.w.k();
+    let n_parts = task.out.w.k().div_ceil(PART);
     let mut weights = [Expanded([0; _]); PANELS];
     for_groups(task, |panels, rows, sums| {
-        for part in 0..k.div_ceil(PART) {
-            for first in panels.clone().step_by(PANELS) {
-                let here = first..panels.end.min(first + PANELS);
-                let part_of = |panel: usize| {
-                    let bytes = task.out.w.panel(panel);
-                    &bytes[part * F::PART_BYTES..bytes.len().min((part + 1) * F::PART_BYTES)]
-                };
-                for (w, panel) in weights.iter_mut().zip(here.clone()) {
-                    // SAFETY: the caller's contract.
-                    unsafe { expand::<F>(part_of(panel), w) };
+        let n_tiles = panels.len().div_ceil(PANELS);
+        let by_panel = rows.len() * n_parts * PART <= X_BYTES;
+        for i in 0..n_parts * n_tiles {
+            let (part, tile) = match by_panel {
+                true => (i % n_parts, i / n_parts),
+                false => (i / n_tiles, i % n_tiles),
+            };
+            let first = panels.start + tile * PANELS;
+            let here = first..panels.end.min(first + PANELS);
+            let part_of = |panel: usize| {
+                let bytes = task.out.w.panel(panel);
+                &bytes[part * F::PART_BYTES..bytes.len().min((part + 1) * F::PART_BYTES)]
+            };
+            for (w, panel) in weights.iter_mut().zip(here.clone()) {
+                // SAFETY: the caller's contract.
+                unsafe { expand::<F>(part_of(panel), w) };
+            }
+            let mut sums_of = |panel: usize| sums.panel(panel - panels.start).as_mut_ptr();
+            // SAFETY: the caller's contract; sums of each panel and row are there.
+            unsafe {
+                if here.len() == PANELS {
+                    let parts = [0, 1, 2, 3].map(|i| part_of(first + i));
+                    let sums = [0, 1, 2, 3].map(|i| sums_of(first + i));
+                    tiles::<F, PANELS>(task.x, part, &weights, parts, rows.clone(), sums);
+                    continue;
                 }
-                let mut sums_of = |panel: usize| sums.panel(panel - panels.start).as_mut_ptr();
-                // SAFETY: the caller's contract; sums of each panel and row are there.
-                unsafe {
-                    if here.len() == PANELS {
-                        let parts = [0, 1, 2, 3].map(|i| part_of(first + i));
-                        let sums = [0, 1, 2, 3].map(|i| sums_of(first + i));
-                        tiles::<F, PANELS>(task.x, part, &weights, parts, rows.clone(), sums);
-                        continue;
-                    }
-                    for (i, panel) in here.enumerate() {
-                        let (parts, sums) = ([part_of(panel)], [sums_of(panel)]);
-                        tiles::<F, 1>(task.x, part, &weights[i..], parts, rows.clone(), sums);
-                    }
+                for (i, panel) in here.enumerate() {
+                    let (parts, sums) = ([part_of(panel)], [sums_of(panel)]);
+                    tiles::<F, 1>(task.x, part, &weights[i..], parts, rows.clone(), sums);
                 }
             }
         }
@@ -148,7 +157,8 @@ unsafe fn tiles<F: Family, const R: usize>(
     rows: Range<usize>,
     sums: [*mut [f32; ROWS]; R],
 ) {
-    for first in rows.clone().step_by(COLUMNS) {
+    let (n_tiles, n_lines) = (rows.len().div_ceil(COLUMNS), F::PART_BYTES / 64);
+    for (i, first) in rows.clone().step_by(COLUMNS).enumerate() {
         let mut spare = [[[0.0_f32; ROWS]; COLUMNS]; R];
         let mut tile = Tile {
             weights,
@@ -169,8 +179,17 @@ unsafe fn tiles<F: Family, const R: usize>(
                 };
             }
         }
-        // SAFETY: the caller's contract.
-        unsafe { F::tile(&tile) };
+        // SAFETY: the caller's contract; a prefetch reads nothing.
+        unsafe {
+            // What follows in the panels is expanded next: asked for a few lines per tile, or a product
+            // of 32 rows waits for memory a quarter of its time.
+            for line in i * n_lines / n_tiles..(i + 1) * n_lines / n_tiles {
+                for part in parts {
+                    Lane::prefetch(part.as_ptr_range().end.wrapping_add(line * 64));
+                }
+            }
+            F::tile(&tile);
+        }
     }
 }
 

@@ -144,7 +144,7 @@ struct State {
 impl State {
     fn of(kept: &Kept) -> Result<Self, ApiError> {
         // Written by this file only; another shape is damage.
-        State::deserialize(&kept.object).map_err(|_| ApiError::Internal)
+        Self::deserialize(&kept.object).map_err(|_| ApiError::Internal)
     }
 
     fn expires_at(&self) -> u64 {
