@@ -149,7 +149,13 @@ impl Store {
         self.items().iter().filter(is_wanted).cloned().collect()
     }
 
-    /// The same of every owner.
+    /// Of each of them whether it has ended, without a copy.
+    pub(crate) fn ended(&self, owner: &str, object: &str) -> Vec<bool> {
+        let is_wanted = |k: &&Kept| k.owner == owner && k.object["object"] == object;
+        self.items().iter().filter(is_wanted).map(|k| !k.object["ended_at"].is_null()).collect()
+    }
+
+    /// Everything of this kind, whoever's it is.
     pub(crate) fn of_kind(&self, object: &str) -> Vec<Kept> {
         self.items().iter().filter(|k| k.object["object"] == object).cloned().collect()
     }

@@ -135,6 +135,23 @@ fn batches_are_listed_newest_first_in_pages() {
 }
 
 #[test]
+fn no_more_batches_are_kept_than_there_may_be() {
+    let lab = Lab::new();
+    let ids: Vec<String> = (0..64)
+        .map(|_| {
+            let id = create(&lab, &[request("r", "the user", 1)]);
+            ended(&lab, &id);
+            id
+        })
+        .collect();
+    let body = json!({ "requests": [request("r", "the user", 1)] });
+    let refused = lab.post(PATH, &body);
+    assert!(refused.status == 400 && refused.body.contains("64 batches"), "{}", refused.body);
+    lab.ask("DELETE", &format!("{PATH}/{}", ids[3]), "", b"");
+    assert_eq!(lab.post(PATH, &body).status, 200);
+}
+
+#[test]
 fn a_batch_that_is_none_is_refused_by_name() {
     let lab = Lab::new();
     let good = request("r", "x", 1);

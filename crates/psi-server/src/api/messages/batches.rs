@@ -29,6 +29,8 @@ const OBJECT: &str = "message_batch";
 const MAX_REQUESTS: usize = 10_000;
 /// Batches of one key that have not ended.
 const MAX_OPEN: usize = 16;
+/// Batches of one key with those that have: their results are kept until they are forgotten.
+const MAX_KEPT: usize = 64;
 /// Requests of one batch that are answered at the same time, so that those somebody waits for find room.
 const WIDTH: usize = 8;
 /// After this long what has not begun is given up.
@@ -180,9 +182,13 @@ pub(crate) async fn create(call: Call) -> Reply {
     let body: BatchBody = call.json()?;
     check(&body.requests)?;
     let owner = call.key.name.clone();
-    let open = call.api.store.all(&owner, OBJECT);
-    if open.iter().filter(|kept| kept.object["ended_at"].is_null()).count() >= MAX_OPEN {
+    let ended = call.api.store.ended(&owner, OBJECT);
+    if ended.iter().filter(|&&has_ended| !has_ended).count() >= MAX_OPEN {
         return Err(ApiError::Busy);
+    }
+    if ended.len() >= MAX_KEPT {
+        let why = format!("{MAX_KEPT} batches are kept: forget some of them first (DELETE)");
+        return Err(ApiError::Invalid { param: None, why });
     }
     let counts = Counts { processing: body.requests.len(), ..Counts::default() };
     let created_at = call.api.unix_s();
