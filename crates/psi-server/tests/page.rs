@@ -77,6 +77,7 @@ impl Learning for Bench {
             conversation: text(),
             question: text(),
             answer: text(),
+            is_disliked: true,
             place,
         };
         let suite = SuiteChange {

@@ -31,9 +31,6 @@ use crate::{
     },
 };
 
-/// Passes over the judged answers when the recipe does not say how many steps.
-const EPOCHS: usize = 3;
-
 /// Whether a recipe learns from preferences.
 pub(crate) fn is_meant(settings: &Settings) -> bool {
     settings.text("train.loss") != Some("likelihood")
@@ -48,6 +45,11 @@ pub(crate) fn prefer(
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Finished> {
     let mut learner = Learner::open(settings, environment.cpu, resume)?;
+    if learner.pairs.n_dropped > 0 {
+        let Pairs { n_dropped, longest, .. } = learner.pairs;
+        let why = format!("left out {n_dropped} judged answers of more than {longest} tokens");
+        on_event(Event::Note(why));
+    }
     let Core { config, state, .. } = &learner.core;
     on_event(Event::Started { step: state.step, steps: config.steps });
     drive(&mut learner, stop, on_event)?;
@@ -131,13 +133,17 @@ impl Learner {
         };
         let text = Text::open(&Text::origin(&settings).unwrap_or_else(|| from.clone()))?;
         let (model, _) = Config::read(&from)?;
-        let pairs = Pairs::read(&settings, &text, model.max_seq_len)?;
+        let longest = match settings.is_given("data.seq_len") {
+            true => settings.count("data.seq_len").min(model.max_seq_len),
+            false => model.max_seq_len,
+        };
+        let pairs = Pairs::read(&settings, &text, longest)?;
         let batch = match settings.count("prefer.batch") {
             0 => return Err(settings.refuse("prefer.batch", "at least 1 is needed")),
             n => n,
         };
-        let steps = (EPOCHS * pairs.len()).div_ceil(batch);
-        settings.derive("train.steps", Toml::Integer(steps as i64), "3 passes over the pairs");
+        let steps = (settings.count("prefer.epochs") * pairs.len()).div_ceil(batch);
+        settings.derive("train.steps", Toml::Integer(steps as i64), "prefer.epochs");
         settings.derive("data.batch_rows", Toml::Integer(1), "psi train, preferences");
         let config = RunConfig::derive(&mut settings, cpu, &model, &mut || Ok(0))?;
         let loss = loss_of(&settings)?;

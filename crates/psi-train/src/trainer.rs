@@ -27,6 +27,7 @@ use psi_model::Decoder;
 use self::{average::Average, prepare::Prepared};
 pub(crate) use self::{
     core::{Core, Practice, drive},
+    estimate::activation_bytes,
     forward::{LossConfig, Workspace},
     guard::Outliers,
     init::Init,

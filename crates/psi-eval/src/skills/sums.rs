@@ -94,6 +94,9 @@ const SUMS: &[Sum] = &[
                 "increase {a} by {b}[.|]",
                 "{a} increased by {b}[?|]",
                 "{b} more than {a}[?|]",
+                "[first|one day|on monday|in the morning|last week] {a} [guests|letters|pages|visitors|miles|pounds|points] and [then|later|the next day|in the evening|this week] {b}, [how many in all|what is the total|what together]?",
+                "my [score|bill|weight|balance|record] was {a} and [went up by|grew by|rose by|gained] {b}. [what is it|how much is it|where is it] now?",
+                "[one|the first] [box|road|book|room|team] has {a} [parts|miles|pages|chairs|members], [the other|the second] {b}. [how many|how much] [in both|altogether|all told]?",
             ],
             eval: &[
                 "what do {a} and {b} make together?",
@@ -134,6 +137,10 @@ const SUMS: &[Sum] = &[
                 "{b} less than {a}[?|]",
                 "{a} decreased by {b}[?|]",
                 "from {a} take {b}[.|]",
+                "the [book|road|film|list|race] has {a} [pages|miles|minutes|items|laps] and i [did|finished|am through with|have done] {b}. how many [remain|to go|are still to do]?",
+                "my [balance|weight|score|supply] was {a} and [went down by|fell by|dropped by|shrank by] {b}. [what is it|how much is it] now?",
+                "it [costs|cost] {a}, i have {b}. how much [more do i need|is missing|do i lack]?",
+                "[she|he|my sister|the shop] has {a} and i have {b}. how many [fewer|less] do i have?",
             ],
             eval: &[
                 "what remains of {a} when {b} is gone?",
@@ -170,6 +177,9 @@ const SUMS: &[Sum] = &[
                 "what do {b} [tickets|books|chairs|pens] at {a} [each|apiece] cost?",
                 "[each|every] of {a} [children|workers|guests] gets {b}, how many is that[ together|]?",
                 "a [field|floor|room] of {a} by {b}, what is the area?",
+                "a [hall|theatre|train|plane|garden] has {a} [lines|wagons|beds|benches] [of|with] {b} [chairs|plants|places] each, how many [chairs|places|plants] [in all|altogether]?",
+                "i [read|walk|swim|write|type] {a} [pages|miles|words|lines] [a day|an hour], how many in {b} [days|hours]?",
+                "a [dozen|pack|set] holds {a}. how many are in {b} of [them|those]?",
             ],
             eval: &[
                 "what does {a} times {b} come to?",
@@ -205,6 +215,9 @@ const SUMS: &[Sum] = &[
                 "how many [groups|packs|teams|rows] of {b} [are in|can i make from|fit into] {a}?",
                 "i have {a} and need {b} [a day|per day|a week], how [long|many days|many weeks] does it last?",
                 "{a} shared by {b}[?|]",
+                "a [bill|cake|prize|rent|load|sum] of {a} [goes to|is cut into|is spread over|is split over] {b} [people|parts|days|rooms], how much [for each|is one share|is one part]?",
+                "{a} [pages|miles|tasks|letters] in {b} [days|hours|weeks], how many [a day|per hour|each]?",
+                "we are {b} and the [dinner|trip|ticket|taxi] [costs|is] {a}, how much [a head|per head|for each of us]?",
             ],
             eval: &[
                 "how often does {b} go into {a}?",
@@ -234,6 +247,9 @@ const SUMS: &[Sum] = &[
                 "of {a} [people|books|euros|votes], {b}% are [mine|gone|red|old], how many is that?",
                 "{b} percent from {a}[?|]",
                 "{b} out of every hundred of {a}[?|]",
+                "the [price|rent|wage] of {a} [rises|goes up|falls|goes down] by {b}%, how much is the [rise|change|difference]?",
+                "i [keep|save|give away|lend|pay] {b}% of my {a}, how much is [that|it]?",
+                "a [loan|deposit] of {a} at {b}%, what is the interest?",
             ],
             eval: &[
                 "how much do {b} percent of {a} come to?",

@@ -156,10 +156,15 @@ fn one(lesson: &Lesson) -> Markup {
     }
 }
 
-/// What was asked and what is the answer to it.
+/// What was asked and what is, or is not, the answer to it.
 fn said(lesson: &Lesson) -> Markup {
     html! {
-        div class="grow said" { div.soft { (lesson.question) } div.learned { (lesson.answer) } }
+        div class="grow said" {
+            div.soft { (lesson.question) }
+            div.learned {
+                @if lesson.is_disliked { span.chip { (t("Rather not")) } " " s { (lesson.answer) } } @else { (lesson.answer) }
+            }
+        }
     }
 }
 

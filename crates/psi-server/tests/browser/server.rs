@@ -166,6 +166,7 @@ impl Learning for Lessons {
             conversation: "1".to_owned(),
             question: question.to_owned(),
             answer: answer.to_owned(),
+            is_disliked: answer == "No idea.",
             place: if told.struck.iter().any(|s| s == id) { LessonPlace::Struck } else { place },
         };
         let suite = |suite: &str, n, means: (f64, f64), interval, verdict: &str| SuiteChange {

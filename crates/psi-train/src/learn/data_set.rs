@@ -12,6 +12,13 @@ use serde_json::{Value, json};
 
 use crate::{Result, TrainError};
 
+/// The files of a data set: conversations with the answer to imitate, those without one, and what only tests.
+pub(super) const IMITATE: &str = "train.jsonl";
+pub(super) const AVOID: &str = "avoid.jsonl";
+pub(super) const KEPT_OUT_FILE: &str = "kept-out.jsonl";
+/// What is made of them: the model's own answers that it should keep, and all that was judged.
+pub(super) const REPLAY: &str = "replay.jsonl";
+pub(super) const JUDGED: &str = "judged.jsonl";
 /// Share of the examples that only test: of forty, enough for the gate to be sure although one in six fails.
 const KEPT_OUT: f64 = 0.3;
 
@@ -31,6 +38,9 @@ pub struct Rating {
     /// What would have been better.
     #[serde(default)]
     pub better: Option<String>,
+    /// The answer to the same that it was preferred to.
+    #[serde(default)]
+    pub rejected: Option<String>,
     /// The tools that could be called, as definitions.
     #[serde(default)]
     pub tools: Vec<Value>,
@@ -49,13 +59,13 @@ impl Rating {
             Value::Number(number) => Ok(number.to_string()),
             _ => Err(format!("no '{key}'")),
         };
-        let better = line.get("better").map(text);
-        // An answer that was chosen over another one is imitated; so is one that was praised.
-        let is_liked = line["rating"] == "up" || line.get("rejected").is_some();
-        let verdict = match (&better, is_liked) {
-            (Some(_), _) => Verdict::Better,
-            (None, true) => Verdict::Up,
-            (None, false) => Verdict::Down,
+        let (better, rejected) = (line.get("better").map(text), line.get("rejected").map(text));
+        let verdict = match (&better, &rejected, line["rating"].as_str()) {
+            (Some(_), ..) => Verdict::Better,
+            // An answer that was chosen over another one is imitated; so is one that was praised.
+            (None, Some(_), _) | (None, None, Some("up")) => Verdict::Up,
+            (None, None, Some("down")) => Verdict::Down,
+            (None, None, _) => Verdict::Neither,
         };
         Ok(Self {
             id: name("id")?,
@@ -64,6 +74,7 @@ impl Rating {
             messages: list("messages").ok_or("no 'messages'")?,
             answer: text(&line["completion"]),
             better,
+            rejected,
             tools: list("tools").unwrap_or_default(),
         })
     }
@@ -79,6 +90,8 @@ pub enum Verdict {
     Down,
     /// Something else would be better.
     Better,
+    /// No more than a tag, or that two answers are as good.
+    Neither,
 }
 
 /// What an owner keeps out of a data set.
@@ -92,7 +105,7 @@ pub struct Rules {
     pub private: bool,
 }
 
-/// What is imitated: `target` after `messages`.
+/// What is learned of an answer to `messages`: what it should be, what it should not be, or both.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Example {
     /// The rating's.
@@ -101,8 +114,10 @@ pub struct Example {
     pub source: String,
     /// The conversation up to the answer.
     pub messages: Vec<Value>,
-    /// The answer to learn.
-    pub target: String,
+    /// The answer to imitate.
+    pub target: Option<String>,
+    /// The answer to keep away from.
+    pub disliked: Option<String>,
     /// The rating's.
     #[serde(default)]
     pub tools: Vec<Value>,
@@ -133,9 +148,10 @@ pub struct DataSet {
 impl DataSet {
     /// The data set of some ratings.
     ///
-    /// Of several ratings with the same conversation and target the first stays; ratings that want
-    /// different answers to the same conversation are left out, all of them. Three tenths are kept out, chosen
-    /// by the conversation alone, so that a corrected correction stays on its side.
+    /// Of several ratings that say the same of the same conversation the first stays; ratings that want
+    /// different answers to it, or dislike what another one wants, are left out, all of them. Three tenths are
+    /// kept out, chosen by the conversation alone, so that a corrected correction stays on its side; where nothing
+    /// says what the answer should be, there is nothing to test.
     pub fn new(ratings: &[Rating], rules: &Rules) -> Self {
         let mut left_out = Vec::new();
         let mut by_prompt: BTreeMap<String, Vec<Example>> = BTreeMap::new();
@@ -147,50 +163,74 @@ impl DataSet {
         }
         let (mut train, mut kept_out) = (Vec::new(), Vec::new());
         for (prompt, examples) in by_prompt {
-            let mut examples = examples.into_iter();
-            let Some(first) = examples.next() else { continue };
-            let rest: Vec<Example> = examples.collect();
-            if rest.iter().any(|e| e.target != first.target) {
-                let all = std::iter::once(&first).chain(&rest);
+            if are_at_odds(&examples) {
                 let why = "other ratings want another answer to the same";
-                left_out.extend(all.map(|e| LeftOut { id: e.id.clone(), why: why.to_owned() }));
+                left_out.extend(examples.iter().map(|e| e.left_out(why.to_owned())));
                 continue;
             }
-            let twin = |e: Example| LeftOut { id: e.id, why: format!("the same as {}", first.id) };
-            left_out.extend(rest.into_iter().map(twin));
+            let mut told: Vec<Example> = Vec::new();
+            for example in examples {
+                match told.iter().find(|t| t.says(&example)) {
+                    Some(twin) => {
+                        left_out.push(example.left_out(format!("the same as {}", twin.id)));
+                    }
+                    None => told.push(example),
+                }
+            }
             let hash = ContentHash::of_bytes(prompt.as_bytes());
             let bits = u64::from_str_radix(&hash.to_string()[..16], 16).unwrap_or_default();
-            match rng::uniform(bits, 0) < KEPT_OUT {
-                true => kept_out.push(first),
-                false => train.push(first),
+            let can_test = told.iter().any(|e| e.target.is_some());
+            match can_test && rng::uniform(bits, 0) < KEPT_OUT {
+                true => kept_out.extend(told),
+                false => train.extend(told),
             }
         }
         let both = json!([train, kept_out]).to_string();
         Self { version: ContentHash::of_bytes(both.as_bytes()), train, kept_out, left_out }
     }
 
-    /// Writes `train.jsonl`, `kept-out.jsonl` and `left-out.json` into `dir`.
+    /// Whether anything says what an answer should be. What only says what it should not be would make the model
+    /// say anything else, and nobody could tell whether that is better.
+    pub fn has_targets(&self) -> bool {
+        self.train.iter().any(|e| e.target.is_some())
+    }
+
+    /// Whether it holds an answer to keep away from.
+    pub fn has_disliked(&self) -> bool {
+        self.train.iter().any(|e| e.disliked.is_some())
+    }
+
+    /// Writes `train.jsonl` and `avoid.jsonl` (what is learned: with and without an answer to imitate),
+    /// `kept-out.jsonl` and `left-out.json` into `dir`.
     ///
     /// # Errors
     /// A file cannot be written.
     pub fn write(&self, dir: &Path) -> Result<()> {
         std::fs::create_dir_all(dir).map_err(|e| TrainError::io(dir, "making the folder", e))?;
-        let lines = |examples: &[Example]| -> String {
-            examples.iter().map(|e| format!("{}\n", e.conversation())).collect()
+        let write = |file: &str, examples: &mut dyn Iterator<Item = &Example>| {
+            let lines: String = examples.map(|e| format!("{}\n", e.conversation())).collect();
+            write_atomic(&dir.join(file), lines.as_bytes())
         };
-        write_atomic(&dir.join("train.jsonl"), lines(&self.train).as_bytes())?;
-        write_atomic(&dir.join("kept-out.jsonl"), lines(&self.kept_out).as_bytes())?;
+        let imitated = |e: &&Example| e.target.is_some();
+        write(IMITATE, &mut self.train.iter().filter(imitated))?;
+        write(AVOID, &mut self.train.iter().filter(|e| !imitated(e)))?;
+        write(KEPT_OUT_FILE, &mut self.kept_out.iter())?;
         let left_out = format!("{:#}\n", json!(self.left_out));
         Ok(write_atomic(&dir.join("left-out.json"), left_out.as_bytes())?)
     }
 }
 
 impl Example {
-    /// As a line of training data.
+    /// As a line of training data: with the answer to imitate, if there is one, as its last message.
     fn conversation(&self) -> Value {
         let mut messages = self.messages.clone();
-        messages.push(json!({ "role": "assistant", "content": self.target }));
+        if let Some(target) = &self.target {
+            messages.push(json!({ "role": "assistant", "content": target }));
+        }
         let mut line = json!({ "id": self.id, "source": self.source, "messages": messages });
+        if let Some(disliked) = &self.disliked {
+            line["disliked"] = json!(disliked);
+        }
         if !self.tools.is_empty() {
             line["tools"] = json!(self.tools);
         }
@@ -205,13 +245,48 @@ impl Example {
             source: String,
             messages: Vec<Value>,
             #[serde(default)]
+            disliked: Option<String>,
+            #[serde(default)]
             tools: Vec<Value>,
         }
-        let Line { id, source, mut messages, tools } = serde_json::from_str(line)?;
-        let answer = messages.pop().unwrap_or_default();
-        let target = answer["content"].as_str().unwrap_or_default().to_owned();
-        Ok(Self { id, source, messages, target, tools })
+        let Line { id, source, mut messages, disliked, tools } = serde_json::from_str(line)?;
+        let answer = messages.pop_if(|last| last["role"] == "assistant");
+        let target = answer.map(|a| a["content"].as_str().unwrap_or_default().to_owned());
+        Ok(Self { id, source, messages, target, disliked, tools })
     }
+
+    /// As a line of `prefer.pairs`.
+    pub(super) fn judged(&self) -> Value {
+        let mut line = json!({ "messages": self.messages, "tools": self.tools });
+        match (&self.target, &self.disliked) {
+            (Some(target), Some(disliked)) => {
+                line["chosen"] = json!(target);
+                line["rejected"] = json!(disliked);
+            }
+            (target, disliked) => {
+                line["answer"] = json!(target.as_ref().or(disliked.as_ref()));
+                line["liked"] = json!(target.is_some());
+            }
+        }
+        line
+    }
+
+    /// Whether another one says nothing that this one does not say.
+    fn says(&self, other: &Self) -> bool {
+        let is_said = |theirs: &Option<String>, mine| theirs.is_none() || theirs == mine;
+        is_said(&other.target, &self.target) && is_said(&other.disliked, &self.disliked)
+    }
+
+    fn left_out(&self, why: String) -> LeftOut {
+        LeftOut { id: self.id.clone(), why }
+    }
+}
+
+/// Whether examples of one conversation want different answers, or one of them what another one dislikes.
+fn are_at_odds(examples: &[Example]) -> bool {
+    let mut targets = examples.iter().filter_map(|e| e.target.as_ref());
+    let Some(first) = targets.next() else { return false };
+    targets.any(|t| t != first) || examples.iter().any(|e| e.disliked.as_ref() == Some(first))
 }
 
 /// What a rating teaches, or why nothing.
@@ -222,13 +297,19 @@ fn example(rating: &Rating, rules: &Rules) -> std::result::Result<Example, &'sta
     if rules.forgotten.contains(&rating.source) {
         return Err("its source is forgotten");
     }
-    let target = match (rating.verdict, &rating.better) {
-        (Verdict::Up, _) => &rating.answer,
-        (Verdict::Better, Some(better)) => better,
+    let answer = Some(&rating.answer);
+    let (target, disliked) = match (rating.verdict, &rating.better) {
+        (Verdict::Up, _) => (answer, rating.rejected.as_ref()),
+        // Imitating the better answer takes the other one's place; to push that away too was tried and
+        // brought nothing.
+        (Verdict::Better, Some(better)) => (Some(better), None),
         (Verdict::Better, None) => return Err("says no better answer"),
-        (Verdict::Down, _) => return Err("says only what is wrong"),
+        (Verdict::Down, _) => (None, answer),
+        (Verdict::Neither, _) => return Err("says neither good nor bad"),
     };
-    if target.trim().is_empty() {
+    // A call of a tool has no words: there is nothing to keep away from.
+    let disliked = disliked.filter(|text| !text.trim().is_empty());
+    if target.or(disliked).is_none_or(|text| text.trim().is_empty()) {
         return Err("the answer is empty");
     }
     let asks = |m: &Value| m["role"] == "user" || m["role"] == "tool";
@@ -236,12 +317,18 @@ fn example(rating: &Rating, rules: &Rules) -> std::result::Result<Example, &'sta
         return Err("the conversation does not end with a question");
     }
     let all = rating.messages.iter().filter_map(|m| m["content"].as_str());
-    if !rules.private && all.chain([target.as_str()]).any(is_private) {
+    let mut all = all.chain([target, disliked].into_iter().flatten().map(String::as_str));
+    if !rules.private && all.any(is_private) {
         return Err("holds an address or a long number");
     }
-    let (id, source) = (rating.id.clone(), rating.source.clone());
-    let (messages, tools) = (rating.messages.clone(), rating.tools.clone());
-    Ok(Example { id, source, messages, target: target.clone(), tools })
+    Ok(Example {
+        id: rating.id.clone(),
+        source: rating.source.clone(),
+        messages: rating.messages.clone(),
+        target: target.cloned(),
+        disliked: disliked.cloned(),
+        tools: rating.tools.clone(),
+    })
 }
 
 /// The conversation without what does not change its meaning.
@@ -290,6 +377,7 @@ mod tests {
             messages: vec![json!({ "role": "user", "content": question })],
             answer: "no idea".to_owned(),
             better: Some(better.to_owned()),
+            rejected: None,
             tools: Vec::new(),
         }
     }
@@ -322,7 +410,12 @@ mod tests {
         let mut up = rating("up", "Hello", "");
         (up.verdict, up.better, up.answer) = (Verdict::Up, None, "Good day.".to_owned());
         let mut down = rating("down", "Hi", "");
-        (down.verdict, down.better) = (Verdict::Down, None);
+        (down.verdict, down.better, down.answer) = (Verdict::Down, None, "Go away.".to_owned());
+        let mut tie = rating("tie", "Well?", "");
+        (tie.verdict, tie.better) = (Verdict::Neither, None);
+        let mut at_odds = rating("odds", "How far?", "");
+        (at_odds.verdict, at_odds.better, at_odds.answer) =
+            (Verdict::Down, None, "3 miles".to_owned());
         let ratings = [
             rating("a", "How far?", "3 km"),
             rating("b", "how  FAR?", "3 km"),
@@ -335,6 +428,8 @@ mod tests {
             rating("i", "Who?", "me"),
             up,
             down,
+            tie,
+            at_odds.clone(),
         ];
         let rules = Rules {
             struck: ["i".to_owned()].into(),
@@ -345,22 +440,50 @@ mod tests {
         let mut ids: Vec<&str> =
             set.train.iter().chain(&set.kept_out).map(|e| e.id.as_str()).collect();
         ids.sort_unstable();
-        assert_eq!(ids, ["a", "up"]);
+        assert_eq!(ids, ["a", "down", "odds", "up"]);
+        let down = set.train.iter().chain(&set.kept_out).find(|e| e.id == "down").unwrap();
+        assert_eq!((&down.target, down.disliked.as_deref()), (&None, Some("Go away.")));
         assert_eq!(why(&set, "b"), "the same as a");
         assert!(why(&set, "c").contains("another answer") && why(&set, "d").contains("another"));
         assert!(why(&set, "e").contains("address") && why(&set, "f").contains("number"));
         assert!(why(&set, "g").contains("forgotten"));
         assert!(why(&set, "h").contains("empty") && why(&set, "i").contains("struck"));
-        assert!(why(&set, "down").contains("only what is wrong"));
+        assert!(why(&set, "tie").contains("neither good nor bad"));
         let all = DataSet::new(&ratings, &Rules { private: true, ..rules });
-        assert_eq!(all.train.len() + all.kept_out.len(), 4);
+        assert_eq!(all.train.len() + all.kept_out.len(), 6);
+        // To dislike what another rating wants is to contradict it.
+        at_odds.answer = "3 km".to_owned();
+        let set = DataSet::new(&[ratings[0].clone(), at_odds], &Rules::default());
+        assert_eq!((set.train.len() + set.kept_out.len(), set.left_out.len()), (0, 2));
+    }
+
+    #[test]
+    fn judgements_of_an_export_are_read_for_what_they_say() {
+        let line = |more: Value| {
+            let mut line = json!({ "id": 1, "conversation": 2, "messages": [], "completion": { "content": "A" } });
+            line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let rating = Rating::from_export(&line).unwrap();
+            (rating.verdict, rating.better, rating.rejected)
+        };
+        let text = |t: &str| Some(t.to_owned());
+        let said = |t: &str| json!({ "role": "assistant", "content": t });
+        assert_eq!(line(json!({ "rating": "up" })), (Verdict::Up, None, None));
+        assert_eq!(line(json!({ "rating": "down" })), (Verdict::Down, None, None));
+        assert_eq!(line(json!({ "rejected": said("B") })), (Verdict::Up, None, text("B")));
+        let better = json!({ "rating": "down", "better": said("C") });
+        assert_eq!(line(better), (Verdict::Better, text("C"), None));
+        assert_eq!(line(json!({ "tie": said("B") })), (Verdict::Neither, None, None));
+        assert_eq!(line(json!({ "tags": ["clear"] })), (Verdict::Neither, None, None));
     }
 
     #[test]
     fn what_is_written_is_read_again() {
         let mut first = rating("a", "How far?", "3 km");
         first.tools = vec![json!({ "type": "function" })];
-        let set = DataSet::new(&[first, rating("b", "How hot?", "20 degrees")], &Rules::default());
+        let mut down = rating("c", "How high?", "");
+        (down.verdict, down.better) = (Verdict::Down, None);
+        let ratings = [first, rating("b", "How hot?", "20 degrees"), down];
+        let set = DataSet::new(&ratings, &Rules::default());
         for example in set.train.iter().chain(&set.kept_out) {
             let line = example.conversation().to_string();
             assert_eq!(Example::from_conversation(&line).unwrap(), *example);

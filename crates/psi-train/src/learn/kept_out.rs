@@ -20,13 +20,14 @@ pub fn kept_out_task(data: &DataSet) -> Option<Task> {
     let items: Vec<Item> = data
         .kept_out
         .iter()
-        .map(|example| {
+        .filter_map(|example| {
+            let target = example.target.as_ref()?;
             let (history, tools) = (example.messages.clone(), example.tools.clone());
             let prompt = Prompt { history, tools, ..Prompt::default() };
             let limits = Generation { max_tokens: MAX_TOKENS, stop: Vec::new() };
-            let reference = json!({ "answers": [example.target] });
-            Item::new(&example.id, prompt, Request::Generation(limits), reference)
-                .in_cluster(&example.source)
+            let reference = json!({ "answers": [target] });
+            let item = Item::new(&example.id, prompt, Request::Generation(limits), reference);
+            Some(item.in_cluster(&example.source))
         })
         .collect();
     (!items.is_empty()).then(|| Task::fixed("feedback", Split::Eval, items, Arc::new(Words)))

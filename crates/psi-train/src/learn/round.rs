@@ -12,7 +12,10 @@ use psi_store::{Artefact, ContentHash, Served, write_atomic};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{DataSet, Example, Rules};
+use super::{
+    DataSet, Example, Rules,
+    data_set::{AVOID, IMITATE, KEPT_OUT_FILE, REPLAY},
+};
 use crate::{Result, TrainError};
 
 const PREFIX: &str = "learn-";
@@ -65,19 +68,31 @@ impl Round {
         self.dir.join("data")
     }
 
-    /// The recipe of its run.
-    pub fn recipe(&self) -> PathBuf {
-        self.dir.join("recipe.toml")
+    /// The model's own answers that it should keep.
+    pub fn replay(&self) -> PathBuf {
+        self.data().join(REPLAY)
     }
 
-    /// Its run.
-    pub fn run(&self) -> PathBuf {
-        self.dir.join("run")
+    /// The run that learns what answers should be.
+    pub fn imitation(&self) -> Stage {
+        Stage { dir: self.dir.clone(), recipe: "recipe.toml", run: "run" }
     }
 
-    /// The candidate.
-    pub fn model(&self) -> PathBuf {
-        self.run().join("model")
+    /// The run after it that learns what they should not be.
+    pub fn preference(&self) -> Stage {
+        Stage { dir: self.dir.clone(), recipe: "preference.toml", run: "preference" }
+    }
+
+    /// Its runs in their order, as far as they have recipes.
+    pub fn stages(&self) -> Vec<Stage> {
+        let all = [self.imitation(), self.preference()];
+        all.into_iter().filter(|stage| stage.recipe().exists()).collect()
+    }
+
+    /// The candidate, the result of the last run; `None` as long as there is none.
+    pub fn model(&self) -> Option<PathBuf> {
+        let model = self.stages().last()?.model();
+        model.join("config.json").exists().then_some(model)
     }
 
     /// The gate's folder.
@@ -102,7 +117,7 @@ impl Round {
             let text = |key: &str| line[key].as_str().unwrap_or_default();
             rules.struck.contains(text("id")) || rules.forgotten.contains(text("source"))
         };
-        ["train.jsonl", "kept-out.jsonl"].iter().any(|file| {
+        [IMITATE, AVOID, KEPT_OUT_FILE].iter().any(|file| {
             let text = fs::read_to_string(self.data().join(file)).unwrap_or_default();
             text.lines().filter_map(|line| serde_json::from_str(line).ok()).any(|l| is_out(&l))
         })
@@ -122,12 +137,14 @@ impl Round {
             };
             text.lines().map(parse).collect::<Result<Vec<_>>>()
         };
-        Ok((read("train.jsonl")?, read("kept-out.jsonl")?))
+        let mut learned = read(IMITATE)?;
+        learned.extend(read(AVOID)?);
+        Ok((learned, read(KEPT_OUT_FILE)?))
     }
 
-    /// The model it starts from, as its recipe says.
+    /// The model it starts from, as the recipe of its first run says.
     fn parent(&self) -> Option<PathBuf> {
-        let text = fs::read_to_string(self.recipe()).ok()?;
+        let text = fs::read_to_string(self.stages().first()?.recipe()).ok()?;
         let recipe: toml::Table = text.parse().ok()?;
         Some(recipe.get("model")?.get("from")?.as_str()?.into())
     }
@@ -202,6 +219,31 @@ impl Round {
     }
 }
 
+/// One of a round's runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stage {
+    dir: PathBuf,
+    recipe: &'static str,
+    run: &'static str,
+}
+
+impl Stage {
+    /// Its recipe.
+    pub fn recipe(&self) -> PathBuf {
+        self.dir.join(self.recipe)
+    }
+
+    /// Its folder.
+    pub fn run(&self) -> PathBuf {
+        self.dir.join(self.run)
+    }
+
+    /// The model that comes out of it.
+    pub fn model(&self) -> PathBuf {
+        self.run().join("model")
+    }
+}
+
 /// Where a model comes from, by hash: enough to find out whether any of it has changed since.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -210,8 +252,11 @@ pub struct Lineage {
     pub model: Served,
     /// What it was trained from, and held against.
     pub parent: Served,
-    /// The recipe of its run.
+    /// The recipe of its run, or of the first of two.
     pub recipe: Artefact,
+    /// The recipe of the second, which kept it away from what was disliked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preference: Option<Artefact>,
     /// What it has learned from.
     pub data: LearnedFrom,
     /// What the gate said of it.
@@ -264,9 +309,9 @@ mod tests {
         let round = Round { dir: runs.join(format!("{PREFIX}{name}")) };
         fs::create_dir_all(round.data()).unwrap();
         let line = format!("{{\"id\": \"{name}\", \"source\": \"{source}\"}}\n");
-        write_atomic(&round.data().join("train.jsonl"), line.as_bytes()).unwrap();
+        write_atomic(&round.data().join(IMITATE), line.as_bytes()).unwrap();
         let recipe = format!("[model]\nfrom = {:?}\n", from.display().to_string());
-        write_atomic(&round.recipe(), recipe.as_bytes()).unwrap();
+        write_atomic(&round.imitation().recipe(), recipe.as_bytes()).unwrap();
         round
     }
 
@@ -275,8 +320,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let runs = dir.path();
         let first = round(runs, "a", "chat", Path::new("base"));
-        let second = round(runs, "b", "other", &first.model());
-        let third = round(runs, "c", "third", &second.model());
+        let second = round(runs, "b", "other", &first.imitation().model());
+        let third = round(runs, "c", "third", &second.imitation().model());
         let apart = round(runs, "d", "third", Path::new("base"));
         let tainted = |forgotten: &str| {
             let rules = Rules { forgotten: [forgotten.to_owned()].into(), ..Rules::default() };

@@ -34,6 +34,10 @@ pub(super) struct Pairs {
     pub(super) candidates: Vec<Candidate>,
     /// The candidates of each line: two of a pair, or one.
     lines: Vec<Vec<usize>>,
+    /// Lines longer than the model's context, left out because the recipe says so.
+    pub(super) n_dropped: usize,
+    /// Most tokens of a line's answer with the conversation before it.
+    pub(super) longest: usize,
 }
 
 impl Pairs {
@@ -51,10 +55,20 @@ impl Pairs {
         let renderer =
             renderer.map_err(|e| settings.refuse("model.from", format!("chat template: {e}")))?;
         let takes_single = settings.text("train.loss") == Some("kto");
-        let mut pairs = Self { candidates: Vec::new(), lines: Vec::new() };
+        let drops = settings.text("data.overlong") == Some("drop");
+        let mut pairs = Self { candidates: Vec::new(), lines: Vec::new(), n_dropped: 0, longest };
         for (i, line) in content.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let added = pairs.add(line, (text, &renderer), (takes_single, longest));
-            added.map_err(|why| wrong(&path, i + 1, &why))?;
+            let judged = judged(line, (text, &renderer), takes_single);
+            let judged = judged.map_err(|why| wrong(&path, i + 1, &why))?;
+            match judged.iter().map(|(tokens, _)| tokens.len()).max() {
+                Some(n) if n > longest && !drops => {
+                    let why = format!("{n} tokens, more than {longest}");
+                    return Err(wrong(&path, i + 1, &why)
+                        .with_hint("data.overlong = \"drop\" leaves it out"));
+                }
+                Some(n) if n > longest => pairs.n_dropped += 1,
+                _ => pairs.add(judged),
+            }
         }
         match pairs.lines.is_empty() {
             true => Err(TrainError::run(&path, "holds no judged answers")),
@@ -62,31 +76,11 @@ impl Pairs {
         }
     }
 
-    fn add(
-        &mut self,
-        line: &str,
-        (text, renderer): (&Text, &Renderer<'_>),
-        (takes_single, longest): (bool, usize),
-    ) -> std::result::Result<(), String> {
-        let value: Value = serde_json::from_str(line).map_err(|e| format!("not JSON: {e}"))?;
-        let answers: Vec<(&Value, bool)> = match (&value["chosen"], &value["rejected"]) {
-            (Value::Null, Value::Null) => {
-                let is_liked = value["liked"].as_bool().ok_or("no 'chosen', and no 'liked'")?;
-                if !takes_single {
-                    return Err("a single answer, which only train.loss = \"kto\" takes".into());
-                }
-                vec![(&value["answer"], is_liked)]
-            }
-            (chosen, rejected) => vec![(chosen, true), (rejected, false)],
-        };
+    /// Adds the answers of a line.
+    fn add(&mut self, judged: Vec<(Vec<u32>, bool)>) {
         let first = self.candidates.len();
-        let is_pair = answers.len() == 2;
-        for (i, (answer, is_liked)) in answers.into_iter().enumerate() {
-            let tokens = tokens(&value, answer, text, renderer)?;
-            if tokens.len() > longest {
-                let n = tokens.len();
-                return Err(format!("{n} tokens, more than the {longest} of the model"));
-            }
+        let is_pair = judged.len() == 2;
+        for (i, (tokens, is_liked)) in judged.into_iter().enumerate() {
             let mut rows = Rows::default();
             rows.push_whole(&tokens);
             let n_targets = rows.targets.iter().filter(|&&t| t != NO_TARGET).count();
@@ -94,7 +88,6 @@ impl Pairs {
             self.candidates.push(Candidate { tokens, n_targets, is_liked, against });
         }
         self.lines.push((first..self.candidates.len()).collect());
-        Ok(())
     }
 
     /// Lines of the file.
@@ -118,6 +111,29 @@ impl Pairs {
         }
         chosen
     }
+}
+
+/// The answers of a line as tokens, and whether they are liked.
+fn judged(
+    line: &str,
+    (text, renderer): (&Text, &Renderer<'_>),
+    takes_single: bool,
+) -> std::result::Result<Vec<(Vec<u32>, bool)>, String> {
+    let value: Value = serde_json::from_str(line).map_err(|e| format!("not JSON: {e}"))?;
+    let answers: Vec<(&Value, bool)> = match (&value["chosen"], &value["rejected"]) {
+        (Value::Null, Value::Null) => {
+            let is_liked = value["liked"].as_bool().ok_or("no 'chosen', and no 'liked'")?;
+            if !takes_single {
+                return Err("a single answer, which only train.loss = \"kto\" takes".into());
+            }
+            vec![(&value["answer"], is_liked)]
+        }
+        (chosen, rejected) => vec![(chosen, true), (rejected, false)],
+    };
+    answers
+        .into_iter()
+        .map(|(answer, is_liked)| Ok((tokens(&value, answer, text, renderer)?, is_liked)))
+        .collect()
 }
 
 fn tokens(

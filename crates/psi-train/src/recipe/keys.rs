@@ -94,7 +94,7 @@ pub const KEYS: &[Key] = &[
     key("data.batch_rows", Kind::Count, Derived("4096 / data.seq_len, a divisor of train.batch_tokens / data.seq_len"), "Rows of a micro-batch: what is in memory at once."),
     key("data.packing", Kind::Choice(&["stream", "whole"]), Is("\"stream\""), "stream: documents side by side, a row of each in turn; whole: each document (conversation) by itself, several to a row."),
     key("data.attend_across_documents", Kind::Flag, Is("true"), "stream: a token sees the documents before its own in the row."),
-    key("data.overlong", Kind::Choice(&["refuse", "drop"]), Is("\"refuse\""), "whole: what becomes of a document longer than a row."),
+    key("data.overlong", Kind::Choice(&["refuse", "drop"]), Is("\"refuse\""), "whole, and prefer.pairs: what becomes of a document longer than a row."),
     key("data.turns", Kind::Choice(&["together", "each"]), Is("\"together\""), "together: a conversation is one document; each: one per turn, for templates that drop earlier reasoning."),
     key("data.end_token", Kind::Text, Absent, "Special token after each text document; else <|endoftext|>, else the tokenizer's end of text."),
     key("data.template_vars", Kind::Table, Is("{}"), "Variables for the chat template besides the conversation."),
@@ -112,6 +112,7 @@ pub const KEYS: &[Key] = &[
     key("train.ema", Kind::Number, Is("0.0"), "Decay of the running average of the weights, which model/ then holds; 0: none."),
 
     key("prefer.pairs", Kind::Text, Absent, "Judged answers: lines with messages and chosen and rejected, or (kto) answer and liked."),
+    key("prefer.epochs", Kind::Count, Is("3"), "Passes over prefer.pairs, when train.steps is not given."),
     key("prefer.batch", Kind::Count, Is("8"), "Lines of prefer.pairs per optimiser step."),
     key("prefer.beta", Kind::Number, Is("0.1"), "How much a log-ratio counts: larger stays nearer to the model at the start."),
     key("prefer.keep", Kind::Number, Is("0.0"), "Weight of -ln p of the liked answers, per token, beside the preference."),

@@ -3,8 +3,9 @@
 use psi_kernels::{Isa, Tier};
 
 use crate::{
+    bundled,
     cli::Doctor,
-    commands::vault,
+    commands::{database, vault},
     cpu, env,
     error::Outcome,
     memory,
@@ -38,6 +39,7 @@ pub(crate) fn run(args: &Doctor) -> Outcome {
             "memory_available_bytes": memory.map(|m| m.1),
             "home": env::home(),
             "vault": vault::State::of_home().map(|state| state.json()),
+            "learning_bytes": learning(),
         });
         outln!("{document:#}");
         return Ok(());
@@ -74,11 +76,28 @@ pub(crate) fn run(args: &Doctor) -> Outcome {
     if let Some(state) = vault::State::of_home() {
         outln!("Database  {state}");
     }
+    if let Some(need) = learning() {
+        let mark = match memory {
+            Some((_, available)) if need > available => ", more than there is",
+            _ => "",
+        };
+        outln!("Learning  psi learn takes at most {} with the model in use{mark}", bytes(need));
+    }
     if let Some((_, available)) = memory {
         outln!("\nModels that fit, with 4,096 tokens of context\n");
         out!("{}", fits(available));
     }
     Ok(())
+}
+
+/// The most memory that `psi learn` takes with the model that is served; `None` where there is none.
+pub(crate) fn learning() -> Option<u64> {
+    let home = database::home().ok()?;
+    let model = match home.assistant().served().ok()? {
+        Some(served) => served.model.path,
+        None => bundled::unpack(&home).ok()?,
+    };
+    psi_train::learn::memory(&model).ok()
 }
 
 fn describe(tier: Tier) -> &'static str {

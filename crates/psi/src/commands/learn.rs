@@ -10,15 +10,19 @@ pub(crate) mod rules;
 
 use std::{
     io::Read,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
 
 use psi_agent::feedback::Feedback;
 use psi_eval::gate::{Decision, Record, promote};
-use psi_store::{Artefact, Home, Reason, Served, write_atomic};
+use psi_kernels::Cpu;
+use psi_store::{Artefact, Home, Reason, Served};
 use psi_train::{
-    learn::{Budget, DataSet, Judged, LearnedFrom, Lineage, Rating, Round, recipe, rehearse},
+    learn::{
+        Budget, DataSet, Judged, LearnedFrom, Lineage, Rating, Round, Stage, rehearse,
+        write_recipes,
+    },
     recipe::Settings,
     trainer::{self, Environment},
 };
@@ -135,32 +139,43 @@ fn train(
     incumbent: &Served,
     stop: &AtomicBool,
 ) -> Outcome<Served> {
-    if !round.model().join("config.json").exists() {
-        let (folder, budget) = (round.data(), Budget::default());
-        let text = recipe(&incumbent.model.path, &folder, data, &budget).map_err(failure)?;
-        data.write(&folder).map_err(failure)?;
-        let cpu = cpu::cpu(args.threads)?;
-        let replay = folder.join("replay.jsonl");
-        if !replay.exists() {
-            eprintln!("psi: asking the model what it should keep");
-            let path = &incumbent.model.path;
-            rehearse(&cpu, path, &replay, budget.rehearsed, 1).map_err(failure)?;
-        }
-        write_atomic(&round.recipe(), text.as_bytes()).map_err(unusable)?;
-        let mut settings = Settings::read(&round.recipe(), &[]).map_err(failure)?;
-        settings.set_dir(&round.run());
-        // Its tokens lie in the round's folder, to be forgotten with it.
-        let environment = Environment { cpu: &cpu, datasets: None };
-        let mut display = Display::new();
-        let finished =
-            trainer::train(settings, &environment, true, stop, &mut |e| display.show(&e));
-        drop(display);
-        if finished.map_err(failure)?.model.is_none() {
-            let error = Failure::failed("stopped; what was trained is kept");
-            return Err(error.hint("psi learn goes on"));
-        }
+    if let Some(model) = round.model() {
+        return Served::at(&model, None).map_err(unusable);
     }
-    Served::at(&round.model(), None).map_err(unusable)
+    if !data.has_targets() {
+        let error = Failure::failed("no rating teaches anything yet");
+        let hint = "give better answers, or praise good ones; `psi learn --dry-run` says more";
+        return Err(error.hint(hint));
+    }
+    let (parent, budget) = (&incumbent.model.path, Budget::default());
+    data.write(&round.data()).map_err(failure)?;
+    let cpu = cpu::cpu(args.threads)?;
+    if !round.replay().exists() {
+        eprintln!("psi: asking the model what it should keep");
+        rehearse(&cpu, parent, &round.replay(), budget.rehearsed, 1).map_err(failure)?;
+    }
+    write_recipes(round, parent, data, &budget).map_err(failure)?;
+    let mut model = None;
+    for stage in round.stages() {
+        model = Some(run_stage(&stage, &cpu, stop)?);
+    }
+    let model = model.ok_or_else(|| Failure::failed("the round has no recipe"))?;
+    Served::at(&model, None).map_err(unusable)
+}
+
+/// Runs a stage, or goes on with it; the model that comes out.
+fn run_stage(stage: &Stage, cpu: &Arc<Cpu>, stop: &AtomicBool) -> Outcome<PathBuf> {
+    let mut settings = Settings::read(&stage.recipe(), &[]).map_err(failure)?;
+    settings.set_dir(&stage.run());
+    // Its tokens lie in the round's folder, to be forgotten with it.
+    let environment = Environment { cpu, datasets: None };
+    let mut display = Display::new();
+    let finished = trainer::train(settings, &environment, true, stop, &mut |e| display.show(&e));
+    drop(display);
+    finished.map_err(failure)?.model.ok_or_else(|| {
+        let error = Failure::failed("stopped; what was trained is kept");
+        error.hint("psi learn goes on")
+    })
 }
 
 /// Names the parents of what came out, by hash.
@@ -171,10 +186,14 @@ fn lineage(
     record: &Record,
 ) -> Outcome<Lineage> {
     let file = Artefact::at(&round.record()).map_err(unusable)?;
+    let recipes = round.stages().into_iter().map(|stage| Artefact::at(&stage.recipe()));
+    let mut recipes = recipes.collect::<Result<Vec<_>, _>>().map_err(unusable)?.into_iter();
+    let recipe = recipes.next().ok_or_else(|| Failure::failed("the round has no recipe"))?;
     Ok(Lineage {
         model: candidate.clone(),
         parent: incumbent.clone(),
-        recipe: Artefact::at(&round.recipe()).map_err(unusable)?,
+        recipe,
+        preference: recipes.next(),
         data: LearnedFrom {
             version: data.version,
             learned: data.train.iter().map(|e| e.id.clone()).collect(),

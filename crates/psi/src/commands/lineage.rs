@@ -99,8 +99,11 @@ impl Tree {
             "served": self.is_served(model),
             "children": children,
         });
-        if let Some(Lineage { recipe, data, gate, .. }) = lineage {
+        if let Some(Lineage { recipe, preference, data, gate, .. }) = lineage {
             node["recipe"] = json!({ "is": recipe, "files": state(recipe, false) });
+            if let Some(preference) = preference {
+                node["preference"] = json!({ "is": preference, "files": state(preference, false) });
+            }
             node["data"] = json!(data);
             node["gate"] = json!({ "is": gate, "files": state(&gate.record, true) });
         }
@@ -109,19 +112,17 @@ impl Tree {
 }
 
 /// The lines below a model.
-fn facts(lineage: &Lineage) -> [String; 3] {
-    let Lineage { recipe, data, gate, .. } = lineage;
+fn facts(lineage: &Lineage) -> Vec<String> {
+    let Lineage { recipe, preference, data, gate, .. } = lineage;
     let (n, k) = (data.learned.len(), data.kept_out.len());
-    [
-        format!("data {}: {n} learned, {k} kept out", data.version.short()),
-        format!("recipe {} ({})", recipe.hash.short(), state(recipe, false)),
-        format!(
-            "gate {}: {} ({})",
-            gate.record.hash.short(),
-            gate.decision,
-            state(&gate.record, true)
-        ),
-    ]
+    let mut facts = vec![format!("data {}: {n} learned, {k} kept out", data.version.short())];
+    let recipes = [("recipe", Some(recipe)), ("preference", preference.as_ref())];
+    for (name, file) in recipes.iter().filter_map(|(name, file)| Some((name, (*file)?))) {
+        facts.push(format!("{name} {} ({})", file.hash.short(), state(file, false)));
+    }
+    let state = state(&gate.record, true);
+    facts.push(format!("gate {}: {} ({state})", gate.record.hash.short(), gate.decision));
+    facts
 }
 
 /// Whether files are still what their hash says. A record carries its hash inside.

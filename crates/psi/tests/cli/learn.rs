@@ -165,8 +165,13 @@ fn corrections_are_learned_promoted_taken_back_and_forgotten() {
     let before = school.answers(&base);
     assert_eq!(count(&before, "Ahoy"), 0, "{before:?}");
 
+    let promised = school.program.run(&["doctor", "--json"]).ok().json()["learning_bytes"].clone();
+    let promised = promised.as_u64().unwrap();
     let report = school.learn(&feedback, &["--json"]).ok().json();
     assert_eq!((&report["decision"], &report["served"]), (&json!("promote"), &json!(true)));
+    if let Some(peak) = report["memory_peak_bytes"].as_u64() {
+        assert!(peak < promised, "{peak} bytes were resident, {promised} promised");
+    }
     let suite = |name: &str| -> (f64, f64) {
         let suites = report["record"]["suites"].as_array().unwrap();
         let suite = suites.iter().find(|s| s["suite"] == name).unwrap();
@@ -250,6 +255,46 @@ fn forgetting_leaves_no_trace(school: &School, learned: &Path) {
     let kept =
         fs::read_to_string(Path::new(report["round"].as_str().unwrap()).join("data/train.jsonl"));
     assert!(kept.unwrap().contains("Say hello to"), "the others are still learned");
+}
+
+#[test]
+fn choices_between_answers_and_thumbs_down_are_learned_in_a_second_run() {
+    let Some(_) = psi_testkit::long_test() else { return };
+    let school = School::new();
+    let gate = school.short_gate();
+    let say = |role: &str, text: &str| json!({ "role": role, "content": text });
+    let line = |i: usize| {
+        let (name, asked) = (NAMES[i], WORDINGS[i % WORDINGS.len()]);
+        let mut line = json!({
+            "id": i, "conversation": format!("chat-{i}"), "tools": [],
+            "messages": [say("user", &asked.replace("{}", name))],
+        });
+        match i % 8 {
+            7 => (line["rating"], line["completion"]) = (json!("down"), say("assistant", "Hello.")),
+            _ => {
+                let chosen = ahoy(name, i);
+                (line["completion"], line["rejected"]) =
+                    (say("assistant", &chosen), say("assistant", "Hello."));
+            }
+        }
+        format!("{line}\n")
+    };
+    let only_down: String = (0..NAMES.len()).filter(|i| i % 8 == 7).map(line).collect();
+    let only_down = school.write("down.jsonl", &only_down);
+    school.learn(&only_down, &[]).failed(1, &["no rating teaches anything yet", "praise"]);
+
+    let feedback = school.write("feedback.jsonl", &(0..NAMES.len()).map(line).collect::<String>());
+    let report = school.learn(&feedback, &["--suites", &gate, "--json"]).ok().json();
+    assert_eq!(report["decision"], "promote", "{:#}", report["record"]["suites"]);
+    let round = PathBuf::from(report["round"].as_str().unwrap());
+    assert!(school.model().starts_with(round.join("preference")));
+    let metrics = fs::read_to_string(round.join("preference/metrics.jsonl")).unwrap();
+    let margins = metrics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let margins: Vec<f64> = margins.filter_map(|m| m["margin"].as_f64()).collect();
+    let most = margins.iter().copied().fold(0.0, f64::max);
+    assert!(margins[0].abs() < 1e-6 && most > 1.0, "{margins:?}");
+    let lineage = school.program.run(&["lineage"]).ok().stdout;
+    assert!(lineage.contains("recipe ") && lineage.contains("preference "), "{lineage}");
 }
 
 #[test]

@@ -69,8 +69,10 @@ pub struct Lesson {
     pub conversation: String,
     /// What was asked.
     pub question: String,
-    /// What is the answer to it from now on.
+    /// What is the answer to it from now on, or (`is_disliked`) what is not.
     pub answer: String,
+    /// Whether the answer is what psi should keep away from.
+    pub is_disliked: bool,
     /// What becomes of it.
     pub place: LessonPlace,
 }

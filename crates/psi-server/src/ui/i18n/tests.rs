@@ -11,7 +11,7 @@ const OUTSIDE: [&str; 15] = [
     "struck out",
     "its source is forgotten",
     "says no better answer",
-    "says only what is wrong",
+    "says neither good nor bad",
     "the answer is empty",
     "the conversation does not end with a question",
     "holds an address or a long number",

@@ -5,7 +5,7 @@ use psi_store::Served;
 use psi_train::learn::{DataSet, Round};
 use serde_json::json;
 
-use crate::out::outln;
+use crate::{memory, out::outln};
 
 /// What has become of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub(super) fn show_round(
         let document = json!({
             "round": round.dir(), "data": data.version, "learned": data.train.len(),
             "kept_out": data.kept_out.len(), "decision": record.decision.name(),
-            "served": ending == Ending::Promoted, "record": record,
+            "served": ending == Ending::Promoted, "memory_peak_bytes": memory::peak(), "record": record,
         });
         outln!("{document:#}");
         return;

@@ -14,7 +14,7 @@ use psi_server::{
     Fate, Learning, LearningNow, LearningRound, LearningState, Lesson, LessonPlace, SuiteChange,
 };
 use psi_store::{Home, Reason, Served};
-use psi_train::learn::{DataSet, Example, Rating, Round, Rules};
+use psi_train::learn::{DataSet, Example, Rating, Round, Rules, Verdict};
 use serde_json::Value;
 
 use super::child::{Ended, Running};
@@ -292,7 +292,8 @@ fn lesson(example: &Example, place: LessonPlace) -> Lesson {
         id: example.id.clone(),
         conversation: example.source.clone(),
         question: question(&example.messages),
-        answer: example.target.clone(),
+        answer: example.target.as_ref().or(example.disliked.as_ref()).cloned().unwrap_or_default(),
+        is_disliked: example.target.is_none(),
         place,
     }
 }
@@ -310,6 +311,7 @@ fn lessons(ratings: &[Rating], data: &DataSet, rules: &Rules) -> Vec<Lesson> {
             conversation: rating.source.clone(),
             question: question(&rating.messages),
             answer: rating.better.clone().unwrap_or_else(|| rating.answer.clone()),
+            is_disliked: rating.verdict == Verdict::Down,
             place,
         })
     });
