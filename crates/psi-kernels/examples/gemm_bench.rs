@@ -54,6 +54,17 @@ fn weights(n: usize) -> Vec<f32> {
     (0..n).map(|i| (i.wrapping_mul(2_654_435_761) % 2048) as f32 / 1024.0 - 1.0).collect()
 }
 
+/// bf16 of about normally distributed values, as weights are.
+fn bits(n: usize) -> Vec<u16> {
+    let mut state = 1_u64;
+    let mut uniform = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 40) as f32 / (1 << 24) as f32 - 0.5
+    };
+    let mut normal = || (0..12).map(|_| uniform()).sum::<f32>();
+    (0..n).map(|_| ((0.02 * normal()).to_bits() >> 16) as u16).collect()
+}
+
 /// Decoding: every matrix of a model once per token, so that no cache helps.
 fn gemv(cpu: &Cpu, roof: &Roof) {
     type Shapes = Vec<(usize, usize)>;
@@ -61,12 +72,16 @@ fn gemv(cpu: &Cpu, roof: &Roof) {
         ("1.2B", 6, vec![(3072, 2048), (2048, 2048), (16384, 2048), (2048, 8192), (30000, 2048)]),
         ("135M", 24, vec![(960, 576), (576, 576), (3072, 576), (576, 1536), (8000, 576)]),
     ];
-    for format in [Format::Bf16, Format::F32] {
+    type Make = fn(&Cpu, usize, usize) -> Matrix;
+    let formats: [(&str, Make); 3] = [
+        ("bf16 squeezed", |cpu, n, k| Matrix::from_bf16(cpu, n, k, &bits(n * k)).squeezed(cpu)),
+        ("bf16", |cpu, n, k| Matrix::from_bf16(cpu, n, k, &bits(n * k))),
+        ("f32", |cpu, n, k| Matrix::from_f32(cpu, Format::F32, n, k, &weights(n * k))),
+    ];
+    for (format, make) in formats {
         for (name, layers, shapes) in &models {
-            let matrices: Vec<Matrix> = (0..*layers)
-                .flat_map(|_| shapes.iter())
-                .map(|&(n, k)| Matrix::from_f32(cpu, format, n, k, &weights(n * k)))
-                .collect();
+            let matrices: Vec<Matrix> =
+                (0..*layers).flat_map(|_| shapes.iter()).map(|&(n, k)| make(cpu, n, k)).collect();
             let bytes: usize = matrices.iter().map(Matrix::bytes).sum();
             let x = weights(16 * 8192);
             let mut y = vec![0.0; 16 * 32768];
@@ -78,7 +93,7 @@ fn gemv(cpu: &Cpu, roof: &Roof) {
                 });
                 let gbps = bytes as f64 / seconds * 1e-9;
                 println!(
-                    "gemv {name} {format:?} m={m:<2} {:7.0} MB {:7.2} ms {gbps:6.1} GB/s {:5.1} % of reading",
+                    "gemv {name} {format:<13} m={m:<2} {:7.0} MB {:7.2} ms {gbps:6.1} GB/s {:5.1} % of reading",
                     bytes as f64 * 1e-6,
                     seconds * 1e3,
                     gbps / roof.read_gbps * 100.0
@@ -134,7 +149,7 @@ fn train(cpu: &Cpu, roof: &Roof) {
 fn pack(cpu: &Cpu) {
     let (n, k) = (16384, 4096);
     let f32s = weights(n * k);
-    let bits: Vec<u16> = f32s.iter().map(|x| (x.to_bits() >> 16) as u16).collect();
+    let bits = bits(n * k);
     let report = |what: &str, source: usize, seconds: f64| {
         println!(
             "pack {what} {:6.1} ms {:5.1} GB/s of source",
@@ -144,6 +159,8 @@ fn pack(cpu: &Cpu) {
     };
     let s = median(0.5, || drop(Matrix::from_bf16(cpu, n, k, &bits)));
     report("bf16 -> bf16", n * k * 2, s);
+    let s = median(0.5, || drop(Matrix::from_bf16(cpu, n, k, &bits).squeezed(cpu)));
+    report("bf16 -> bf16 squeezed", n * k * 2, s);
     let s = median(0.5, || drop(Matrix::from_f32(cpu, Format::Bf16, n, k, &f32s)));
     report("f32 -> bf16", n * k * 4, s);
     let s = median(0.5, || drop(Matrix::from_f32(cpu, Format::F32, n, k, &f32s)));

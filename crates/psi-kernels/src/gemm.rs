@@ -16,6 +16,7 @@ mod pack_x86;
 mod panels;
 mod plain;
 mod scratch;
+mod squeeze;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
 
@@ -47,12 +48,13 @@ pub(crate) fn multiply(
     accumulate: bool,
 ) {
     for (format, compute) in [(Format::F32, Compute::F32), (Format::Bf16, Compute::Bf16)] {
-        let group: Vec<Output> = outputs
+        let group: Vec<Output<'_>> = outputs
             .iter_mut()
             .filter(|(w, _)| w.format() == format && w.n() > 0)
             .map(|(w, y)| {
                 let (panels, panel_stride) = w.panels();
-                Output { panels, panel_stride, n: w.n(), c: y.as_mut_ptr(), ldc: w.n() }
+                let squeezed = w.squeezed();
+                Output { panels, panel_stride, squeezed, n: w.n(), c: y.as_mut_ptr(), ldc: w.n() }
             })
             .collect();
         if !group.is_empty() {
@@ -67,7 +69,7 @@ fn multiply_as(
     compute: Compute,
     x: &[f32],
     m: usize,
-    mut outputs: Vec<Output>,
+    mut outputs: Vec<Output<'_>>,
     accumulate: bool,
 ) {
     let k = x.len() / m;
@@ -268,6 +270,7 @@ impl General<'_> {
         let output = Output {
             panels: self.b_scratch.as_ptr(),
             panel_stride: panel_bytes(format, k),
+            squeezed: None,
             n: cols,
             c: self.c[row0 * n + col0..].as_mut_ptr(),
             ldc: n,

@@ -98,6 +98,17 @@ impl Matrix {
         Self { n: k, k: n, panels: Panels::Dense(panels) }
     }
 
+    /// The same matrix in 12 bits per weight, if it is bf16 and its weights allow it: without loss, and products
+    /// are the same to the bit. It takes a quarter less memory, and few rows are multiplied that much faster where
+    /// they wait for memory; many rows take a few percent longer.
+    #[must_use]
+    pub fn squeezed(self, cpu: &Cpu) -> Self {
+        match self.panels {
+            Panels::Dense(p) => Self { panels: Panels::Dense(p.squeeze(cpu)), ..self },
+            Panels::Quant(_) => self,
+        }
+    }
+
     /// Changes the row-major f32 values that this matrix and its `transposed` were packed from by
     /// `change`, which gets consecutive whole rows and where they begin, and packs both anew into the
     /// same memory.

@@ -293,6 +293,52 @@ fn weights_round_to_the_nearest_bf16_ties_to_even() {
 }
 
 #[test]
+fn a_squeezed_matrix_is_the_same_to_the_bit_in_less_memory() {
+    // Normally distributed weights, with some that no code is left for: large ones, tiny ones, infinities, zeros.
+    let rare = [0.0, -0.0, 3.0e38, -1.0e30, 1e-40, f32::INFINITY, f32::NEG_INFINITY, 7.0e-20];
+    for (n, k) in [(16, 32), (200, 352), (33, 70), (1600, 96), (48, 2400), (129, 1030)] {
+        let mut weights = numbers(20, n * k);
+        for (i, w) in weights.iter_mut().enumerate() {
+            *w *= 0.02;
+            if i % 1499 == 7 {
+                *w = rare[i / 1499 % rare.len()];
+            }
+        }
+        let words: Vec<u16> = weights.iter().map(|&w| to_bf16(w)).collect();
+        let x = numbers(21, 300 * k);
+        for cpu in cpus(&[1, 2]) {
+            let plain = Matrix::from_bf16(&cpu, n, k, &words);
+            let squeezed = plain.clone().squeezed(&cpu);
+            assert!(squeezed.bytes() * 5 < plain.bytes() * 4, "{n} x {k}: {}", squeezed.bytes());
+            let (mut a, mut b) = (vec![0.0; k], vec![0.0; k]);
+            for row in 0..n {
+                plain.row(row, &mut a);
+                squeezed.row(row, &mut b);
+                assert_eq!(bits(&a), bits(&b), "{cpu:?} row {row} of {n} x {k}");
+            }
+            for m in [1, 2, 3, 7, 8, 9, 17, 33, 300] {
+                let (mut a, mut b) = (vec![0.0; m * n], vec![0.0; m * n]);
+                matmul(&cpu, &x[..m * k], m, &plain, &mut a);
+                matmul(&cpu, &x[..m * k], m, &squeezed, &mut b);
+                assert_eq!(bits(&a), bits(&b), "{cpu:?} m={m} {n} x {k}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_matrix_whose_weights_take_too_many_powers_of_two_stays_as_it_is() {
+    let words: Vec<u16> =
+        (0..64 * 64_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 16) as u16).collect();
+    for cpu in cpus(&[1]) {
+        let plain = Matrix::from_bf16(&cpu, 64, 64, &words);
+        assert_eq!(plain.clone().squeezed(&cpu).bytes(), plain.bytes());
+        let f32s = Matrix::from_f32(&cpu, Format::F32, 64, 64, &numbers(22, 64 * 64));
+        assert_eq!(f32s.clone().squeezed(&cpu).bytes(), f32s.bytes());
+    }
+}
+
+#[test]
 fn activations_of_a_bf16_product_are_rounded_to_nearest_even() {
     // One column of weights at 1: the output is the rounded activation itself.
     let x: Vec<f32> =

@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use psi_kernels::{Cpu, Format, Matrix, quant::BlockType};
+use psi_kernels::{Cpu, Format, Matrix, Tier, quant::BlockType};
 use psi_store::{DType, TensorView};
 use psi_tensor::{ParamId, Vector, Weight};
 
@@ -26,6 +26,9 @@ pub struct LoadOptions {
     /// number of a quantised format's blocks become bf16.
     pub format: Option<Format>,
 }
+
+/// Weights of a model from which on bf16 is squeezed: caches hold less, and there unpacking would only cost.
+const SQUEEZE_FROM: usize = 32 << 20;
 
 /// A checkpoint that is open but not loaded: what it is, and its values one tensor at a time.
 #[derive(Debug)]
@@ -199,8 +202,10 @@ fn run(
     trainable: bool,
 ) -> Result<HashMap<TensorId, Tensor>> {
     let done: Mutex<HashMap<TensorId, Result<Tensor>>> = Mutex::default();
+    let weights: usize = jobs.iter().map(|job| job.info.n * job.info.k).sum();
+    let squeeze = weights >= SQUEEZE_FROM && cpu.isa().has(Tier::Avx2);
     cpu.pool().run(jobs.len(), &|i| {
-        let tensor = jobs[i].load(cpu, source, options, trainable);
+        let tensor = jobs[i].load(cpu, source, options, trainable, squeeze);
         let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
         done.insert(jobs[i].info.id, tensor);
     });
@@ -215,6 +220,7 @@ impl Job<'_> {
         source: &Source,
         options: &LoadOptions,
         trainable: bool,
+        squeeze: bool,
     ) -> Result<Tensor> {
         let bytes = self.rows();
         if self.info.id.role.is_vector() {
@@ -236,7 +242,8 @@ impl Job<'_> {
             let values = self.to_f32(&bytes);
             return Ok(Tensor::Weight(Weight::trainable(cpu, self.param, format, (n, k), values)));
         }
-        Ok(Tensor::Weight(Weight::new(self.pack(cpu, format, &bytes))))
+        let matrix = self.pack(cpu, format, &bytes);
+        Ok(Tensor::Weight(Weight::new(if squeeze { matrix.squeezed(cpu) } else { matrix })))
     }
 
     /// What the file's values are packed as unless the caller says otherwise.

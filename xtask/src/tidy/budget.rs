@@ -7,7 +7,7 @@ use super::{Finding, Tree};
 
 /// Most `unsafe` tokens (blocks, functions, impls) per crate; every other crate holds none. Lower a number whenever it allows.
 const UNSAFE_BUDGET: &[(&str, usize)] =
-    &[("psi-kernels", 480), ("psi-store", 8), ("psi-vault", 34)];
+    &[("psi-kernels", 486), ("psi-store", 8), ("psi-vault", 34)];
 
 const MAX_LINES: usize = 800;
 /// Files over [`MAX_LINES`] and why.

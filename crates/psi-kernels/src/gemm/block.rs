@@ -8,8 +8,11 @@
     reason = "micro-kernels take pointers into operands whose bounds are checked here"
 )]
 
-use super::NR;
-use crate::Cpu;
+use super::{
+    NR,
+    squeeze::{self, Soon, Squeezed, Unpacked},
+};
+use crate::{Cpu, Isa};
 
 /// One call of a micro-kernel: C (rows, cols) = A B, or C += A B, over `k` steps.
 #[derive(Clone, Copy, Debug)]
@@ -72,9 +75,11 @@ pub(super) trait Micro {
 
 /// One output of a product: panels of B and the C they produce.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Output {
+pub(super) struct Output<'a> {
     pub(super) panels: *const u8,
     pub(super) panel_stride: usize,
+    /// How to unpack the panels, where they are squeezed.
+    pub(super) squeezed: Option<&'a Squeezed>,
     pub(super) n: usize,
     pub(super) c: *mut f32,
     pub(super) ldc: usize,
@@ -89,7 +94,7 @@ pub(super) struct Product<'a> {
     /// Padded as the kernel needs it.
     pub(super) k: usize,
     pub(super) accumulate: bool,
-    pub(super) outputs: &'a [Output],
+    pub(super) outputs: &'a [Output<'a>],
 }
 
 // SAFETY: the pointers are read, except C, of which every task writes its own rectangle.
@@ -121,7 +126,7 @@ pub(super) unsafe fn compute<K: Micro>(cpu: &Cpu, product: &Product<'_>) {
     let tasks = split::<K>(cpu.n_threads(), product);
     cpu.pool().run(tasks.len(), &|i| {
         // SAFETY: the rectangles are disjoint and inside C; the rest is the caller's promise.
-        unsafe { sweep::<K>(product, tasks[i]) }
+        unsafe { sweep::<K>(cpu.isa(), product, tasks[i]) }
     });
 }
 
@@ -130,7 +135,7 @@ pub(super) unsafe fn compute<K: Micro>(cpu: &Cpu, product: &Product<'_>) {
 fn split<K: Micro>(n_threads: usize, product: &Product<'_>) -> Vec<Rect> {
     let n_row_blocks = product.m.div_ceil(MC);
     let row_step = product.m.div_ceil(n_row_blocks).next_multiple_of(K::MR.max(K::GROUP));
-    let group = K::panels(row_step.min(product.m));
+    let group = panels_abreast::<K>(product, row_step.min(product.m));
     let all_panels: usize = product.outputs.iter().map(|o| o.n.div_ceil(NR)).sum();
     let wanted = (n_threads * TASKS_PER_THREAD).div_ceil(n_row_blocks);
     let floor = MIN_TASK_BYTES.div_ceil((K::B_BYTES * product.k).max(1));
@@ -149,49 +154,103 @@ fn split<K: Micro>(n_threads: usize, product: &Product<'_>) -> Vec<Rect> {
     tasks
 }
 
+/// Panels that a task takes at a time for `rows` rows: as many as a kernel, or, where few rows only wait for memory, as
+/// squeezed panels lie side by side.
+fn panels_abreast<K: Micro>(product: &Product<'_>, rows: usize) -> usize {
+    let squeezed = product.outputs.iter().any(|o| o.squeezed.is_some());
+    if squeezed && rows <= squeeze::FEW_ROWS { squeeze::ABREAST } else { K::panels(rows) }
+}
+
 /// Computes one rectangle: k in blocks, panel groups, k in smaller blocks, row blocks.
 ///
 /// # Safety
 /// As for [`compute`]; no other task may write `rect`.
-unsafe fn sweep<K: Micro>(product: &Product<'_>, rect: Rect) {
+unsafe fn sweep<K: Micro>(isa: Isa, product: &Product<'_>, rect: Rect) {
     let out = product.outputs[rect.output];
-    let group = K::panels(rect.rows);
+    let group = panels_abreast::<K>(product, rect.rows);
     let one_block = rect.rows <= K::MR;
-    let (kc, kc_inner) = if one_block { (product.k, product.k) } else { (K::KC, K::KC_INNER) };
-    let row_blocks = rect.rows.div_ceil(K::MR);
+    let (kc, mut kc_inner) = if one_block { (product.k, product.k) } else { (K::KC, K::KC_INNER) };
+    if out.squeezed.is_some() {
+        kc_inner = kc_inner.min(squeeze::k_step(rect.rows));
+    }
+    let unpacked_bytes = group * kc_inner.min(product.k) * K::B_BYTES;
+    let mut unpacked = out.squeezed.map(|squeezed| (squeezed, Unpacked::new(unpacked_bytes)));
+    let end = rect.panel0 + rect.panels;
     let mut micro = K::new();
     for k0 in (0..product.k).step_by(kc) {
         let k1 = product.k.min(k0 + kc);
-        for p in (rect.panel0..rect.panel0 + rect.panels).step_by(group) {
-            let last = p + group >= rect.panel0 + rect.panels;
-            let panels = group.min(rect.panel0 + rect.panels - p);
+        for p in (rect.panel0..end).step_by(group) {
+            let panels = group.min(end - p);
             for k2 in (k0..k1).step_by(kc_inner) {
                 let k = kc_inner.min(k1 - k2);
-                for i in 0..row_blocks {
-                    let row = rect.row0 + i * K::MR;
-                    let lines = 16usize.div_ceil(row_blocks);
-                    let next_p = if last { p } else { p + group };
-                    // SAFETY: offsets stay inside the operands: row < m, p < panels, k2 < k.
-                    unsafe {
-                        let at = |p: usize| out.panels.add(p * out.panel_stride + k2 * K::B_BYTES);
-                        micro.block(&Block {
-                            a: product.a.add(row / K::GROUP * product.a_stride + k2 * K::A_BYTES),
-                            a_stride: product.a_stride,
-                            b: at(p),
-                            b_stride: out.panel_stride,
-                            k,
-                            c: out.c.add(row * out.ldc + p * NR),
-                            ldc: out.ldc,
-                            rows: K::MR.min(rect.row0 + rect.rows - row),
-                            cols: (panels * NR).min(out.n - p * NR),
-                            accumulate: product.accumulate || k2 > 0,
-                            // Beyond the last panel only an address is formed, never read.
-                            next: at(next_p).wrapping_add(i * lines * k / 32 * 64),
-                            next_lines: if last || row_blocks == 1 { 0 } else { lines },
-                        });
-                    }
-                }
+                let b = if let Some((squeezed, room)) = &mut unpacked {
+                    squeezed.unpack(isa, (p, panels), (k2, k), room.words());
+                    let at = room.words().as_ptr().cast();
+                    let (p, k0) = if k2 + k < k1 { (p, k2 + k) } else { (p + group, k0) };
+                    let soon = squeezed.soon(rect.rows, (p, group), (k0, kc_inner));
+                    Panels { at, stride: k * K::B_BYTES, next: at, soon }
+                } else {
+                    let at =
+                        |p: usize| out.panels.wrapping_add(p * out.panel_stride + k2 * K::B_BYTES);
+                    let next = if p + group < end { at(p + group) } else { at(p) };
+                    Panels { at: at(p), stride: out.panel_stride, next, soon: None }
+                };
+                // SAFETY: p < panels, k2 < k; the caller's promise.
+                unsafe { rows::<K>(&mut micro, product, rect, (p, panels), (k2, k), &b) }
             }
+        }
+    }
+}
+
+/// Panels as a kernel reads them, and what to fetch meanwhile.
+struct Panels<'a> {
+    at: *const u8,
+    stride: usize,
+    /// The panels after these (`at` where there are none).
+    next: *const u8,
+    soon: Option<Soon<'a>>,
+}
+
+/// All rows of a task times `panels` panels from `p` on, over `k` steps from `k0` on.
+///
+/// # Safety
+/// As for [`sweep`]; `b` holds those panels and steps.
+unsafe fn rows<K: Micro>(
+    micro: &mut K,
+    product: &Product<'_>,
+    rect: Rect,
+    (p, panels): (usize, usize),
+    (k0, k): (usize, usize),
+    b: &Panels<'_>,
+) {
+    let out = product.outputs[rect.output];
+    let row_blocks = rect.rows.div_ceil(K::MR);
+    let in_kernel = K::panels(rect.rows);
+    let calls = panels.div_ceil(in_kernel) * row_blocks;
+    let lines = if b.next == b.at || row_blocks == 1 { 0 } else { 16usize.div_ceil(row_blocks) };
+    for call in 0..calls {
+        if let Some(soon) = &b.soon {
+            soon.fetch(call, calls);
+        }
+        let (j, i) = (call / row_blocks * in_kernel, call % row_blocks);
+        let (row, p) = (rect.row0 + i * K::MR, p + j);
+        // SAFETY: offsets stay inside the operands: row < m, p < panels, k0 < k. Beyond the last panel only an
+        // address is formed, never read.
+        unsafe {
+            micro.block(&Block {
+                a: product.a.add(row / K::GROUP * product.a_stride + k0 * K::A_BYTES),
+                a_stride: product.a_stride,
+                b: b.at.add(j * b.stride),
+                b_stride: b.stride,
+                k,
+                c: out.c.add(row * out.ldc + p * NR),
+                ldc: out.ldc,
+                rows: K::MR.min(rect.row0 + rect.rows - row),
+                cols: (in_kernel.min(panels - j) * NR).min(out.n - p * NR),
+                accumulate: product.accumulate || k0 > 0,
+                next: b.next.wrapping_add(i * lines * k / 32 * 64),
+                next_lines: lines,
+            });
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Dense weights in panels of 16 output rows: the one layout that GEMM and GEMV read.
 #![expect(unsafe_code, reason = "panels are packed by several tasks")]
 
+use std::sync::{Mutex, PoisonError};
+
 use super::{
     NR,
     pack::{Dest, Elements, Rounding, Source, Words, pack_groups},
+    squeeze::{Codes, Places, Squeezed},
 };
 use crate::{
     AlignedBuf, Cpu, Format,
@@ -24,6 +27,8 @@ pub(crate) struct DensePanels {
     k: usize,
     format: Format,
     data: AlignedBuf,
+    /// How to unpack the panels, where they are squeezed.
+    squeezed: Option<Squeezed>,
 }
 
 impl DensePanels {
@@ -40,6 +45,30 @@ impl DensePanels {
         Self::pack(cpu, n, k, Elements::Bf16(weights), Words::Copy, Format::Bf16)
     }
 
+    /// bf16 panels in 12 bits per weight, where the weights allow it.
+    pub(crate) fn squeeze(self, cpu: &Cpu) -> Self {
+        let words = self.data.u16s();
+        let plain = self.format == Format::Bf16 && self.squeezed.is_none();
+        let codes = plain.then(|| Codes::choose(words)).flatten();
+        let Some(codes) = codes else { return self };
+        let panel = panel_bytes(self.format, self.k) / 2;
+        let places = Places { panels: self.n.div_ceil(NR), slabs: panel * 2 / 1024 };
+        let mut slabs = AlignedBuf::zeroed(places.bytes());
+        let parts = Parts::new(slabs.bytes_mut());
+        let strays = Mutex::new(vec![Vec::new(); places.panels]);
+        cpu.pool().run(places.panels, &|p| {
+            // SAFETY: every slab belongs to one panel, every panel to one task.
+            let slab = |slab| unsafe { parts.take(places.slab(p, slab)) };
+            let found = codes.squeeze(&words[p * panel..(p + 1) * panel], slab);
+            if !found.is_empty() {
+                strays.lock().unwrap_or_else(PoisonError::into_inner)[p] = found;
+            }
+        });
+        let strays = strays.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let squeezed = Some(Squeezed::new(&codes, places, slabs, strays));
+        Self { data: AlignedBuf::zeroed(0), squeezed, ..self }
+    }
+
     fn pack(
         cpu: &Cpu,
         n: usize,
@@ -51,7 +80,7 @@ impl DensePanels {
         let mut data = AlignedBuf::zeroed(n.div_ceil(NR) * panel_bytes(format, k));
         let source = Source { elements, n, k, ld: k, k_inner: true };
         pack_panels(cpu, &source, words, format, data.bytes_mut());
-        Self { n, k, format, data }
+        Self { n, k, format, data, squeezed: None }
     }
 
     /// The panels of Wᵀ (k, n) from row-major W (n, k).
@@ -65,7 +94,7 @@ impl DensePanels {
         let mut data = AlignedBuf::zeroed(k.div_ceil(NR) * panel_bytes(format, n));
         let source = Source { elements: Elements::F32(weights), n: k, k: n, ld: k, k_inner: false };
         pack_panels(cpu, &source, across(format), format, data.bytes_mut());
-        Self { n: k, k: n, format, data }
+        Self { n: k, k: n, format, data, squeezed: None }
     }
 
     /// Changes row-major `weights` (n, k) by `change`, which gets consecutive whole rows and where they
@@ -85,6 +114,9 @@ impl DensePanels {
         assert_eq!(weights.len(), n * k, "weights of a ({n}, {k}) matrix");
         let other = (transposed.n, transposed.k, transposed.format);
         assert_eq!(other, (k, n, format), "the transposed matrix");
+        for panels in [&mut *self, &mut *transposed] {
+            panels.make_plain();
+        }
         let along = if format == Format::F32 { Words::Copy } else { Words::Along(Rounding::Exact) };
         let (panel, across_panel) = (panel_bytes(format, k), panel_bytes(format, n));
         // Two panels are the 32 rows that make a slab of Wᵀ.
@@ -120,7 +152,19 @@ impl DensePanels {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.data.len()
+        self.data.len() + self.squeezed.as_ref().map_or(0, Squeezed::bytes)
+    }
+
+    pub(super) fn squeezed(&self) -> Option<&Squeezed> {
+        self.squeezed.as_ref()
+    }
+
+    /// Makes room for plain panels, with no weights in them yet, where they are squeezed.
+    fn make_plain(&mut self) {
+        if self.squeezed.take().is_some() {
+            let panel = panel_bytes(self.format, self.k);
+            self.data = AlignedBuf::zeroed(self.n.div_ceil(NR) * panel);
+        }
     }
 
     pub(super) fn n(&self) -> usize {
@@ -138,6 +182,13 @@ impl DensePanels {
             let words = &self.data.f32s()[panel * self.k * NR..][..self.k * NR];
             for (x, words) in out.iter_mut().zip(words.chunks_exact(NR)) {
                 *x = words[lane];
+            }
+            return;
+        }
+        if let Some(squeezed) = &self.squeezed {
+            for (i, x) in out.iter_mut().enumerate() {
+                let at = i / 2 * 2 * NR + 2 * lane + i % 2;
+                *x = simd::f32_from_bf16(squeezed.word(panel, at));
             }
             return;
         }
