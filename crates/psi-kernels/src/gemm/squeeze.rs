@@ -53,16 +53,11 @@ impl Places {
     }
 }
 
-/// The code of every high byte of a matrix; [`Codes::STRAY`] for those without one.
-#[derive(Clone, Debug)]
-pub(super) struct Codes {
-    of: [u8; 256],
-    high: [u8; 16],
-}
+/// The sixteen high bytes of a matrix that have codes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Codes([u8; 16]);
 
 impl Codes {
-    const STRAY: u8 = 16;
-
     /// The sixteen most frequent high bytes of some of `words`; `None` where too many others occur.
     pub(super) fn choose(words: &[u16]) -> Option<Self> {
         let mut counts = [0_usize; 256];
@@ -73,16 +68,9 @@ impl Codes {
         }
         let mut by_count: Vec<u8> = (0..=255).collect();
         by_count.sort_by_key(|&high| std::cmp::Reverse(counts[usize::from(high)]));
-        let strays: usize = by_count[16..].iter().map(|&high| counts[usize::from(high)]).sum();
-        if strays * STRAYS > words.len().div_ceil(step) {
-            return None;
-        }
-        let mut codes = Self { of: [Self::STRAY; 256], high: [0; 16] };
-        for (code, &high) in by_count[..16].iter().enumerate() {
-            codes.of[usize::from(high)] = code as u8;
-            codes.high[code] = high;
-        }
-        Some(codes)
+        let (coded, others) = by_count.split_first_chunk()?;
+        let strays: usize = others.iter().map(|&high| counts[usize::from(high)]).sum();
+        (strays * STRAYS <= words.len().div_ceil(step)).then_some(Self(*coded))
     }
 
     /// Squeezes the `words` of a panel into the places of its slabs and returns the strays among them.
@@ -94,25 +82,43 @@ impl Codes {
         let mut strays = Vec::new();
         for (s, words) in words.as_chunks::<SLAB>().0.iter().enumerate() {
             let groups = words.as_chunks::<GROUP>().0.iter();
-            for (words, to) in groups.zip(slab(s).as_chunks_mut::<GROUP_BYTES>().0) {
-                self.squeeze_group(words, to);
+            for (g, (words, to)) in groups.zip(slab(s).as_chunks_mut::<GROUP_BYTES>().0).enumerate()
+            {
+                if self.squeeze_group(words, to) {
+                    continue;
+                }
+                let found =
+                    words.iter().enumerate().filter(|(_, w)| !self.0.contains(&((*w >> 8) as u8)));
+                let at = |i| (s * SLAB + g * GROUP + i) as u32;
+                strays.extend(found.map(|(i, &word)| Stray { at: at(i), word }));
             }
-            let stray = |&(_, w): &(usize, &u16)| self.of[usize::from(w >> 8)] == Self::STRAY;
-            let found = words.iter().enumerate().filter(stray);
-            strays.extend(found.map(|(i, &word)| Stray { at: (s * SLAB + i) as u32, word }));
         }
         strays
     }
 
-    fn squeeze_group(&self, words: &[u16; GROUP], to: &mut [u8; GROUP_BYTES]) {
-        for (i, &word) in words.iter().enumerate() {
-            let [low, high] = word.to_le_bytes();
-            let (at, shift) = place(i);
-            let code = self.of[usize::from(high)] & 15;
-            to[GROUP / 2 * (shift / 4) + at] = low;
-            let codes = &mut to[GROUP + at];
-            *codes = if shift == 0 { code } else { *codes | code << 4 };
+    /// Squeezes a group, and returns whether all of its weights have codes.
+    fn squeeze_group(&self, words: &[u16; GROUP], to: &mut [u8; GROUP_BYTES]) -> bool {
+        let (mut low, mut high, mut codes, mut coded) =
+            ([0; GROUP], [0; GROUP], [0; GROUP], [0; GROUP]);
+        for (word, (low, high)) in words.iter().zip(low.iter_mut().zip(&mut high)) {
+            [*low, *high] = word.to_le_bytes();
         }
+        for (code, &of) in self.0.iter().enumerate() {
+            for (high, (codes, coded)) in high.iter().zip(codes.iter_mut().zip(&mut coded)) {
+                let same = if *high == of { 0xff } else { 0 };
+                *codes |= same & code as u8;
+                *coded |= same;
+            }
+        }
+        let (bytes, pairs) = to.split_at_mut(GROUP);
+        for (i, (low, codes)) in low.chunks_exact(8).zip(codes.chunks_exact(8)).enumerate() {
+            let (at, shift) = place(8 * i);
+            bytes[GROUP / 2 * (shift / 4) + at..][..8].copy_from_slice(low);
+            for (pair, code) in pairs[at..].iter_mut().zip(codes) {
+                *pair = if shift == 0 { *code } else { *pair | code << 4 };
+            }
+        }
+        coded.iter().fold(0xff, |all, coded| all & coded) == 0xff
     }
 }
 
@@ -154,7 +160,7 @@ impl Squeezed {
         panels: impl IntoIterator<Item = Vec<Stray>>,
     ) -> Self {
         let (strays, starts) = (Vec::new(), vec![0]);
-        let mut squeezed = Self { high: codes.high, places, slabs, strays, starts };
+        let mut squeezed = Self { high: codes.0, places, slabs, strays, starts };
         for strays in panels {
             squeezed.strays.extend(strays);
             squeezed.starts.push(squeezed.strays.len());
