@@ -61,6 +61,39 @@ pub(super) fn taller(draws: &mut Draws, level: usize) -> Draft {
     }
 }
 
+const KINSHIP: Wordings = Wordings {
+    train: &[
+        "{facts} ?:[what|who] {a} is to {c}",
+        "{facts} ?:how {a} is related to {c}",
+        "{facts} ?:what {a} and {c} are: {a} is the ... of {c}",
+        "{facts} what is {a} to {c}?",
+        "{facts} who is {a} to {c}?",
+        "{facts} how is {a} related to {c}?",
+        "{facts} {a} is the ... of {c}?",
+        "{facts} {a} is [what|who] [of|to] {c}?",
+        "{facts} what [relation|family] is {a} [to|of] {c}?",
+        "{facts} {c} and {a}: what is {a} to {c}?",
+        "[what|who] is {a} to {c} if {facts}",
+        "{facts} so what is {a} to {c}?",
+        "{facts} so {a} is {c}'s what?",
+        "{facts} {a} is {c}'s ...?",
+        "{facts} in what way is {a} related to {c}?",
+        "{facts} what kind of relative is {a} to {c}?",
+        "{facts} what is the relation of {a} to {c}?",
+        "{facts} what is the relationship between {a} and {c}? {a} is the ...",
+        "{facts} name the relation of {a} to {c}.",
+        "given that {facts} what is {a} to {c}?",
+        "a family puzzle: {facts} what is {a} to {c}?",
+        "{facts} =:the relation of {a} to {c}",
+        "{facts} ?:which relative {a} is to {c}",
+        "{facts} !:say how {a} is related to {c}",
+        "{facts} for {c}, who is {a}?",
+        "{facts} then {a} must be which relative of {c}?",
+        "how are they related, {a} and {c}? {facts} {a} is the ...",
+    ],
+    eval: &["{facts} which relative of {c} is {a}?", "{facts} what does {c} call {a}?"],
+};
+
 /// What one relative is to another over a third.
 pub(super) fn kinship(draws: &mut Draws, level: usize) -> Draft {
     // (A is the .. of B, B is the .. of C, A is C's ..)
@@ -98,38 +131,7 @@ pub(super) fn kinship(draws: &mut Draws, level: usize) -> Draft {
         facts.swap(0, 1);
     }
     Draft {
-        asked: Wordings {
-            train: &[
-                "{facts} ?:[what|who] {a} is to {c}",
-                "{facts} ?:how {a} is related to {c}",
-                "{facts} ?:what {a} and {c} are: {a} is the ... of {c}",
-                "{facts} what is {a} to {c}?",
-                "{facts} who is {a} to {c}?",
-                "{facts} how is {a} related to {c}?",
-                "{facts} {a} is the ... of {c}?",
-                "{facts} {a} is [what|who] [of|to] {c}?",
-                "{facts} what [relation|family] is {a} [to|of] {c}?",
-                "{facts} {c} and {a}: what is {a} to {c}?",
-                "[what|who] is {a} to {c} if {facts}",
-                "{facts} so what is {a} to {c}?",
-                "{facts} so {a} is {c}'s what?",
-                "{facts} {a} is {c}'s ...?",
-                "{facts} in what way is {a} related to {c}?",
-                "{facts} what kind of relative is {a} to {c}?",
-                "{facts} what is the relation of {a} to {c}?",
-                "{facts} what is the relationship between {a} and {c}? {a} is the ...",
-                "{facts} name the relation of {a} to {c}.",
-                "given that {facts} what is {a} to {c}?",
-                "a family puzzle: {facts} what is {a} to {c}?",
-                "{facts} =:the relation of {a} to {c}",
-                "{facts} ?:which relative {a} is to {c}",
-                "{facts} !:say how {a} is related to {c}",
-                "{facts} for {c}, who is {a}?",
-                "{facts} then {a} must be which relative of {c}?",
-                "how are they related, {a} and {c}? {facts} {a} is the ...",
-            ],
-            eval: &["{facts} which relative of {c} is {a}?", "{facts} what does {c} call {a}?"],
-        },
+        asked: KINSHIP,
         slots: vec![("facts", facts.join(" ")), ("a", a.clone()), ("c", c.clone())],
         reasoning: format!(
             "{a} {first} of {b}, {b} {second} of {c}. {first} of {second}: {result}."

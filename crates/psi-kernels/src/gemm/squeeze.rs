@@ -11,7 +11,9 @@
 use std::{cell::Cell, ops::Range};
 
 use super::NR;
-use crate::{AlignedBuf, Isa, Tier};
+#[cfg(target_arch = "x86_64")]
+use crate::Tier;
+use crate::{AlignedBuf, Isa};
 
 /// Weights that are squeezed together: 128 low bytes, then 64 bytes of codes.
 const GROUP: usize = 128;
