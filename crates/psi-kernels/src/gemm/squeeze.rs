@@ -6,7 +6,10 @@
 //! thousand of normally distributed weights) is kept beside. A product unpacks a few KiB at a time into
 //! the first-level cache and runs the tier's kernel on them, so that results are those of plain panels to
 //! the bit, for a quarter less memory and reading.
-#![expect(unsafe_code, reason = "vector loads and stores; panels are squeezed by several tasks")]
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(unsafe_code, reason = "vector loads, stores and prefetches")
+)]
 
 use std::{cell::Cell, ops::Range};
 
